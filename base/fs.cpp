@@ -1,0 +1,233 @@
+// FileSystem over POSIX calls: the one file that makes them.
+#include "base/fs.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/str.h"
+
+namespace narthex {
+namespace {
+
+namespace stdfs = std::filesystem;
+
+Error errno_error(std::string_view action, const std::string& path) {
+  const int number = errno;
+  const Code code = number == ENOENT ? Code::kNotFound : Code::kIo;
+  return Error(code, concat(action, " ", path, ": ", std::strerror(number)));
+}
+
+Error system_error(std::string_view action, const std::string& path, const std::error_code& error) {
+  const bool missing = error == std::errc::no_such_file_or_directory;
+  return Error(missing ? Code::kNotFound : Code::kIo, concat(action, " ", path, ": ", error.message()));
+}
+
+/// Owns a file descriptor.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+class PosixFile final : public WritableFile {
+ public:
+  PosixFile(Descriptor fd, std::string path, std::uint64_t size)
+      : fd_(std::move(fd)), path_(std::move(path)), size_(size) {}
+
+  Result<void> append(std::span<const std::byte> bytes) override {
+    const std::size_t total = bytes.size();
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(fd_.get(), bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return errno_error("write", path_);
+      bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+    size_ += total;
+    return {};
+  }
+
+  Result<void> sync() override {
+    if (::fdatasync(fd_.get()) != 0) return errno_error("fdatasync", path_);
+    return {};
+  }
+
+  Result<void> reserve(std::uint64_t bytes) override {
+    const auto length = static_cast<off_t>(bytes);
+    if (::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0, length) != 0) {
+      return errno_error("fallocate", path_);
+    }
+    return {};
+  }
+
+  Result<void> truncate(std::uint64_t size) override {
+    if (::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) return errno_error("truncate", path_);
+    size_ = size;
+    return {};
+  }
+
+  Result<void> close() override {
+    if (::close(fd_.release()) != 0) return errno_error("close", path_);
+    return {};
+  }
+
+  std::uint64_t size() const override { return size_; }
+
+ private:
+  Descriptor fd_;
+  std::string path_;
+  std::uint64_t size_;
+};
+
+class PosixMapping final : public MappedFile {
+ public:
+  PosixMapping(void* address, std::size_t size) : address_(address), size_(size) {}
+  PosixMapping(const PosixMapping&) = delete;
+  PosixMapping& operator=(const PosixMapping&) = delete;
+  ~PosixMapping() override {
+    if (address_ != nullptr) ::munmap(address_, size_);
+  }
+  std::span<const std::byte> bytes() const override {
+    return {static_cast<const std::byte*>(address_), size_};
+  }
+
+ private:
+  void* address_;
+  std::size_t size_;
+};
+
+class PosixLock final : public DirectoryLock {
+ public:
+  explicit PosixLock(Descriptor fd) : fd_(std::move(fd)) {}
+
+ private:
+  Descriptor fd_;
+};
+
+class PosixFileSystem final : public FileSystem {
+ public:
+  Result<std::unique_ptr<WritableFile>> create(const std::string& path) override {
+    return open_for_write(path, O_CREAT | O_TRUNC);
+  }
+
+  Result<std::unique_ptr<WritableFile>> open_append(const std::string& path) override {
+    return open_for_write(path, O_CREAT);
+  }
+
+  Result<std::string> read_file(const std::string& path) override {
+    Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (fd.get() < 0) return errno_error("open", path);
+    std::string content;
+    char buffer[65536];
+    for (;;) {
+      const ssize_t got = ::read(fd.get(), buffer, sizeof buffer);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return errno_error("read", path);
+      if (got == 0) return content;
+      content.append(buffer, static_cast<std::size_t>(got));
+    }
+  }
+
+  Result<std::unique_ptr<MappedFile>> map(const std::string& path) override {
+    Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (fd.get() < 0) return errno_error("open", path);
+    struct stat info {};
+    if (::fstat(fd.get(), &info) != 0) return errno_error("stat", path);
+    const auto size = static_cast<std::size_t>(info.st_size);
+    if (size == 0) return std::make_unique<PosixMapping>(nullptr, 0);
+    void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
+    if (address == MAP_FAILED) return errno_error("mmap", path);
+    return std::make_unique<PosixMapping>(address, size);
+  }
+
+  Result<std::vector<DirectoryEntry>> list(const std::string& path) override {
+    std::error_code error;
+    std::vector<DirectoryEntry> entries;
+    for (stdfs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+      std::error_code ignored;
+      const bool is_directory = it->is_directory(ignored);
+      const std::uint64_t size = is_directory ? 0 : it->file_size(ignored);
+      entries.push_back({it->path().filename().string(), is_directory, ignored ? 0 : size});
+    }
+    if (error) return system_error("list", path, error);
+    std::ranges::sort(entries, {}, &DirectoryEntry::name);
+    return entries;
+  }
+
+  bool exists(const std::string& path) override { return ::access(path.c_str(), F_OK) == 0; }
+
+  Result<void> make_directories(const std::string& path) override {
+    std::error_code error;
+    stdfs::create_directories(path, error);
+    if (error) return system_error("mkdir", path, error);
+    return {};
+  }
+
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    if (::rename(from.c_str(), to.c_str()) != 0) return errno_error("rename", from);
+    return {};
+  }
+
+  Result<void> remove(const std::string& path) override {
+    if (::unlink(path.c_str()) != 0) return errno_error("remove", path);
+    return {};
+  }
+
+  Result<void> remove_all(const std::string& path) override {
+    std::error_code error;
+    stdfs::remove_all(path, error);
+    if (error) return system_error("remove", path, error);
+    return {};
+  }
+
+  Result<void> sync_directory(const std::string& path) override {
+    Descriptor fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (fd.get() < 0) return errno_error("open", path);
+    if (::fsync(fd.get()) != 0) return errno_error("fsync", path);
+    return {};
+  }
+
+  Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override {
+    Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    if (fd.get() < 0) return errno_error("open", path);
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+      return Error(Code::kUnavailable, concat("lock ", path, ": held by another process"));
+    }
+    return std::make_unique<PosixLock>(std::move(fd));
+  }
+
+ private:
+  static Result<std::unique_ptr<WritableFile>> open_for_write(const std::string& path, int flags) {
+    Descriptor fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | flags, 0644));
+    if (fd.get() < 0) return errno_error("open", path);
+    struct stat info {};
+    if (::fstat(fd.get(), &info) != 0) return errno_error("stat", path);
+    return std::make_unique<PosixFile>(std::move(fd), path, static_cast<std::uint64_t>(info.st_size));
+  }
+};
+
+}  // namespace
+
+FileSystem& real_file_system() {
+  static PosixFileSystem instance;
+  return instance;
+}
+
+}  // namespace narthex

@@ -1,0 +1,87 @@
+// Files come in through FileSystem, so that crashes, short writes and full disks can be simulated.
+// No code outside base/fs.cpp calls open, write, rename or mmap. Paths are relative to the process's working
+// directory or absolute. Errors: kIo with the path and the system's text, kNotFound where a file is missing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace narthex {
+
+/// A file open for writing at its end. Not thread-safe. Destroying an unclosed file closes it without sync.
+class WritableFile {
+ public:
+  virtual ~WritableFile() = default;
+
+  /// Writes all bytes with write(2), so that they survive the death of the process (not of the machine).
+  /// After an error an unknown prefix was written; `size()` counts only whole appends.
+  virtual Result<void> append(std::span<const std::byte> bytes) = 0;
+
+  /// Returns once the bytes are on the disk. A failed sync must not be retried as if it could succeed.
+  virtual Result<void> sync() = 0;
+
+  /// Reserves disk blocks for `bytes` without changing the size. Best effort: an error may be ignored.
+  virtual Result<void> reserve(std::uint64_t bytes) = 0;
+  virtual Result<void> truncate(std::uint64_t size) = 0;
+  virtual Result<void> close() = 0;
+
+  /// Bytes in the file.
+  virtual std::uint64_t size() const = 0;
+};
+
+/// A file mapped for reading. Immutable; the bytes live as long as this object.
+class MappedFile {
+ public:
+  virtual ~MappedFile() = default;
+  virtual std::span<const std::byte> bytes() const = 0;
+};
+
+/// A lock on a directory, held until destroyed.
+class DirectoryLock {
+ public:
+  virtual ~DirectoryLock() = default;
+};
+
+struct DirectoryEntry {
+  std::string name;
+  bool is_directory = false;
+  std::uint64_t size = 0;
+};
+
+/// Thread-safe.
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  /// Creates or truncates.
+  virtual Result<std::unique_ptr<WritableFile>> create(const std::string& path) = 0;
+  virtual Result<std::unique_ptr<WritableFile>> open_append(const std::string& path) = 0;
+  virtual Result<std::string> read_file(const std::string& path) = 0;
+  virtual Result<std::unique_ptr<MappedFile>> map(const std::string& path) = 0;
+
+  /// Sorted by name, without "." and "..".
+  virtual Result<std::vector<DirectoryEntry>> list(const std::string& path) = 0;
+  virtual bool exists(const std::string& path) = 0;
+  virtual Result<void> make_directories(const std::string& path) = 0;
+  virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
+  virtual Result<void> remove(const std::string& path) = 0;
+  virtual Result<void> remove_all(const std::string& path) = 0;
+
+  /// Makes creations, renames and removals inside `path` durable.
+  virtual Result<void> sync_directory(const std::string& path) = 0;
+
+  /// flock on `path`, created when missing. kUnavailable when another process holds it.
+  virtual Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) = 0;
+};
+
+/// The real one.
+FileSystem& real_file_system();
+
+}  // namespace narthex

@@ -1,0 +1,43 @@
+// Plain structs for one HTTP request and its response, so that handlers and clients never see Beast.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace narthex::http {
+
+/// Header fields in order of arrival. Names compare without case.
+class Headers {
+ public:
+  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+  /// Replaces every field of that name by one.
+  void set(std::string name, std::string value);
+  /// The first field's value, empty when absent. Lives as long as the field.
+  std::string_view get(std::string_view name) const;
+  bool contains(std::string_view name) const;
+  const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+/// A request as the router sees it: `path` is percent-decoded, `query` is raw (after '?').
+struct Request {
+  std::string method;
+  std::string path;
+  std::string query;
+  Headers headers;
+  std::string body;
+  std::string peer_address;
+};
+
+struct Response {
+  int status = 200;
+  Headers headers;
+  std::string body;
+};
+
+}  // namespace narthex::http

@@ -1,0 +1,35 @@
+// StopToken: how plain code on the CPU pool learns that it should stop. No Asio, so that tsdb and query can use it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace narthex {
+
+/// Cancelled by its owner or by a deadline on the monotonic clock. Copies share the state. Thread-safe.
+class StopToken {
+ public:
+  /// Never stops.
+  StopToken() = default;
+  /// Stops when `deadline_ns` of `clock` (monotonic) passes or cancel() is called. `clock` must outlive it.
+  StopToken(const Clock& clock, std::int64_t deadline_ns);
+
+  void cancel() const;
+
+  /// kCancelled or kTimeout once stopped. Costs a clock read: call it every few thousand samples.
+  Result<void> check() const;
+
+ private:
+  struct State {
+    const Clock* clock;
+    std::int64_t deadline_ns;
+    std::atomic<bool> cancelled{false};  // relaxed: only its own value matters
+  };
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace narthex

@@ -1,0 +1,139 @@
+// Regex over RE2.
+#include "base/regex.h"
+
+#include <optional>
+#include <vector>
+
+#include <re2/re2.h>
+
+#include "base/str.h"
+
+namespace narthex {
+namespace {
+
+constexpr std::size_t kPatternBytesMax = 64 * 1024;         // design: limits for queries
+constexpr std::int64_t kProgramBytesMax = 8 * 1024 * 1024;  // design: limits for queries
+
+bool is_name_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+// The reference behind a '$' at the start of `rest`; `length` is what it takes of `rest`. Empty: not a reference.
+std::string_view reference_name(std::string_view rest, std::size_t& length) {
+  const bool braced = !rest.empty() && rest.front() == '{';
+  std::size_t end = braced ? 1 : 0;
+  while (end < rest.size() && is_name_char(rest[end])) ++end;
+  const std::string_view name = rest.substr(braced ? 1 : 0, end - (braced ? 1 : 0));
+  if (name.empty() || (braced && (end >= rest.size() || rest[end] != '}'))) return {};
+  length = end + (braced ? 1 : 0);
+  return name;
+}
+
+// The group number of `name`, or nothing when the pattern has no such group.
+std::optional<std::size_t> group_index(const re2::RE2& program, std::string_view name) {
+  if (name.find_first_not_of("0123456789") == std::string_view::npos && name.size() < 8) {
+    return std::stoul(std::string(name));
+  }
+  const auto& groups = program.NamedCapturingGroups();
+  const auto found = groups.find(std::string(name));
+  if (found == groups.end()) return std::nullopt;
+  return static_cast<std::size_t>(found->second);
+}
+
+void expand_into(const re2::RE2& program, const std::vector<re2::StringPiece>& groups,
+                 std::string_view replacement, std::string& out) {
+  for (std::size_t i = 0; i < replacement.size(); ++i) {
+    if (replacement[i] != '$') {
+      out += replacement[i];
+      continue;
+    }
+    const std::string_view rest = replacement.substr(i + 1);
+    if (!rest.empty() && rest.front() == '$') {
+      out += '$';
+      ++i;
+      continue;
+    }
+    std::size_t length = 0;
+    const std::string_view name = reference_name(rest, length);
+    if (name.empty()) {
+      out += '$';
+      continue;
+    }
+    const auto index = group_index(program, name);
+    if (index && *index < groups.size()) out.append(groups[*index].data(), groups[*index].size());
+    i += length;
+  }
+}
+
+}  // namespace
+
+struct Regex::Program {
+  std::string pattern;
+  re2::RE2 program;
+  Program(std::string_view given, const std::string& compiled, const re2::RE2::Options& options)
+      : pattern(given), program(compiled, options) {}
+};
+
+Result<Regex> Regex::compile(std::string_view pattern, bool anchored) {
+  if (pattern.size() > kPatternBytesMax) {
+    return Error(Code::kLimit, concat("regular expression longer than ", kPatternBytesMax, " bytes"));
+  }
+  re2::RE2::Options options(re2::RE2::Quiet);
+  options.set_max_mem(kProgramBytesMax);
+  const std::string compiled = anchored ? concat("^(?s:", pattern, ")$") : std::string(pattern);
+  auto program = std::make_shared<const Program>(pattern, compiled, options);
+  if (!program->program.ok()) {
+    return Error(Code::kInvalid, concat("error parsing regexp: ", program->program.error(), ": `", pattern, "`"));
+  }
+  return Regex(std::move(program));
+}
+
+Result<Regex> Regex::anchored(std::string_view pattern) { return compile(pattern, true); }
+Result<Regex> Regex::unanchored(std::string_view pattern) { return compile(pattern, false); }
+
+bool Regex::matches(std::string_view text) const {
+  return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), program_->program);
+}
+
+bool Regex::expand(std::string_view text, std::string_view replacement, std::string& out) const {
+  const auto count = static_cast<std::size_t>(program_->program.NumberOfCapturingGroups()) + 1;
+  std::vector<re2::StringPiece> groups(count);
+  const re2::StringPiece input(text.data(), text.size());
+  if (!program_->program.Match(input, 0, text.size(), re2::RE2::UNANCHORED, groups.data(),
+                               static_cast<int>(count))) {
+    return false;
+  }
+  out.clear();
+  expand_into(program_->program, groups, replacement, out);
+  return true;
+}
+
+std::string Regex::replace_all(std::string_view text, std::string_view replacement) const {
+  const auto count = static_cast<std::size_t>(program_->program.NumberOfCapturingGroups()) + 1;
+  std::vector<re2::StringPiece> groups(count);
+  const re2::StringPiece input(text.data(), text.size());
+  std::string out;
+  std::size_t position = 0;    // where the next search starts
+  std::size_t copied = 0;      // input up to here is in `out`
+  std::size_t last_end = text.size() + 1;  // end of the match before, none yet
+  while (position <= text.size() &&
+         program_->program.Match(input, position, text.size(), re2::RE2::UNANCHORED, groups.data(),
+                                 static_cast<int>(count))) {
+    const auto start = static_cast<std::size_t>(groups[0].data() - text.data());
+    const std::size_t end = start + groups[0].size();
+    const bool touches_last = start == end && start == last_end;  // as Go: no empty match right behind a match
+    if (!touches_last) {
+      out.append(text.substr(copied, start - copied));
+      expand_into(program_->program, groups, replacement, out);
+      copied = end;
+      last_end = end;
+    }
+    position = end > start ? end : end + 1;
+  }
+  if (copied < text.size()) out.append(text.substr(copied));
+  return out;
+}
+
+const std::string& Regex::pattern() const { return program_->pattern; }
+
+}  // namespace narthex

@@ -1,0 +1,38 @@
+// Error's few lines.
+#include "base/result.h"
+
+namespace narthex {
+
+Error::Error(Code code, std::string message)
+    : rep_(std::make_unique<Rep>(Rep{code, std::move(message)})) {}
+
+Error::Error(const Error& other)
+    : rep_(other.rep_ ? std::make_unique<Rep>(*other.rep_) : nullptr) {}
+
+Error& Error::operator=(const Error& other) {
+  if (this != &other) rep_ = other.rep_ ? std::make_unique<Rep>(*other.rep_) : nullptr;
+  return *this;
+}
+
+Error Error::with(std::string_view context) && {
+  rep_->message.insert(0, ": ").insert(0, context);
+  return std::move(*this);
+}
+
+std::string_view code_name(Code code) {
+  switch (code) {
+    case Code::kInvalid: return "invalid";
+    case Code::kExecution: return "execution";
+    case Code::kTimeout: return "timeout";
+    case Code::kCancelled: return "cancelled";
+    case Code::kNotFound: return "not found";
+    case Code::kLimit: return "limit";
+    case Code::kCorrupt: return "corrupt";
+    case Code::kIo: return "io";
+    case Code::kUnavailable: return "unavailable";
+    case Code::kInternal: return "internal";
+  }
+  return "unknown";
+}
+
+}  // namespace narthex

@@ -1,0 +1,81 @@
+// Errors as values: Code, Error, Result<T> and the two macros that pass errors on.
+// An Error is one pointer wide, carries a code from a closed set and a message that grows by context as it
+// travels up. Only web/api/errors.cpp maps codes to HTTP. Thread-compatible.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace narthex {
+
+enum class Code : unsigned char {
+  kInvalid,      // the caller's input is wrong: HTTP 400 bad_data
+  kExecution,    // a query failed while running: 422 execution
+  kTimeout,      // a deadline passed: 503 timeout
+  kCancelled,    // the client went away or the server stops: 499 canceled
+  kNotFound,     // 404 not_found
+  kLimit,        // a limit was reached; the message names it
+  kCorrupt,      // bytes on disk or wire contradict their format
+  kIo,           // the operating system refused
+  kUnavailable,  // not ready, switched off, or gone
+  kInternal,     // ours to fix
+};
+
+/// A code and a message: lower case, no full stop, outermost context first.
+class [[nodiscard]] Error {
+ public:
+  Error(Code code, std::string message);
+  Error(const Error& other);
+  Error(Error&&) noexcept = default;
+  Error& operator=(const Error& other);
+  Error& operator=(Error&&) noexcept = default;
+  ~Error() = default;
+
+  Code code() const { return rep_->code; }
+  const std::string& message() const { return rep_->message; }
+
+  /// The same error with "<context>: " in front. Add once a layer, and only what that layer knows.
+  Error with(std::string_view context) &&;
+
+  /// Lets a function returning Result<T> say `return Error(...)`.
+  template <typename T>
+  operator std::expected<T, Error>() && {  // NOLINT(google-explicit-constructor): the point of it
+    return std::unexpected<Error>(std::move(*this));
+  }
+
+ private:
+  struct Rep {
+    Code code;
+    std::string message;
+  };
+  std::unique_ptr<Rep> rep_;
+};
+
+template <typename T>
+using Result = std::expected<T, Error>;
+
+/// The code's name as logs show it, such as "corrupt".
+std::string_view code_name(Code code);
+
+}  // namespace narthex
+
+#define NX_CONCAT_INNER(a, b) a##b
+#define NX_CONCAT(a, b) NX_CONCAT_INNER(a, b)
+
+/// Returns the error of `expression` (a Result), or goes on. Not for coroutines: write the co_return out there.
+#define NX_TRY(expression)                                                          \
+  do {                                                                              \
+    if (auto nx_result = (expression); !nx_result) {                                \
+      return std::unexpected<::narthex::Error>(std::move(nx_result).error());       \
+    }                                                                               \
+  } while (false)
+
+/// `NX_TRY_ASSIGN(auto x, f());` declares or assigns x from a Result, or returns its error.
+#define NX_TRY_ASSIGN(target, expression) NX_TRY_ASSIGN_AS(NX_CONCAT(nx_result_, __LINE__), target, expression)
+#define NX_TRY_ASSIGN_AS(name, target, expression)                                  \
+  auto name = (expression);                                                         \
+  if (!name) return std::unexpected<::narthex::Error>(std::move(name).error());     \
+  target = *std::move(name)

@@ -1,0 +1,183 @@
+// Text helpers.
+#include "base/str.h"
+
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include <fast_float/fast_float.h>
+
+namespace narthex {
+namespace {
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+// std::to_chars writes e+05 as e+05 already; Go also pads to two digits, so the texts agree.
+void append_chars(std::string& out, double value, std::chars_format format) {
+  char buffer[400];  // 'f' of the largest double takes 309 digits
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, format);
+  out.append(buffer, end.ptr);
+}
+
+bool append_special(std::string& out, double value) {
+  if (std::isnan(value)) return out.append("NaN"), true;
+  if (std::isinf(value)) return out.append(value > 0 ? "+Inf" : "-Inf"), true;
+  return false;
+}
+
+// The value of an inf or nan word after its sign, or false.
+bool parse_word(std::string_view word, double& value) {
+  if (equals_ignore_case(word, "inf") || equals_ignore_case(word, "infinity")) {
+    value = std::numeric_limits<double>::infinity();
+    return true;
+  }
+  if (equals_ignore_case(word, "nan")) {
+    value = std::numeric_limits<double>::quiet_NaN();
+    return true;
+  }
+  return false;
+}
+
+// Length of the UTF-8 sequence at `text[i]`, 0 when malformed.
+std::size_t utf8_length(std::string_view text, std::size_t i) {
+  const auto at = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
+  const unsigned char lead = at(i);
+  if (lead < 0x80) return 1;
+  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || i + length > text.size()) return 0;
+  for (std::size_t k = 1; k < length; ++k) {
+    if ((at(i + k) & 0xC0) != 0x80) return 0;
+  }
+  if (lead == 0xE0 && at(i + 1) < 0xA0) return 0;                                   // overlong
+  if (lead == 0xED && at(i + 1) > 0x9F) return 0;                                   // surrogate
+  if (lead == 0xF0 && at(i + 1) < 0x90) return 0;                                   // overlong
+  if (lead == 0xF4 && at(i + 1) > 0x8F) return 0;                                   // above U+10FFFF
+  return length;
+}
+
+void append_escaped(std::string& out, unsigned char c) {
+  switch (c) {
+    case '"': out += "\\\""; return;
+    case '\\': out += "\\\\"; return;
+    case '\a': out += "\\a"; return;
+    case '\b': out += "\\b"; return;
+    case '\f': out += "\\f"; return;
+    case '\n': out += "\\n"; return;
+    case '\r': out += "\\r"; return;
+    case '\t': out += "\\t"; return;
+    case '\v': out += "\\v"; return;
+    default: break;
+  }
+  if (c < 0x20 || c == 0x7F) {
+    out += fmt::format("\\x{:02x}", c);
+  } else {
+    out += static_cast<char>(c);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> pieces;
+  std::size_t start = 0;
+  for (std::size_t i = 0; i <= text.size(); ++i) {
+    if (i < text.size() && text[i] != separator) continue;
+    pieces.push_back(text.substr(start, i - start));
+    start = i + 1;
+  }
+  return pieces;
+}
+
+std::string join(const std::vector<std::string>& parts, std::string_view separator) {
+  std::string out;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (i > 0) out += separator;
+    out += parts[i];
+  }
+  return out;
+}
+
+std::string_view trim(std::string_view text) {
+  const char* blanks = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+std::string to_lower_ascii(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = lower(c);
+  return out;
+}
+
+bool equals_ignore_case(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (lower(a[i]) != lower(b[i])) return false;
+  }
+  return true;
+}
+
+void append_float(std::string& out, double value, FloatStyle style) {
+  if (append_special(out, value)) return;
+  const double size = std::fabs(value);
+  bool exponent = style == FloatStyle::kExponent;
+  if (style == FloatStyle::kGeneral) exponent = size != 0 && (size < 1e-4 || size >= 1e21);
+  if (style == FloatStyle::kJson) exponent = size != 0 && (size < 1e-6 || size >= 1e21);
+  append_chars(out, value, exponent ? std::chars_format::scientific : std::chars_format::fixed);
+}
+
+std::string format_float(double value, FloatStyle style) {
+  std::string out;
+  append_float(out, value, style);
+  return out;
+}
+
+bool parse_float(std::string_view text, double& value) {
+  if (text.empty()) return false;
+  std::string_view digits = text;
+  const bool negative = digits.front() == '-';
+  if (negative || digits.front() == '+') digits.remove_prefix(1);
+  if (digits.empty()) return false;
+  if ((digits.front() < '0' || digits.front() > '9') && digits.front() != '.') {
+    if (!parse_word(digits, value)) return false;
+    if (negative) value = -value;
+    return true;
+  }
+  const auto end = fast_float::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (end.ec != std::errc() || end.ptr != digits.data() + digits.size()) return false;
+  if (std::isinf(value)) return false;  // out of range, as upstream
+  if (negative) value = -value;
+  return true;
+}
+
+std::string quote(std::string_view text) {
+  std::string out = "\"";
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = utf8_length(text, i);
+    if (length == 1) append_escaped(out, static_cast<unsigned char>(text[i]));
+    if (length > 1) out.append(text.substr(i, length));
+    if (length == 0) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[i]));
+    i += length == 0 ? 1 : length;
+  }
+  return out + '"';
+}
+
+bool is_valid_utf8(std::string_view text) {
+  std::size_t i = 0;
+  while (i + 8 <= text.size()) {  // runs of ASCII, eight bytes a step
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + i, sizeof word);
+    if ((word & 0x8080808080808080ULL) != 0) break;
+    i += 8;
+  }
+  while (i < text.size()) {
+    const std::size_t length = utf8_length(text, i);
+    if (length == 0) return false;
+    i += length;
+  }
+  return true;
+}
+
+}  // namespace narthex

@@ -1,0 +1,18 @@
+// An exemplar: one observation that stands for many, with the labels that lead to it (a trace id).
+#pragma once
+
+#include "model/labels.h"
+#include "model/time.h"
+
+namespace narthex::model {
+
+inline constexpr std::size_t kExemplarLabelRunesMax = 128;  // fixed by OpenMetrics 1.0
+
+struct Exemplar {
+  Labels labels;
+  double value = 0;
+  TimeMs time = 0;
+  bool has_time = false;
+};
+
+}  // namespace narthex::model

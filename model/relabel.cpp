@@ -1,0 +1,177 @@
+// Relabelling.
+#include "model/relabel.h"
+
+#include <openssl/evp.h>
+
+#include <array>
+
+#include "base/str.h"
+
+namespace narthex::model {
+namespace {
+
+struct ActionName {
+  std::string_view name;
+  RelabelAction action;
+};
+
+constexpr std::array<ActionName, 11> kActionNames = {{{"replace", RelabelAction::kReplace},
+                                                      {"keep", RelabelAction::kKeep},
+                                                      {"drop", RelabelAction::kDrop},
+                                                      {"keepequal", RelabelAction::kKeepEqual},
+                                                      {"dropequal", RelabelAction::kDropEqual},
+                                                      {"hashmod", RelabelAction::kHashMod},
+                                                      {"labelmap", RelabelAction::kLabelMap},
+                                                      {"labeldrop", RelabelAction::kLabelDrop},
+                                                      {"labelkeep", RelabelAction::kLabelKeep},
+                                                      {"lowercase", RelabelAction::kLowercase},
+                                                      {"uppercase", RelabelAction::kUppercase}}};
+
+// The last eight bytes of MD5, big-endian, as upstream's hashmod takes them.
+std::uint64_t md5_tail(std::string_view text) {
+  std::array<unsigned char, 16> digest{};
+  unsigned int length = 0;
+  EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_md5(), nullptr);
+  std::uint64_t value = 0;
+  for (std::size_t i = 8; i < digest.size(); ++i) value = value << 8 | digest[i];
+  return value;
+}
+
+std::string change_case(std::string_view text, bool upper) {
+  std::string out(text);
+  for (char& c : out) {
+    if (upper && c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    if (!upper && c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+std::string joined_sources(const RelabelRule& rule, const LabelsBuilder& labels) {
+  std::string value;
+  for (std::size_t i = 0; i < rule.source_labels.size(); ++i) {
+    if (i > 0) value += rule.separator;
+    value += labels.get(rule.source_labels[i]);
+  }
+  return value;
+}
+
+void apply_replace(const RelabelRule& rule, const Regex& regex, const std::string& value, LabelsBuilder& labels) {
+  std::string target;
+  std::string replacement;
+  if (!regex.expand(value, rule.target_label, target)) return;
+  if (!is_valid_name(target)) return;
+  regex.expand(value, rule.replacement, replacement);
+  labels.set(target, replacement);
+}
+
+void apply_labelmap(const RelabelRule& rule, const Regex& regex, LabelsBuilder& labels) {
+  const auto before = labels.pairs();
+  for (const auto& [name, value] : before) {
+    if (regex.matches(name)) labels.set(regex.replace_all(name, rule.replacement), value);
+  }
+}
+
+void apply_name_filter(const Regex& regex, bool drop_matching, LabelsBuilder& labels) {
+  const auto before = labels.pairs();
+  for (const auto& pair : before) {
+    if (regex.matches(pair.first) == drop_matching) labels.remove(pair.first);
+  }
+}
+
+bool has_default_fields(const RelabelRule& rule) {
+  const RelabelRule plain;
+  return rule.target_label.empty() && rule.modulus == 0 && rule.separator == plain.separator &&
+         rule.replacement == plain.replacement;
+}
+
+bool needs_target(RelabelAction action) {
+  return action == RelabelAction::kReplace || action == RelabelAction::kHashMod ||
+         action == RelabelAction::kLowercase || action == RelabelAction::kUppercase ||
+         action == RelabelAction::kKeepEqual || action == RelabelAction::kDropEqual;
+}
+
+Result<void> check_rule(const RelabelRule& rule) {
+  const std::string name(relabel_action_name(rule.action));
+  const auto invalid = [](std::string text) { return Error(Code::kInvalid, std::move(text)); };
+  if (rule.modulus == 0 && rule.action == RelabelAction::kHashMod) {
+    return invalid("relabel configuration for hashmod requires non-zero modulus");
+  }
+  if (needs_target(rule.action) && rule.target_label.empty()) {
+    return invalid(concat("relabel configuration for ", name, " action requires 'target_label' value"));
+  }
+  const bool takes_template = rule.action == RelabelAction::kReplace;
+  if (needs_target(rule.action) && !takes_template && !is_valid_name(rule.target_label)) {
+    return invalid(concat(quote(rule.target_label), " is invalid 'target_label' for ", name, " action"));
+  }
+  if ((rule.action == RelabelAction::kLowercase || rule.action == RelabelAction::kUppercase) &&
+      rule.replacement != "$1") {
+    return invalid(concat("'replacement' can not be set for ", name, " action"));
+  }
+  const bool equality = rule.action == RelabelAction::kKeepEqual || rule.action == RelabelAction::kDropEqual;
+  if (equality && (rule.regex_text != "(.*)" || rule.modulus != 0 || rule.separator != ";" ||
+                   rule.replacement != "$1")) {
+    return invalid(concat(name, " action requires only 'source_labels' and `target_label`, and no other fields"));
+  }
+  const bool by_name = rule.action == RelabelAction::kLabelDrop || rule.action == RelabelAction::kLabelKeep;
+  if (by_name && (!rule.source_labels.empty() || !has_default_fields(rule))) {
+    return invalid(concat(name, " action requires only 'regex', and no other fields"));
+  }
+  return {};
+}
+
+// False: dropped.
+bool apply_rule(const RelabelRule& rule, const Regex& regex, LabelsBuilder& labels) {
+  const std::string value = joined_sources(rule, labels);
+  switch (rule.action) {
+    case RelabelAction::kKeep: return regex.matches(value);
+    case RelabelAction::kDrop: return !regex.matches(value);
+    case RelabelAction::kKeepEqual: return labels.get(rule.target_label) == value;
+    case RelabelAction::kDropEqual: return labels.get(rule.target_label) != value;
+    case RelabelAction::kReplace: apply_replace(rule, regex, value, labels); return true;
+    case RelabelAction::kLowercase: labels.set(rule.target_label, change_case(value, false)); return true;
+    case RelabelAction::kUppercase: labels.set(rule.target_label, change_case(value, true)); return true;
+    case RelabelAction::kHashMod:
+      labels.set(rule.target_label, std::to_string(md5_tail(value) % rule.modulus));
+      return true;
+    case RelabelAction::kLabelMap: apply_labelmap(rule, regex, labels); return true;
+    case RelabelAction::kLabelDrop: apply_name_filter(regex, true, labels); return true;
+    case RelabelAction::kLabelKeep: apply_name_filter(regex, false, labels); return true;
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<RelabelAction> parse_relabel_action(std::string_view text) {
+  for (const ActionName& entry : kActionNames) {
+    if (equals_ignore_case(entry.name, text)) return entry.action;
+  }
+  return Error(Code::kInvalid, concat("unknown relabel action ", quote(text)));
+}
+
+std::string_view relabel_action_name(RelabelAction action) {
+  for (const ActionName& entry : kActionNames) {
+    if (entry.action == action) return entry.name;
+  }
+  return "unknown";
+}
+
+Result<Relabeler> Relabeler::create(std::vector<RelabelRule> rules) {
+  Relabeler relabeler;
+  for (const RelabelRule& rule : rules) {
+    NX_TRY(check_rule(rule));
+    NX_TRY_ASSIGN(Regex regex, Regex::anchored(rule.regex_text));
+    relabeler.regexes_.push_back(std::move(regex));
+  }
+  relabeler.rules_ = std::move(rules);
+  return relabeler;
+}
+
+bool Relabeler::apply(LabelsBuilder& labels) const {
+  for (std::size_t i = 0; i < rules_.size(); ++i) {
+    if (!apply_rule(rules_[i], regexes_[i], labels)) return false;
+  }
+  return true;
+}
+
+}  // namespace narthex::model

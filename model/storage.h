@@ -1,0 +1,127 @@
+// The interfaces between a store and all who use it: Appender writes batches of columns, Querier yields series sets
+// whose samples come as columns. No call here is made per sample. tsdb implements them; remote/fanout wraps them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/labels.h"
+#include "model/matcher.h"
+#include "model/sample.h"
+#include "model/time.h"
+
+namespace narthex::model {
+
+/// A series of the store's head. Slots are reused after a series is gone; the generation tells a reuse apart.
+struct SeriesHandle {
+  std::uint32_t slot = 0xFFFFFFFF;
+  std::uint32_t generation = 0;
+  bool valid() const { return slot != 0xFFFFFFFF; }
+  friend bool operator==(const SeriesHandle&, const SeriesHandle&) = default;
+};
+
+/// What became of one row.
+enum class RowVerdict : unsigned char {
+  kAppended,
+  kSameAgain,    // same time and same value as the newest sample: accepted, nothing stored
+  kDuplicate,    // same time as the newest sample, another value
+  kOutOfOrder,   // older than the newest sample
+  kOutOfBounds,  // older than the head accepts, or more than ten minutes ahead of the clock
+  kGone,         // the handle's series no longer exists: resolve again
+};
+
+/// One atomic write, e.g. a whole scrape. Columns are row-aligned. Rows of one series must ascend in time.
+struct FloatBatch {
+  std::span<const SeriesHandle> series;
+  std::span<const double> values;
+  TimeMs time = 0;                  // of every row, unless `times` is given
+  std::span<const TimeMs> times{};  // empty, or one per row
+};
+
+struct AppendReport {
+  std::size_t appended = 0;
+  std::size_t duplicate = 0;
+  std::size_t out_of_order = 0;
+  std::size_t out_of_bounds = 0;
+  std::size_t gone = 0;
+  /// One per row, in row order.
+  std::vector<RowVerdict> verdicts;
+};
+
+/// Writes. Thread-safe.
+class Appender {
+ public:
+  virtual ~Appender() = default;
+
+  /// The series with these labels, created when new (its WAL record is written before the next batch's samples).
+  /// Errors: kLimit when the head accepts no new series; kUnavailable while closing.
+  virtual Result<SeriesHandle> resolve(const Labels& labels) = 0;
+
+  /// Writes the batch to the WAL, then makes all its good rows visible at once. Rows that cannot be appended are
+  /// told apart in the report and do not disturb the others. Errors (kIo, kUnavailable): nothing is visible.
+  virtual Result<AppendReport> append(const FloatBatch& batch) = 0;
+};
+
+/// Closed: [min, max].
+struct TimeRange {
+  TimeMs min = 0;
+  TimeMs max = 0;
+};
+
+/// What the reader will do with a selection; a store may use it to read less, never to answer differently.
+struct SelectHints {
+  TimeRange range;                    // times that will be read
+  DurationMs step = 0;                // 0: instant
+  std::string_view function;          // surrounding function, empty if none
+  std::span<const std::string> labels_needed{};  // empty: all
+};
+
+/// Series of one selection in the store's order (that of creation for one source, label order after a merge), with
+/// one consistent view of the data. Thread-safe for reading different series at once; must not outlive its Querier.
+class SeriesSet {
+ public:
+  virtual ~SeriesSet() = default;
+  virtual std::size_t size() const = 0;
+
+  /// The labels of series `index`, index < size().
+  virtual Labels labels(std::size_t index) const = 0;
+
+  /// For every series an id of its value of label `name`: equal ids mean equal values, 0 means absent. Ids hold for
+  /// this SeriesSet's store as long as the process lives. `out.size() == size()`.
+  virtual void label_value_ids(std::string_view name, std::span<std::uint32_t> out) const = 0;
+
+  /// Appends all samples in `range` to `out`, times strictly ascending. kCorrupt, kIo: `out` is unspecified.
+  virtual Result<void> read(std::size_t index, TimeRange range, SampleColumns& out) const = 0;
+
+  /// Only the newest sample in `range`, often without opening a chunk. Stale markers are returned as they are.
+  virtual Result<std::optional<Sample>> read_newest(std::size_t index, TimeRange range) const = 0;
+};
+
+/// Reads over [min, max] of the time it was opened for. Holds what it sees in place: close it soon by destroying it.
+/// Thread-compatible.
+class Querier {
+ public:
+  virtual ~Querier() = default;
+
+  virtual Result<std::unique_ptr<SeriesSet>> select(const Matchers& matchers, const SelectHints& hints) = 0;
+
+  /// Sorted, without duplicates, of the series that match (all when `matchers` is empty). `limit` 0: all.
+  virtual Result<std::vector<std::string>> label_values(const std::string& name, const Matchers& matchers,
+                                                        std::size_t limit) = 0;
+  virtual Result<std::vector<std::string>> label_names(const Matchers& matchers, std::size_t limit) = 0;
+};
+
+/// Opens queriers. Thread-safe.
+class Queryable {
+ public:
+  virtual ~Queryable() = default;
+  virtual Result<std::unique_ptr<Querier>> querier(TimeRange range) = 0;
+};
+
+}  // namespace narthex::model

@@ -1,0 +1,59 @@
+// The only way into PromQL evaluation: parse, plan, run under limits. See docs/architecture.md, life of a query.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/parallel.h"
+#include "base/result.h"
+#include "model/storage.h"
+#include "query/promql/parser.h"
+#include "query/value.h"
+
+namespace narthex::query {
+
+struct EngineOptions {
+  DurationMs lookback_ms = 5 * 60 * 1000;             // upstream's default of --query.lookback-delta
+  DurationMs timeout_ms = 2 * 60 * 1000;              // upstream's default of --query.timeout
+  std::size_t samples_max = 50'000'000;               // upstream's default of --query.max-samples; 0: none
+  std::size_t concurrency_max = 20;                   // upstream's default of --query.max-concurrency
+  std::size_t queue_max = 200;                        // design: limits, then kUnavailable
+  DurationMs subquery_step_ms = 60 * 1000;            // global.evaluation_interval
+  ParserOptions parser;
+};
+
+/// One evaluation. For an instant query start == end and step == 0.
+struct QueryRequest {
+  std::string expression;
+  TimeMs start = 0;
+  TimeMs end = 0;
+  DurationMs step = 0;
+  DurationMs lookback_ms = 0;  // 0: the engine's
+  DurationMs timeout_ms = 0;   // 0: the engine's; the smaller of both wins
+};
+
+/// Thread-safe. run() is plain blocking code: call it on the CPU pool.
+class Engine {
+ public:
+  /// All three must outlive the engine.
+  Engine(EngineOptions options, const Clock& clock, Metrics& metrics);
+  ~Engine();
+
+  /// Evaluates against `store`. Errors: kInvalid (parse and type errors, text as upstream's), kExecution, kLimit (shown
+  /// as execution too), kTimeout, kCancelled, kInternal for errors of the store. "not implemented yet: ..." is
+  /// kExecution.
+  Result<QueryResult> run(model::Queryable& store, const QueryRequest& request, StopToken caller = {});
+
+  const EngineOptions& options() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace narthex::query

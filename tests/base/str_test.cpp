@@ -1,0 +1,67 @@
+// Numbers must read as Go prints them; a dashboard compares texts.
+#include "base/str.h"
+
+#include <cmath>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+namespace narthex {
+namespace {
+
+struct FloatCase {
+  double value;
+  FloatStyle style;
+  std::string text;
+};
+
+TEST(FormatFloat, PrintsAsGo) {
+  const double inf = std::numeric_limits<double>::infinity();
+  const std::vector<FloatCase> cases = {
+      {1, FloatStyle::kJson, "1"},          {1e21, FloatStyle::kJson, "1e+21"},
+      {1e20, FloatStyle::kJson, "100000000000000000000"},
+      {1e-7, FloatStyle::kJson, "1e-07"},   {1e-6, FloatStyle::kJson, "0.000001"},
+      {0.1, FloatStyle::kJson, "0.1"},      {-0.0, FloatStyle::kJson, "-0"},
+      {1, FloatStyle::kExponent, "1e+00"},  {inf, FloatStyle::kFixed, "+Inf"},
+      {-inf, FloatStyle::kJson, "-Inf"},    {std::nan(""), FloatStyle::kFixed, "NaN"},
+      {0.0001, FloatStyle::kGeneral, "0.0001"}, {0.00001, FloatStyle::kGeneral, "1e-05"},
+  };
+
+  for (const FloatCase& c : cases) {
+    SCOPED_TRACE(c.text);
+    EXPECT_EQ(format_float(c.value, c.style), c.text);
+  }
+}
+
+TEST(ParseFloat, TakesGoWordsAndRefusesTheRest) {
+  double value = 0;
+
+  EXPECT_TRUE(parse_float("+Inf", value));
+  EXPECT_TRUE(parse_float("-infinity", value));
+  EXPECT_EQ(value, -std::numeric_limits<double>::infinity());
+  EXPECT_TRUE(parse_float("nAn", value));
+  EXPECT_TRUE(parse_float(".5", value));
+  EXPECT_EQ(value, 0.5);
+  EXPECT_FALSE(parse_float("0x1p-2", value));
+  EXPECT_FALSE(parse_float("1_0", value));
+  EXPECT_FALSE(parse_float("1e999", value));
+  EXPECT_FALSE(parse_float("", value));
+  EXPECT_FALSE(parse_float("+-1", value));
+}
+
+TEST(Quote, EscapesAsGo) {
+  EXPECT_EQ(quote("a\"b\\\n\x01"), R"("a\"b\\\n\x01")");
+  EXPECT_EQ(quote("h\xc3\xa9"), "\"h\xc3\xa9\"");
+  EXPECT_EQ(quote("\xff"), R"("\xff")");
+}
+
+TEST(Utf8, RefusesMalformedSequences) {
+  EXPECT_TRUE(is_valid_utf8("plain text, long enough for the fast path"));
+  EXPECT_TRUE(is_valid_utf8("\xf0\x9f\x94\xa5"));
+  EXPECT_FALSE(is_valid_utf8("\xc0\x80"));
+  EXPECT_FALSE(is_valid_utf8("\xed\xa0\x80"));
+  EXPECT_FALSE(is_valid_utf8("12345678\xff"));
+}
+
+}  // namespace
+}  // namespace narthex

@@ -1,0 +1,22 @@
+// A clock that moves only when told to.
+#pragma once
+
+#include <atomic>
+
+#include "base/clock.h"
+
+namespace narthex::test {
+
+/// Thread-safe. Wall and monotonic time move together.
+class FakeClock final : public Clock {
+ public:
+  explicit FakeClock(std::int64_t now_ms = 1'700'000'000'000) : now_ms_(now_ms) {}
+  std::int64_t now_ms() const override;
+  std::int64_t monotonic_ns() const override;
+  void advance_ms(std::int64_t ms);
+
+ private:
+  std::atomic<std::int64_t> now_ms_;  // relaxed: a lone value
+};
+
+}  // namespace narthex::test
