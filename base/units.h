@@ -1,0 +1,19 @@
+// Byte sizes as configuration writes them: 512MB, 10MiB, 1GiB512MiB, with powers of two behind both
+// spellings.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace narthex {
+
+/// Bytes of a size text. A unit is needed except for "0". kInvalid with upstream's text otherwise.
+Result<std::int64_t> parse_bytes(std::string_view text);
+
+/// The shortest sum of whole units: 1536 is "1KiB512B", 0 is "0B".
+std::string format_bytes(std::int64_t bytes);
+
+}  // namespace narthex

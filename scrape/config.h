@@ -1,0 +1,103 @@
+// scrape_configs as structs: every field of upstream 3.14 is known, defaults and checks are
+// upstream's, and a field whose feature does not exist yet is refused by name with its line.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/http/client_config.h"
+#include "base/result.h"
+#include "base/yaml.h"
+#include "model/relabel.h"
+#include "model/time.h"
+#include "scrape/discovery/config.h"
+
+namespace narthex::scrape {
+
+enum class Protocol : unsigned char {
+  kPrometheusProto,
+  kPrometheusText004,
+  kPrometheusText100,
+  kOpenMetrics001,
+  kOpenMetrics100,
+};
+/// As configuration spells it, such as "OpenMetricsText1.0.0".
+std::string_view protocol_name(Protocol protocol);
+Result<Protocol> parse_protocol(std::string_view text);
+
+enum class NameValidation : unsigned char { kUtf8, kLegacy };
+enum class NameEscaping : unsigned char { kAllowUtf8, kUnderscores, kDots, kValues };
+
+/// The limits that a job inherits from `global` where it says 0. 0 is no limit.
+struct ScrapeLimits {
+  std::int64_t body_size_bytes = 0;
+  std::uint64_t samples = 0;
+  std::uint64_t targets = 0;
+  std::uint64_t labels = 0;
+  std::uint64_t label_name_bytes = 0;
+  std::uint64_t label_value_bytes = 0;
+  std::uint64_t keep_dropped_targets = 0;
+  friend bool operator==(const ScrapeLimits&, const ScrapeLimits&) = default;
+};
+
+/// What `global` says about scraping. A default-constructed one is upstream's DefaultGlobalConfig.
+struct ScrapeGlobals {
+  model::DurationMs scrape_interval = 60'000;
+  model::DurationMs scrape_timeout = 10'000;
+  std::optional<std::vector<Protocol>> scrape_protocols;
+  ScrapeLimits limits;
+  NameValidation name_validation = NameValidation::kUtf8;
+  std::optional<NameEscaping> name_escaping = NameEscaping::kAllowUtf8;
+  bool always_scrape_classic_histograms = false;
+  bool extra_scrape_metrics = false;
+  friend bool operator==(const ScrapeGlobals&, const ScrapeGlobals&) = default;
+};
+
+/// Reads scraping's fields of the `global` mapping (the others are the caller's) and fills in
+/// defaults.
+void decode_globals(yaml::MapReader& map, ScrapeGlobals& out);
+/// Upstream prints other fields of `global` between these: scrape_interval to scrape_protocols, and
+/// body_size_limit to extra_scrape_metrics.
+void emit_globals_head(yaml::Writer& out, const ScrapeGlobals& globals);
+void emit_globals_tail(yaml::Writer& out, const ScrapeGlobals& globals);
+
+/// One job, defaults and globals filled in.
+struct ScrapeConfig {
+  std::string job_name;
+  bool honor_labels = false;
+  bool honor_timestamps = true;
+  bool track_timestamps_staleness = false;
+  std::map<std::string, std::vector<std::string>> params;
+  model::DurationMs scrape_interval = 0;
+  model::DurationMs scrape_timeout = 0;
+  std::vector<Protocol> scrape_protocols;
+  std::optional<Protocol> fallback_protocol;
+  bool always_scrape_classic_histograms = false;
+  std::string metrics_path = "/metrics";
+  std::string scheme = "http";
+  bool enable_compression = true;
+  ScrapeLimits limits;
+  std::uint64_t native_histogram_bucket_limit = 0;
+  double native_histogram_min_bucket_factor = 0;
+  NameValidation name_validation = NameValidation::kUtf8;
+  NameEscaping name_escaping = NameEscaping::kAllowUtf8;
+  bool extra_scrape_metrics = false;
+  http::ClientConfig client;
+  std::vector<model::RelabelRule> relabel_rules;
+  std::vector<model::RelabelRule> metric_relabel_rules;
+  discovery::DiscoveryConfig discovery;
+
+  friend bool operator==(const ScrapeConfig&, const ScrapeConfig&) = default;
+};
+
+/// One item of `scrape_configs`. Errors: kInvalid with file and line.
+Result<ScrapeConfig> decode_scrape_config(const yaml::Node& node, const ScrapeGlobals& globals);
+
+/// Prints one job in upstream's field order. To be called between open_item() and close().
+void emit(yaml::Writer& out, const ScrapeConfig& config);
+
+}  // namespace narthex::scrape
