@@ -20,6 +20,22 @@ void append_chars(std::string& out, double value, std::chars_format format) {
   out.append(buffer, end.ptr);
 }
 
+// Go fills the places behind the shortest digits with zeros; std::to_chars would write the exact integer.
+void append_large_integer(std::string& out, double value) {
+  std::string digits;
+  append_chars(digits, value, std::chars_format::scientific);
+  const std::size_t mark = digits.find('e');
+  int places = 0;
+  std::from_chars(digits.data() + mark + 2, digits.data() + digits.size(), places);
+  digits.resize(mark);
+  const std::size_t point = digits.find('.');
+  if (point != std::string::npos) {
+    places -= static_cast<int>(digits.size() - point) - 1;
+    digits.erase(point, 1);
+  }
+  out.append(digits).append(static_cast<std::size_t>(places), '0');
+}
+
 bool append_special(std::string& out, double value) {
   if (std::isnan(value)) return out.append("NaN"), true;
   if (std::isinf(value)) return out.append(value > 0 ? "+Inf" : "-Inf"), true;
@@ -125,6 +141,8 @@ void append_float(std::string& out, double value, FloatStyle style) {
   bool exponent = style == FloatStyle::kExponent;
   if (style == FloatStyle::kGeneral) exponent = size != 0 && (size < 1e-4 || size >= 1e21);
   if (style == FloatStyle::kJson) exponent = size != 0 && (size < 1e-6 || size >= 1e21);
+  constexpr double kExactIntegers = 9007199254740992;  // 2^53
+  if (!exponent && size >= kExactIntegers) return append_large_integer(out, value);
   append_chars(out, value, exponent ? std::chars_format::scientific : std::chars_format::fixed);
 }
 

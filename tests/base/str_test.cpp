@@ -18,13 +18,20 @@ struct FloatCase {
 TEST(FormatFloat, PrintsAsGo) {
   const double inf = std::numeric_limits<double>::infinity();
   const std::vector<FloatCase> cases = {
-      {1, FloatStyle::kJson, "1"},          {1e21, FloatStyle::kJson, "1e+21"},
+      {1, FloatStyle::kJson, "1"},
+      {1e21, FloatStyle::kJson, "1e+21"},
       {1e20, FloatStyle::kJson, "100000000000000000000"},
-      {1e-7, FloatStyle::kJson, "1e-07"},   {1e-6, FloatStyle::kJson, "0.000001"},
-      {0.1, FloatStyle::kJson, "0.1"},      {-0.0, FloatStyle::kJson, "-0"},
-      {1, FloatStyle::kExponent, "1e+00"},  {inf, FloatStyle::kFixed, "+Inf"},
-      {-inf, FloatStyle::kJson, "-Inf"},    {std::nan(""), FloatStyle::kFixed, "NaN"},
-      {0.0001, FloatStyle::kGeneral, "0.0001"}, {0.00001, FloatStyle::kGeneral, "1e-05"},
+      {542284412447080384, FloatStyle::kFixed, "542284412447080400"},
+      {1e-7, FloatStyle::kJson, "1e-07"},
+      {1e-6, FloatStyle::kJson, "0.000001"},
+      {0.1, FloatStyle::kJson, "0.1"},
+      {-0.0, FloatStyle::kJson, "-0"},
+      {1, FloatStyle::kExponent, "1e+00"},
+      {inf, FloatStyle::kFixed, "+Inf"},
+      {-inf, FloatStyle::kJson, "-Inf"},
+      {std::nan(""), FloatStyle::kFixed, "NaN"},
+      {0.0001, FloatStyle::kGeneral, "0.0001"},
+      {0.00001, FloatStyle::kGeneral, "1e-05"},
   };
 
   for (const FloatCase& c : cases) {
