@@ -1,0 +1,260 @@
+// Whole conversations with the server over a socket pair: no port is opened.
+#include <future>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "base/executors.h"
+#include "base/log.h"
+#include "tests/support/fake_clock.h"
+#include "web/http_server.h"
+
+namespace narthex::web {
+namespace {
+
+constexpr int kPatienceMs = 20'000;
+
+asio::awaitable<http::Response> echo(const http::Request& request) {
+  http::Response response;
+  response.body = request.method + " " + request.path + "?" + request.query + " " + request.body;
+  response.headers.add("X-Evil", "a\r\nInjected: yes");
+  co_return response;
+}
+
+// The client's end. Closes when destroyed.
+class Peer {
+ public:
+  explicit Peer(HttpServer& server) {
+    int pair[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    socket_ = pair[0];
+    server.adopt(pair[1], "192.0.2.1");
+  }
+  ~Peer() { ::close(socket_); }
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+
+  void send(std::string_view bytes) { ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
+
+  /// Reads until `mark` has come `count` times, or the server closes.
+  std::string read_until(std::string_view mark, int count = 1) {
+    std::string text;
+    while (occurrences(text, mark) < count && read_some(text)) {
+    }
+    return text;
+  }
+  std::string read_all() { return read_until("\x01never"); }
+
+ private:
+  static int occurrences(const std::string& text, std::string_view mark) {
+    int found = 0;
+    for (std::size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1)) {
+      ++found;
+    }
+    return found;
+  }
+  bool read_some(std::string& text) {
+    pollfd ready{.fd = socket_, .events = POLLIN, .revents = 0};
+    if (::poll(&ready, 1, kPatienceMs) != 1) return false;
+    char scratch[4096];
+    const ssize_t count = ::recv(socket_, scratch, sizeof scratch, 0);
+    if (count <= 0) return false;
+    text.append(scratch, static_cast<std::size_t>(count));
+    return true;
+  }
+  int socket_ = -1;
+};
+
+class HttpSessionTest : public ::testing::Test {
+ protected:
+  void TearDown() override {
+    if (server_) server_->stop(std::chrono::seconds(5));
+    server_.reset();
+    executors_.stop();
+  }
+  HttpServer& start(HttpServerOptions options = {}, HttpHandler handler = echo) {
+    server_ = std::make_unique<HttpServer>(std::move(options), std::move(handler), executors_,
+                                           clock_, null_log(), metrics_);
+    return *server_;
+  }
+
+  Executors executors_{1, 1};
+  test::FakeClock clock_;
+  Metrics metrics_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+TEST_F(HttpSessionTest, KeepsTheConnectionAndAnswersInOrder) {
+  Peer peer(start());
+
+  peer.send(
+      "GET /a?b HTTP/1.1\r\nHost: h\r\n\r\nPOST /c HTTP/1.1\r\nHost: h\r\nContent-Length: "
+      "3\r\n\r\nxyz");
+  const std::string text = peer.read_until("POST /c? xyz");
+
+  EXPECT_TRUE(text.starts_with("HTTP/1.1 200 OK\r\n")) << text;
+  EXPECT_NE(text.find("Content-Length: 9\r\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n"), std::string::npos) << text;
+  EXPECT_LT(text.find("GET /a?b "), text.find("POST /c? xyz"));
+}
+
+TEST_F(HttpSessionTest, NeverSplitsAHeader) {
+  Peer peer(start());
+
+  peer.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  const std::string text = peer.read_all();
+
+  EXPECT_NE(text.find("X-Evil: aInjected: yes\r\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("Connection: close\r\n"), std::string::npos) << text;
+}
+
+TEST_F(HttpSessionTest, SpeaksHttp10) {
+  Peer peer(start());
+
+  peer.send("GET / HTTP/1.0\r\n\r\n");
+  const std::string text = peer.read_all();
+
+  EXPECT_TRUE(text.starts_with("HTTP/1.0 200 OK\r\n")) << text;
+}
+
+TEST_F(HttpSessionTest, SendsNoBodyForHead) {
+  Peer peer(start());
+
+  peer.send("HEAD /abc HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  const std::string text = peer.read_all();
+
+  EXPECT_NE(text.find("Content-Length: 11\r\n"), std::string::npos) << text;
+  EXPECT_TRUE(text.ends_with("\r\n\r\n")) << text;
+}
+
+TEST_F(HttpSessionTest, ReadsChunkedBodies) {
+  Peer peer(start());
+
+  peer.send(
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "3;ext=1\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: dropped\r\n\r\n");
+
+  EXPECT_NE(peer.read_until("abcde").find("abcde"), std::string::npos);
+}
+
+TEST_F(HttpSessionTest, ClosesAfterAFramingFault) {
+  Peer peer(start());
+
+  peer.send(
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n");
+  const std::string text = peer.read_all();
+
+  EXPECT_TRUE(text.starts_with("HTTP/1.1 400 Bad Request\r\n")) << text;
+  EXPECT_EQ(text.find("smuggled"), std::string::npos) << text;
+}
+
+TEST_F(HttpSessionTest, RefusesLargeBodies) {
+  Peer peer(start({.body_bytes_max = 10}));
+
+  peer.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n");
+
+  EXPECT_TRUE(peer.read_all().starts_with("HTTP/1.1 413 "));
+}
+
+TEST_F(HttpSessionTest, RefusesLargeChunkExtensions) {
+  Peer peer(start());
+
+  peer.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;" +
+            std::string(300, 'e') + "\r\na\r\n0\r\n\r\n");
+
+  EXPECT_TRUE(peer.read_all().starts_with("HTTP/1.1 400 "));
+}
+
+TEST_F(HttpSessionTest, CutsSlowHeads) {
+  Peer peer(start({.header_timeout = std::chrono::milliseconds(1)}));
+
+  peer.send("GET / HTTP/1.1\r\nHo");
+
+  EXPECT_EQ(peer.read_all(), "");
+}
+
+TEST_F(HttpSessionTest, ClosesIdleConnections) {
+  Peer peer(start({.idle_timeout = std::chrono::milliseconds(1)}));
+
+  EXPECT_EQ(peer.read_all(), "");
+}
+
+TEST_F(HttpSessionTest, SaysContinue) {
+  Peer peer(start());
+
+  peer.send("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+  EXPECT_EQ(peer.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  peer.send("ok");
+
+  EXPECT_NE(peer.read_until("ok").find("200 OK"), std::string::npos);
+}
+
+TEST_F(HttpSessionTest, RefusesConnectionsAboveTheLimit) {
+  HttpServer& server = start({.connections_max = 1});
+  Peer first(server);
+  Peer second(server);
+
+  EXPECT_TRUE(second.read_all().starts_with("HTTP/1.1 503 "));
+  first.send("GET /still HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_NE(first.read_until("still").find("200 OK"), std::string::npos);
+}
+
+TEST_F(HttpSessionTest, DrainClosesIdleConnectionsAndFinishesRequests) {
+  std::promise<void> entered;
+  std::promise<void> release;
+  std::shared_future<void> released = release.get_future().share();
+  auto work = [&] {
+    entered.set_value();
+    released.wait();
+  };
+  auto handler = [this, work](const http::Request& request) -> asio::awaitable<http::Response> {
+    co_await run_on(executors_.cpu(), work);
+    http::Response response = co_await echo(request);
+    co_return response;
+  };
+  HttpServer& server = start({}, handler);
+  Peer idle(server);
+  Peer busy(server);
+  busy.send("GET /late HTTP/1.1\r\nHost: h\r\n\r\n");
+  entered.get_future().wait();
+
+  server.drain();
+  EXPECT_EQ(idle.read_all(), "");
+  release.set_value();
+
+  const std::string text = busy.read_all();
+  EXPECT_NE(text.find("GET /late?"), std::string::npos) << text;
+  EXPECT_NE(text.find("Connection: close"), std::string::npos) << text;
+}
+
+TEST_F(HttpSessionTest, StopCutsWhatDoesNotFinish) {
+  auto handler = [](const http::Request&) -> asio::awaitable<http::Response> {
+    co_await sleep_for_ns(3'600'000'000'000);
+    co_return http::Response{};
+  };
+  std::promise<void> entered;
+  auto counted = [&entered, handler](const http::Request& request) {
+    entered.set_value();
+    return handler(request);
+  };
+  HttpServer& server = start({}, counted);
+  Peer peer(server);
+  peer.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  entered.get_future().wait();
+
+  server.stop(std::chrono::milliseconds(1));
+
+  EXPECT_EQ(peer.read_all(), "");
+}
+
+TEST_F(HttpSessionTest, NamesTheAddressItCannotHave) {
+  HttpServer& server = start({.listen_addresses = {"127.0.0.1"}});
+  EXPECT_EQ(server.listen().error().message(),
+            "listen tcp: address 127.0.0.1: missing port in address");
+}
+
+}  // namespace
+}  // namespace narthex::web

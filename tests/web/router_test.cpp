@@ -1,0 +1,195 @@
+// Upstream's router semantics.
+#include "web/router.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_clock.h"
+#include "tests/web/await.h"
+#include "web/lifecycle_pages.h"
+#include "web/responses.h"
+
+namespace narthex::web {
+namespace {
+
+using test::await_response;
+using test::make_request;
+
+asio::awaitable<http::Response> say_path(const http::Request& request) {
+  co_return text_response(200, request.path);
+}
+asio::awaitable<http::Response> say_much(const http::Request&) {
+  co_return text_response(200, std::string(5000, 'x'));
+}
+
+class RouterTest : public ::testing::Test {
+ protected:
+  RouterTest() { router_.set_readiness(Router::Readiness::kReady); }
+  ~RouterTest() override { executors_.stop(); }
+
+  http::Response ask(const http::Request& request) {
+    auto handler = [this](const http::Request& r) { return router_.handle(r); };
+    return await_response(executors_, handler, request);
+  }
+  http::Response ask(std::string method, std::string_view target) {
+    return ask(make_request(std::move(method), target));
+  }
+
+  Executors executors_{1, 1};
+  test::FakeClock clock_;
+  Metrics metrics_;
+  Router router_{{}, executors_, clock_, metrics_};
+};
+
+TEST_F(RouterTest, FindsExactAndPatternRoutes) {
+  router_.add({"GET"}, "/a/b", {}, say_path);
+  router_.add({"GET"}, "/label/:name/values", {}, say_path);
+  router_.add({"GET"}, "/files/*rest", {}, say_path);
+
+  EXPECT_EQ(ask("GET", "/a/b").body, "/a/b");
+  EXPECT_EQ(ask("GET", "/label/job/values").body, "/label/job/values");
+  EXPECT_EQ(ask("GET", "/files/x/y/z").body, "/files/x/y/z");
+  EXPECT_EQ(ask("GET", "/label//values").status, 404);
+  EXPECT_EQ(ask("GET", "/a").body, "404 page not found\n");
+  EXPECT_EQ(path_parameter("/api/label/job/values", "/label/", "/values"), "job");
+}
+
+TEST_F(RouterTest, AnswersWrongMethodsWithAllow) {
+  router_.add({"GET", "POST"}, "/a", {}, say_path);
+
+  const http::Response response = ask("DELETE", "/a");
+
+  EXPECT_EQ(response.status, 405);
+  EXPECT_EQ(response.body, "Method Not Allowed\n");
+  EXPECT_EQ(response.headers.get("Allow"), "GET, OPTIONS, POST");
+  EXPECT_EQ(ask("HEAD", "/a").status, 405);
+  EXPECT_EQ(ask("OPTIONS", "/a").headers.get("Allow"), "GET, OPTIONS, POST");
+}
+
+TEST_F(RouterTest, RedirectsTrailingSlashes) {
+  router_.add({"GET"}, "/a", {}, say_path);
+
+  const http::Response response = ask("GET", "/a/?b=c");
+
+  EXPECT_EQ(response.status, 301);
+  EXPECT_EQ(response.headers.get("Location"), "/a?b=c");
+  EXPECT_EQ(ask("POST", "/a/").status, 308);
+  EXPECT_EQ(ask("GET", "//a/").status, 404);
+}
+
+TEST_F(RouterTest, GatesUntilReady) {
+  router_.add({"GET"}, "/a", {}, say_path);
+  router_.add({"GET"}, "/open", {.gated = false}, say_path);
+
+  router_.set_readiness(Router::Readiness::kStarting);
+  const http::Response starting = ask("GET", "/a");
+  EXPECT_EQ(starting.status, 503);
+  EXPECT_EQ(starting.body, "Service Unavailable");
+  EXPECT_EQ(starting.headers.get("X-Prometheus-Stopping"), "false");
+  EXPECT_EQ(ask("GET", "/open").status, 200);
+
+  router_.set_readiness(Router::Readiness::kStopping);
+  EXPECT_EQ(ask("GET", "/a").headers.get("X-Prometheus-Stopping"), "true");
+}
+
+TEST_F(RouterTest, AddsCorsOnlyForAnOrigin) {
+  router_.add({"GET"}, "/a", {.cors = true}, say_path);
+  http::Request request = make_request("GET", "/a");
+  EXPECT_FALSE(ask(request).headers.contains("Access-Control-Allow-Origin"));
+
+  request.headers.add("Origin", "http://other");
+  const http::Response response = ask(request);
+
+  EXPECT_EQ(response.headers.get("Access-Control-Allow-Origin"), "*");
+  EXPECT_EQ(response.headers.get("Access-Control-Allow-Methods"), "GET, POST, OPTIONS");
+  EXPECT_EQ(response.headers.get("Vary"), "Origin");
+}
+
+TEST_F(RouterTest, EchoesOnlyOriginsThatTheExpressionAllows) {
+  RouterOptions options{.prefix = {}, .cors_origin = *Regex::anchored("https?://(a|b)\\.example")};
+  Router router(std::move(options), executors_, clock_, metrics_);
+  router.set_readiness(Router::Readiness::kReady);
+  router.add({"GET"}, "/a", {.cors = true}, say_path);
+  auto handler = [&router](const http::Request& r) { return router.handle(r); };
+  http::Request request = make_request("GET", "/a");
+
+  request.headers.set("Origin", "https://b.example");
+  EXPECT_EQ(await_response(executors_, handler, request).headers.get("Access-Control-Allow-Origin"),
+            "https://b.example");
+  request.headers.set("Origin", "https://b.example.evil");
+  EXPECT_FALSE(
+      await_response(executors_, handler, request).headers.contains("Access-Control-Allow-Origin"));
+}
+
+TEST_F(RouterTest, CompressesLargeBodiesWhenAsked) {
+  router_.add({"GET"}, "/much", {.compress = true}, say_much);
+  http::Request request = make_request("GET", "/much");
+  EXPECT_EQ(ask(request).body.size(), 5000U);
+
+  request.headers.add("Accept-Encoding", "br, gzip, deflate");
+  const http::Response gzip = ask(request);
+  EXPECT_EQ(gzip.headers.get("Content-Encoding"), "gzip");
+  EXPECT_EQ(gzip.body.substr(0, 2), "\x1f\x8b");
+  EXPECT_LT(gzip.body.size(), 500U);
+
+  request.headers.set("Accept-Encoding", "deflate");
+  EXPECT_EQ(ask(request).headers.get("Content-Encoding"), "deflate");
+  request.headers.set("Accept-Encoding", "gzip;q=1");
+  EXPECT_FALSE(ask(request).headers.contains("Content-Encoding"));
+}
+
+TEST_F(RouterTest, StripsThePrefix) {
+  Router router({.prefix = "/prom", .cors_origin = {}}, executors_, clock_, metrics_);
+  router.set_readiness(Router::Readiness::kReady);
+  router.add({"GET"}, "/a", {}, say_path);
+  auto handler = [&router](const http::Request& r) { return router.handle(r); };
+
+  EXPECT_EQ(await_response(executors_, handler, make_request("GET", "/prom/a")).status, 200);
+  EXPECT_EQ(await_response(executors_, handler, make_request("GET", "/a")).status, 404);
+}
+
+TEST_F(RouterTest, LifecycleNeedsItsFlagAndThisSite) {
+  int reloads = 0;
+  LifecycleHooks hooks{.enabled = true,
+                       .reload = [&]() -> Result<void> {
+                         if (++reloads == 1) return {};
+                         return Error(Code::kInvalid, "bad file");
+                       },
+                       .quit = [] {}};
+  add_lifecycle_routes(router_, std::move(hooks), executors_, metrics_);
+
+  EXPECT_EQ(ask("POST", "/-/reload").status, 200);
+  const http::Response failed = ask("PUT", "/-/reload");
+  EXPECT_EQ(failed.status, 500);
+  EXPECT_EQ(failed.body, "failed to reload config: bad file\n");
+  EXPECT_EQ(ask("GET", "/-/reload").status, 405);
+  EXPECT_EQ(ask("GET", "/-/reload").body, "Only POST or PUT requests allowed");
+
+  http::Request foreign = make_request("POST", "/-/quit");
+  foreign.headers.add("Origin", "http://evil");
+  EXPECT_EQ(ask(foreign).status, 403);
+  EXPECT_EQ(reloads, 2);
+}
+
+TEST_F(RouterTest, RefusesLifecycleWhenDisabled) {
+  add_lifecycle_routes(router_, {}, executors_, metrics_);
+
+  EXPECT_EQ(ask("POST", "/-/quit").status, 403);
+  EXPECT_EQ(ask("POST", "/-/reload").body, "Lifecycle API is not enabled.");
+  EXPECT_EQ(ask("GET", "/-/healthy").body, "Prometheus Server is Healthy.\n");
+  EXPECT_EQ(ask("HEAD", "/-/ready").status, 200);
+}
+
+TEST_F(RouterTest, CountsRequestsByHandler) {
+  add_lifecycle_routes(router_, {}, executors_, metrics_);
+  ask("GET", "/-/healthy");
+
+  const http::Response response = ask("GET", "/metrics");
+
+  EXPECT_NE(
+      response.body.find("prometheus_http_requests_total{code=\"200\",handler=\"/-/healthy\"} 1"),
+      std::string::npos)
+      << response.body;
+}
+
+}  // namespace
+}  // namespace narthex::web

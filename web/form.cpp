@@ -1,0 +1,79 @@
+// Form decoding.
+#include "web/form.h"
+
+#include "base/str.h"
+#include "web/http_framing.h"
+
+namespace narthex::web {
+namespace {
+
+bool is_form(std::string_view content_type) {
+  const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
+  return equals_ignore_case(type, "application/x-www-form-urlencoded");
+}
+
+// Up to three bytes of the first bad escape, quoted as Go does.
+std::string bad_escape(std::string_view text) {
+  for (std::size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 1)) {
+    const std::string_view escape = text.substr(at, 3);
+    if (!percent_decode(escape, false)) return concat("invalid URL escape ", quote(escape));
+  }
+  return "invalid URL escape";
+}
+
+}  // namespace
+
+Form::Form(const http::Request& request) {
+  const bool has_body =
+      request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
+  if (has_body && is_form(request.headers.get("Content-Type"))) parse(request.body, body_);
+  parse(request.query, query_);
+}
+
+void Form::parse(std::string_view text, Pairs& out) {
+  for (const std::string_view pair : split(text, '&')) {
+    if (pair.empty()) continue;
+    if (pair.find(';') != std::string_view::npos) {
+      if (!error_) error_ = "invalid semicolon separator in query";
+      continue;
+    }
+    const std::size_t equals = pair.find('=');
+    auto name = percent_decode(pair.substr(0, equals), true);
+    const std::string_view raw =
+        equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
+    auto value = percent_decode(raw, true);
+    if (name && value) {
+      out.emplace_back(*std::move(name), *std::move(value));
+    } else if (!error_) {
+      error_ = bad_escape(pair);
+    }
+  }
+}
+
+std::string_view Form::get(std::string_view name) const {
+  for (const Pairs* pairs : {&body_, &query_}) {
+    for (const auto& [key, value] : *pairs) {
+      if (key == name) return value;
+    }
+  }
+  return {};
+}
+
+std::string_view Form::get_query(std::string_view name) const {
+  for (const auto& [key, value] : query_) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+std::vector<std::string> Form::all(std::string_view name) const {
+  std::vector<std::string> out;
+  for (const Pairs* pairs : {&body_, &query_}) {
+    for (const auto& [key, value] : *pairs) {
+      if (key == name) out.push_back(value);
+    }
+  }
+  return out;
+}
+
+}  // namespace narthex::web

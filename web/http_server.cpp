@@ -1,0 +1,262 @@
+// Listeners and the accounting of connections.
+#include "web/http_server.h"
+
+#include <map>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+
+#include "base/check.h"
+#include "base/mutex.h"
+#include "base/str.h"
+#include "web/http_session.h"
+
+namespace narthex::web {
+namespace {
+
+using asio::ip::tcp;
+
+constexpr std::size_t kRefusalReserve = 32;  // connections above the limit that still hear 503
+constexpr std::int64_t kAcceptPauseNs = 100'000'000;  // after EMFILE and the like
+
+struct HostPort {
+  std::string host;
+  std::string port;
+};
+
+Result<HostPort> split_host_port(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string::npos) {
+    return Error(Code::kInvalid,
+                 concat("listen tcp: address ", address, ": missing port in address"));
+  }
+  HostPort out{address.substr(0, colon), address.substr(colon + 1)};
+  if (out.host.starts_with('[') && out.host.ends_with(']')) {
+    out.host = out.host.substr(1, out.host.size() - 2);
+  }
+  if (out.host.find(':') != std::string::npos && address.front() != '[') {
+    return Error(Code::kInvalid,
+                 concat("listen tcp: address ", address, ": too many colons in address"));
+  }
+  return out;
+}
+
+std::string text_of(const tcp::endpoint& endpoint) {
+  const std::string address = endpoint.address().to_string();
+  if (endpoint.address().is_v6()) return concat("[", address, "]:", endpoint.port());
+  return concat(address, ":", endpoint.port());
+}
+
+// All addresses of both families, or of the one that the machine has.
+tcp::endpoint any_endpoint(const asio::any_io_executor& executor, std::uint16_t port) {
+  tcp::acceptor probe(executor);
+  boost::system::error_code error;
+  probe.open(tcp::v6(), error);
+  return {error ? tcp::v4() : tcp::v6(), port};
+}
+
+Result<tcp::endpoint> resolve(const asio::any_io_executor& executor, const std::string& address) {
+  auto parts = split_host_port(address);
+  if (!parts) return std::unexpected(std::move(parts).error());
+  const bool is_any = parts->host.empty();
+  if (is_any) parts->host = "0.0.0.0";
+  tcp::resolver resolver(executor);
+  boost::system::error_code error;
+  const auto found = resolver.resolve(parts->host, parts->port, tcp::resolver::passive, error);
+  if (error || found.empty()) {
+    return Error(Code::kIo, concat("listen tcp ", address, ": ", error.message()));
+  }
+  const tcp::endpoint endpoint = found.begin()->endpoint();
+  return is_any ? any_endpoint(executor, endpoint.port()) : endpoint;
+}
+
+// Who is connected. Shared with the connections' seats, which may outlive the server by a moment.
+class Book {
+ public:
+  struct Count {
+    std::size_t total = 0;
+    std::size_t same_address = 0;
+  };
+  Count enter(const std::string& peer) {
+    const MutexLock lock(mutex_);
+    return {++total_, ++per_address_[peer]};
+  }
+  void leave(const std::string& peer) {
+    const MutexLock lock(mutex_);
+    --total_;
+    const auto found = per_address_.find(peer);
+    if (found != per_address_.end() && --found->second == 0) per_address_.erase(found);
+  }
+  std::size_t total() const {
+    const MutexLock lock(mutex_);
+    return total_;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::size_t total_ NX_GUARDED_BY(mutex_) = 0;
+  std::map<std::string, std::size_t> per_address_ NX_GUARDED_BY(mutex_);
+};
+
+// One connection's entry in the book; dies with the task's function, also if that never ran.
+struct Seat {
+  Seat(std::shared_ptr<Book> b, std::string p) : book(std::move(b)), peer(std::move(p)) {
+    count = book->enter(peer);
+  }
+  ~Seat() { book->leave(peer); }
+  Seat(const Seat&) = delete;
+  Seat& operator=(const Seat&) = delete;
+
+  std::shared_ptr<Book> book;
+  std::string peer;
+  Book::Count count;
+};
+
+}  // namespace
+
+struct HttpServer::State {
+  State(HttpServerOptions o, HttpHandler h, Executors& e, const Clock& c, Log& l, Metrics& metrics)
+      : options(std::move(o)),
+        handler(std::move(h)),
+        executors(e),
+        log(l),
+        accepted(
+            metrics.counter("net_conntrack_listener_conn_accepted_total",
+                            "Total number of connections opened to the listener of a given name.",
+                            {{"listener_name", "http"}})),
+        refused(metrics.counter("narthex_http_connections_refused_total",
+                                "Connections refused because a connection limit was reached.")),
+        context{options, handler, c, registry},
+        acceptors(e.io(), [this](std::string_view what) { report(what); }),
+        sessions(e.io(), [this](std::string_view what) { report(what); }) {}
+
+  void report(std::string_view what) {
+    log.error("a connection ended by an exception", {{"err", what}});
+  }
+  Result<tcp::acceptor> bind(const std::string& address);
+  asio::awaitable<void> accept_loop(tcp::acceptor& acceptor);
+  void serve(int socket, std::string peer);
+
+  HttpServerOptions options;
+  HttpHandler handler;
+  Executors& executors;
+  Log& log;
+  Counter& accepted;
+  Counter& refused;
+  SessionRegistry registry;
+  SessionContext context;
+  std::vector<std::unique_ptr<tcp::acceptor>> bound;
+  std::shared_ptr<Book> book = std::make_shared<Book>();
+  TaskGroup acceptors;
+  TaskGroup sessions;
+};
+
+Result<tcp::acceptor> HttpServer::State::bind(const std::string& address) {
+  NX_TRY_ASSIGN(const tcp::endpoint endpoint, resolve(executors.io(), address));
+  tcp::acceptor acceptor(executors.io());
+  boost::system::error_code error;
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error && endpoint.address() == asio::ip::address_v6::any()) {
+    acceptor.set_option(asio::ip::v6_only(false), error);  // ":9090" means both families
+  }
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (error) {
+    return Error(Code::kIo, concat("listen tcp ", address, ": ", to_lower_ascii(error.message())));
+  }
+  return acceptor;
+}
+
+asio::awaitable<void> HttpServer::State::accept_loop(tcp::acceptor& acceptor) {
+  while (acceptor.is_open()) {
+    auto [error, socket] = co_await acceptor.async_accept(asio::as_tuple(asio::use_awaitable));
+    if (error == asio::error::operation_aborted) co_return;
+    if (error) {
+      log.warn("accepting a connection failed", {{"err", error.message()}});
+      const bool go_on = co_await sleep_for_ns(kAcceptPauseNs);
+      if (!go_on) co_return;
+      continue;
+    }
+    boost::system::error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
+    const tcp::endpoint peer = socket.remote_endpoint(ignored);
+    const int descriptor = socket.release(ignored);
+    if (!ignored && descriptor >= 0) serve(descriptor, peer.address().to_string());
+  }
+}
+
+void HttpServer::State::serve(int socket, std::string peer) {
+  auto owned = std::make_shared<OwnedSocket>(socket);
+  auto seat = std::make_shared<Seat>(book, std::move(peer));
+  accepted.add();
+  const bool admitted = seat->count.total <= options.connections_max &&
+                        seat->count.same_address <= options.connections_per_address_max;
+  if (!admitted) refused.add();
+  if (seat->count.total > options.connections_max + kRefusalReserve) return;
+  sessions.spawn([this, owned, seat, admitted]() -> asio::awaitable<void> {
+    if (!admitted) return refuse_session(owned, context);
+    return serve_session(owned, seat->peer, context);
+  });
+}
+
+HttpServer::HttpServer(HttpServerOptions options, HttpHandler handler, Executors& executors,
+                       const Clock& clock, Log& log, Metrics& metrics)
+    : state_(std::make_unique<State>(std::move(options), std::move(handler), executors, clock, log,
+                                     metrics)) {}
+
+HttpServer::~HttpServer() = default;
+
+Result<void> HttpServer::listen() {
+  std::vector<std::unique_ptr<tcp::acceptor>> bound;
+  for (const std::string& address : state_->options.listen_addresses) {
+    NX_TRY_ASSIGN(tcp::acceptor acceptor, state_->bind(address));
+    bound.push_back(std::make_unique<tcp::acceptor>(std::move(acceptor)));
+  }
+  state_->bound = std::move(bound);
+  return {};
+}
+
+std::vector<std::string> HttpServer::addresses() const {
+  std::vector<std::string> out;
+  for (const auto& acceptor : state_->bound) {
+    boost::system::error_code ignored;
+    out.push_back(text_of(acceptor->local_endpoint(ignored)));
+  }
+  return out;
+}
+
+void HttpServer::start() {
+  for (const auto& acceptor : state_->bound) {
+    state_->acceptors.spawn(
+        [state = state_.get(), &acceptor = *acceptor] { return state->accept_loop(acceptor); });
+  }
+}
+
+void HttpServer::adopt(int socket, std::string peer_address) {
+  state_->serve(socket, std::move(peer_address));
+}
+
+void HttpServer::drain() {
+  state_->acceptors.stop();
+  state_->sessions.close();
+  state_->registry.drain();
+}
+
+void HttpServer::stop(std::chrono::milliseconds grace) {
+  constexpr std::chrono::seconds kCutDeadline{5};
+  drain();
+  if (!state_->acceptors.wait(kCutDeadline)) state_->log.error("listeners did not stop in time");
+  state_->bound.clear();
+  if (!state_->sessions.wait(grace)) {
+    state_->sessions.stop();
+    if (!state_->sessions.wait(kCutDeadline)) state_->log.error("connections did not end in time");
+  }
+}
+
+std::size_t HttpServer::connections() const {
+  return state_->book->total();
+}
+
+}  // namespace narthex::web

@@ -1,0 +1,91 @@
+// Health, lifecycle and self-metrics.
+#include "web/lifecycle_pages.h"
+
+#include "base/str.h"
+#include "web/responses.h"
+
+namespace narthex::web {
+namespace {
+
+// Handlers that need state: kept alive by the routes that share it.
+class LifecyclePages {
+ public:
+  LifecyclePages(LifecycleHooks hooks, Executors& executors, Metrics& metrics)
+      : hooks_(std::move(hooks)),
+        executors_(executors),
+        metrics_(metrics),
+        in_flight_(metrics.gauge("promhttp_metric_handler_requests_in_flight",
+                                 "Current number of scrapes being served.")) {
+    for (const std::string_view code : {"200", "500", "503"}) scrapes(code);
+  }
+
+  asio::awaitable<http::Response> metrics(const http::Request&) {
+    in_flight_.add(1);
+    auto expose = [this] { return metrics_.expose(); };
+    std::string text = co_await run_on(executors_.cpu(), std::move(expose));
+    in_flight_.add(-1);
+    scrapes("200").add();
+    http::Response response{.status = 200, .headers = {}, .body = std::move(text)};
+    response.headers.add("Content-Type",
+                         "text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
+    co_return response;
+  }
+
+  asio::awaitable<http::Response> reload(const http::Request&) {
+    if (!hooks_.enabled) co_return disabled();
+    auto work = [this] { return hooks_.reload(); };
+    Result<void> outcome = co_await run_on(executors_.cpu(), std::move(work));
+    if (outcome) co_return text_response(200, {});
+    co_return error_text_response(500,
+                                  concat("failed to reload config: ", outcome.error().message()));
+  }
+
+  asio::awaitable<http::Response> quit(const http::Request&) {
+    if (!hooks_.enabled) co_return disabled();
+    hooks_.quit();
+    co_return text_response(200, "Requesting termination... Goodbye!");
+  }
+
+ private:
+  static http::Response disabled() { return text_response(403, "Lifecycle API is not enabled."); }
+  Counter& scrapes(std::string_view code) {
+    return metrics_.counter("promhttp_metric_handler_requests_total",
+                            "Total number of scrapes by HTTP status code.", {{"code", code}});
+  }
+
+  LifecycleHooks hooks_;
+  Executors& executors_;
+  Metrics& metrics_;
+  Gauge& in_flight_;
+};
+
+asio::awaitable<http::Response> healthy(const http::Request&) {
+  co_return text_response(200, "Prometheus Server is Healthy.\n");
+}
+asio::awaitable<http::Response> ready(const http::Request&) {
+  co_return text_response(200, "Prometheus Server is Ready.\n");
+}
+asio::awaitable<http::Response> wrong_method(const http::Request&) {
+  co_return text_response(405, "Only POST or PUT requests allowed");
+}
+
+}  // namespace
+
+void add_lifecycle_routes(Router& router, LifecycleHooks hooks, Executors& executors,
+                          Metrics& metrics) {
+  auto pages = std::make_shared<LifecyclePages>(std::move(hooks), executors, metrics);
+  const RouteTraits open{.gated = false};
+  const RouteTraits mutating{.gated = false, .mutating = true};
+  router.add({"GET"}, "/metrics", {.gated = false, .compress = true},
+             [pages](const http::Request& request) { return pages->metrics(request); });
+  router.add({"GET", "HEAD"}, "/-/healthy", open, healthy);
+  router.add({"GET", "HEAD"}, "/-/ready", {}, ready);
+  router.add({"POST", "PUT"}, "/-/reload", mutating,
+             [pages](const http::Request& request) { return pages->reload(request); });
+  router.add({"POST", "PUT"}, "/-/quit", mutating,
+             [pages](const http::Request& request) { return pages->quit(request); });
+  router.add({"GET"}, "/-/reload", open, wrong_method);
+  router.add({"GET"}, "/-/quit", open, wrong_method);
+}
+
+}  // namespace narthex::web

@@ -1,0 +1,24 @@
+// /metrics, /-/healthy, /-/ready, /-/reload, /-/quit: what machines ask of the server itself.
+#pragma once
+
+#include <functional>
+
+#include "base/executors.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "web/router.h"
+
+namespace narthex::web {
+
+/// What the endpoints do. Outlives the router's last request.
+struct LifecycleHooks {
+  bool enabled = false;  // --web.enable-lifecycle
+  std::function<Result<void>()>
+      reload;                  // runs on the CPU pool; returns when the reload is finished
+  std::function<void()> quit;  // asks for an orderly stop and returns at once
+};
+
+void add_lifecycle_routes(Router& router, LifecycleHooks hooks, Executors& executors,
+                          Metrics& metrics);
+
+}  // namespace narthex::web

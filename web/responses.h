@@ -1,0 +1,24 @@
+// Plain answers that every part of web gives. Texts are upstream's.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/http/message.h"
+
+namespace narthex::web {
+
+/// `text/plain; charset=utf-8`.
+http::Response text_response(int status, std::string text);
+
+/// What Go's http.Error makes: text, a line feed, and nosniff.
+http::Response error_text_response(int status, std::string_view text);
+
+http::Response redirect_response(int status, std::string location);
+
+/// Compresses the body as the request's Accept-Encoding allows, when it has 1 KiB or more, and says
+/// Vary in any case. The first of gzip and deflate in the list counts; weights are ignored, as
+/// upstream does.
+void compress_body(const http::Request& request, http::Response& response);
+
+}  // namespace narthex::web

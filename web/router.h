@@ -1,0 +1,82 @@
+// From a request's path and method to its handler, with upstream's router semantics (http_api.md
+// section 1): 404, 405 with Allow, trailing-slash redirects, the readiness gate, CORS, compression
+// and the per-handler metrics.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/executors.h"
+#include "base/http/message.h"
+#include "base/metrics.h"
+#include "base/regex.h"
+#include "web/http_server.h"
+
+namespace narthex::web {
+
+/// What surrounds a handler.
+struct RouteTraits {
+  bool gated = true;  // 503 until ready, and again while stopping
+  bool cors = false;  // JSON endpoints
+  bool compress = false;
+  bool mutating = false;  // refuses cross-site requests
+};
+
+struct RouterOptions {
+  /// `--web.route-prefix`, without a slash at its end; empty for the root.
+  std::string prefix;
+  /// `--web.cors.origin`, anchored; unset answers `*` to everyone.
+  std::optional<Regex> cors_origin;
+};
+
+/// Routes are added before the first request; then thread-safe.
+class Router {
+ public:
+  enum class Readiness : unsigned char { kStarting, kReady, kStopping };
+
+  Router(RouterOptions options, Executors& executors, const Clock& clock, Metrics& metrics);
+  ~Router();
+
+  /// `pattern` is below the prefix. A segment `:x` matches any one segment, a last `*x` everything
+  /// that follows. Adding the same pattern again adds methods.
+  void add(std::vector<std::string_view> methods, std::string_view pattern, RouteTraits traits,
+           HttpHandler handler);
+
+  /// Answers a request; this is the server's handler.
+  asio::awaitable<http::Response> handle(const http::Request& request) const;
+
+  void set_readiness(Readiness readiness) {
+    readiness_.store(readiness, std::memory_order_relaxed);
+  }
+  Readiness readiness() const { return readiness_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Route;
+  struct Method;
+
+  const Route* find(std::string_view path) const;
+  http::Response unmatched(const http::Request& request, std::string_view path) const;
+  asio::awaitable<http::Response> run(const Route& route, const Method& method,
+                                      const http::Request& request) const;
+  void add_cors(const http::Request& request, http::Response& response) const;
+
+  RouterOptions options_;
+  Executors& executors_;
+  const Clock& clock_;
+  Metrics& metrics_;
+  std::atomic<Readiness> readiness_{Readiness::kStarting};  // relaxed: a lone value
+  std::unordered_map<std::string, std::unique_ptr<Route>> exact_;
+  std::vector<std::unique_ptr<Route>> patterns_;
+};
+
+/// The segment that `:x` matched: what stands between `before` and `after` in `path`. Empty when
+/// they do not fit.
+std::string_view path_parameter(std::string_view path, std::string_view before,
+                                std::string_view after);
+
+}  // namespace narthex::web
