@@ -1,0 +1,152 @@
+// The syntax tree of PromQL: one node type, what is special about a kind in a variant, children in
+// one list, so that every walk can be a loop with its own stack: chains of operators make trees
+// thousands of levels deep.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "model/matcher.h"
+#include "model/time.h"
+#include "query/promql/functions.h"
+#include "query/promql/parser.h"
+#include "query/promql/token.h"
+
+namespace narthex::query {
+
+inline constexpr std::size_t kQueryTextBytesMax = 1024 * 1024;  // design: limits of queries
+inline constexpr std::size_t kNestingMax = 512;                 // design: limits of queries
+inline constexpr std::size_t kNodesMax = 100'000;               // design: limits of queries
+
+/// Arithmetic on durations: `step() * 2`. At most kNestingMax nodes, so recursion over it is
+/// bounded.
+struct DurationExpr {
+  /// kNumber and kDuration are literals; kStep, kRange, kMaxOf, kMinOf; otherwise an arithmetic
+  /// operator, unary when `left` is empty.
+  Token op = Token::kNumber;
+  double seconds = 0;
+  bool wrapped = false;  // in parentheses
+  Position position;
+  std::unique_ptr<DurationExpr> left;
+  std::unique_ptr<DurationExpr> right;
+
+  bool is_literal() const { return op == Token::kNumber || op == Token::kDuration; }
+};
+
+/// A length of time as written: a literal in nanoseconds, or an expression.
+struct DurationSpec {
+  std::int64_t ns = 0;
+  std::unique_ptr<DurationExpr> expr;
+
+  bool set() const { return ns != 0 || expr != nullptr; }
+};
+
+/// `offset` and `@`, as selectors and subqueries carry them.
+struct TimeModifiers {
+  DurationSpec offset;
+  std::optional<model::TimeMs> at;
+  Token at_edge = Token::kEof;  // kStart or kEnd when `@ start()` or `@ end()`
+
+  bool has_at() const { return at.has_value() || at_edge != Token::kEof; }
+};
+
+struct NumberLiteral {
+  double value = 0;
+  bool is_duration = false;
+};
+
+struct StringLiteral {
+  std::string value;
+};
+
+struct VectorSelector {
+  std::string name;  // only when written before the braces
+  model::Matchers matchers;
+  TimeModifiers time;
+  bool anchored = false;
+  bool smoothed = false;
+};
+
+struct MatrixSelector {
+  VectorSelector selector;
+  Position selector_position;
+  DurationSpec range;
+};
+
+struct SubqueryNode {
+  DurationSpec range;
+  DurationSpec step;
+  TimeModifiers time;
+};
+
+struct AggregateNode {
+  Token op = Token::kSum;
+  std::vector<std::string> grouping;
+  bool without = false;
+};
+
+struct CallNode {
+  const Function* function = nullptr;
+};
+
+enum class Cardinality : std::uint8_t { kOneToOne, kManyToOne, kOneToMany, kManyToMany };
+
+struct VectorMatching {
+  Cardinality cardinality = Cardinality::kOneToOne;
+  std::vector<std::string> labels;
+  bool on = false;
+  std::vector<std::string> include;
+  std::optional<double> fill_left;
+  std::optional<double> fill_right;
+};
+
+struct BinaryNode {
+  Token op = Token::kAdd;
+  bool return_bool = false;
+  std::optional<VectorMatching> matching;  // only between vectors, after type checking
+};
+
+struct UnaryNode {
+  Token op = Token::kSub;
+};
+
+struct ParenNode {};
+
+/// Children by kind: subquery, unary, paren: 1; binary: left, right; call: arguments; aggregate:
+/// the vector, then the parameter if the operator has one.
+struct Expr {
+  using Node =
+      std::variant<NumberLiteral, StringLiteral, VectorSelector, MatrixSelector, SubqueryNode,
+                   AggregateNode, CallNode, BinaryNode, UnaryNode, ParenNode>;
+  Node node;
+  ValueType type = ValueType::kNone;
+  Position position;
+  std::vector<ExprPtr> children;
+
+  template <typename T>
+  const T* as() const {
+    return std::get_if<T>(&node);
+  }
+  template <typename T>
+  T* as() {
+    return std::get_if<T>(&node);
+  }
+};
+
+/// `expr` and all below it, children before parents, each node once. Pointers into the tree.
+std::vector<const Expr*> post_order(const Expr& expr);
+
+/// The matchers of every selector in `expr`.
+std::vector<const model::Matchers*> selectors_of(const Expr& expr);
+
+/// "line:column" of `offset` in `text`, both from 1, columns in bytes; "unknown position" for an
+/// empty text.
+std::string line_and_column(std::string_view text, std::int32_t offset);
+
+}  // namespace narthex::query

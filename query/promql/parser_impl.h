@@ -1,0 +1,121 @@
+// The parser behind parser.h: precedence climbing with its own stacks for operators, recursion only
+// for brackets, at most kNestingMax deep. It stops at the first error, which is the one upstream
+// reports. Private to promql/.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/labels.h"
+#include "query/promql/ast.h"
+#include "query/promql/lexer.h"
+
+namespace narthex::query {
+
+/// Go's Unquote of a string token, which the lexer has checked.
+std::string unquote(std::string_view token_text);
+
+/// Checks types from the leaves up and settles what depends on them. False: `fail` was called once.
+bool check_types(Expr& root, std::string_view text,
+                 const std::function<void(Position, std::string)>& fail);
+
+class Parser {
+ public:
+  Parser(std::string_view text, const ParserOptions& options);
+
+  Result<ExprPtr> parse_expression();
+  Result<model::Matchers> parse_selector();
+  Result<model::Labels> parse_metric();
+
+ private:
+  // One entry of the operator stack of an expression.
+  struct Operator {
+    Token op = Token::kAdd;
+    bool unary = false;
+    std::int32_t start = 0;
+    BinaryNode modifiers;
+  };
+
+  void advance() { lexeme_ = lexer_.next(); }
+  bool is(Token token) const { return lexeme_.token == token; }
+  bool accept(Token token);
+  // Records an error unless there is one already.
+  void fail(Position position, std::string message);
+  // Complains about the current token; the context is that of the innermost open aggregation if
+  // none is given.
+  void unexpected(std::string_view context = {}, std::string_view expected = {});
+  bool failed() const { return !error_.empty(); }
+  Error error() const;
+  ExprPtr make(Expr::Node node, Position position, ValueType type);
+  bool enter();
+  void leave() { --depth_; }
+  bool starts_operand() const;
+
+  ExprPtr expression();
+  ExprPtr operand();
+  ExprPtr primary();
+  ExprPtr postfix(ExprPtr expr);
+  ExprPtr paren();
+  ExprPtr number();
+  ExprPtr call();
+  ExprPtr aggregate();
+  void reduce(std::vector<ExprPtr>& operands, std::vector<Operator>& operators);
+  bool binary_modifiers(BinaryNode& node);
+  bool matching_modifiers(VectorMatching& matching);
+  bool fill_modifiers(VectorMatching& matching, std::int32_t start);
+  std::optional<double> fill_value();
+  bool arguments(std::vector<ExprPtr>& out);
+  bool grouping(std::vector<std::string>& out);
+  bool aggregate_modifier(AggregateNode& node);
+  bool finish_aggregate(Expr& aggregate, std::vector<ExprPtr> args);
+
+  ExprPtr vector_selector();
+  bool matchers(model::Matchers& out);
+  bool matcher(model::Matchers& out);
+  bool label_set(std::vector<std::pair<std::string, std::string>>& out);
+  bool label_set_item(std::vector<std::pair<std::string, std::string>>& out);
+
+  ExprPtr brackets(ExprPtr expr);
+  ExprPtr matrix_selector(ExprPtr expr, DurationSpec range, Position brackets);
+  ExprPtr subquery(ExprPtr expr, DurationSpec range);
+  bool offset(Expr& expr);
+  bool at(Expr& expr);
+  bool extended(Expr& expr, Token token);
+  TimeModifiers* time_modifiers(Expr& expr, std::string_view name);
+
+  using DurationPtr = std::unique_ptr<DurationExpr>;
+  DurationPtr duration_literal();
+  DurationPtr duration_expression();
+  DurationPtr duration_primary();
+  DurationPtr duration_call();
+  DurationPtr offset_duration();
+  DurationPtr duration_binary(Token op, Position position, DurationPtr left, DurationPtr right);
+  DurationPtr duration_unary(const Lexeme& op, DurationPtr operand);
+  bool to_spec(DurationPtr expr, DurationSpec& out);
+  bool positive_duration(const DurationSpec& out);
+
+  double parse_number(std::string_view text);
+  double parse_literal();
+
+  std::string_view text_;
+  ParserOptions options_;
+  Lexer lexer_;
+  Lexeme lexeme_;
+  std::string error_;
+  std::size_t depth_ = 0;
+  std::size_t nodes_ = 0;
+  std::size_t open_aggregations_ = 0;
+  // The literal that to_spec() saw last.
+  struct SeenLiteral {
+    Position position;
+    bool positive = false;
+  };
+  SeenLiteral literal_;
+  std::int32_t last_end_ = 0;  // end of the last token that may close an expression
+};
+
+}  // namespace narthex::query
