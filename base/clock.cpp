@@ -14,7 +14,11 @@ std::int64_t read_ns(clockid_t id) {
 
 }  // namespace
 
-std::int64_t SystemClock::now_ms() const { return read_ns(CLOCK_REALTIME) / 1'000'000; }
-std::int64_t SystemClock::monotonic_ns() const { return read_ns(CLOCK_MONOTONIC); }
+std::int64_t SystemClock::now_ms() const {
+  return read_ns(CLOCK_REALTIME) / 1'000'000;
+}
+std::int64_t SystemClock::monotonic_ns() const {
+  return read_ns(CLOCK_MONOTONIC);
+}
 
 }  // namespace narthex

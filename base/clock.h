@@ -1,5 +1,6 @@
 // Time comes in through Clock, so that tests can live through years in a moment.
-// Everything that needs the time takes a Clock& in its constructor; nothing else reads the system's clocks.
+// Everything that needs the time takes a Clock& in its constructor; nothing else reads the system's
+// clocks.
 #pragma once
 
 #include <cstdint>

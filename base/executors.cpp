@@ -28,10 +28,16 @@ struct Executors::Pools {
 
 Executors::Executors(unsigned io_threads, unsigned cpu_threads)
     : pools_(std::make_unique<Pools>(io_threads, cpu_threads)) {}
-Executors::~Executors() { stop(); }
+Executors::~Executors() {
+  stop();
+}
 
-asio::any_io_executor Executors::io() const { return pools_->io.get_executor(); }
-asio::any_io_executor Executors::cpu() const { return pools_->cpu.get_executor(); }
+asio::any_io_executor Executors::io() const {
+  return pools_->io.get_executor();
+}
+asio::any_io_executor Executors::cpu() const {
+  return pools_->cpu.get_executor();
+}
 
 void Executors::stop() {
   pools_->io.join();
@@ -47,10 +53,13 @@ struct TaskHandle::State {
 
 void TaskHandle::cancel() const {
   if (!state_) return;
-  asio::post(state_->strand, [state = state_] { state->signal.emit(asio::cancellation_type::all); });
+  asio::post(state_->strand,
+             [state = state_] { state->signal.emit(asio::cancellation_type::all); });
 }
 
-bool TaskHandle::done() const { return !state_ || state_->done.load(std::memory_order_acquire); }
+bool TaskHandle::done() const {
+  return !state_ || state_->done.load(std::memory_order_acquire);
+}
 
 struct TaskGroup::State {
   asio::any_io_executor executor;
@@ -68,7 +77,9 @@ TaskGroup::TaskGroup(asio::any_io_executor executor,
   state_->on_exception = std::move(on_exception);
 }
 
-TaskGroup::~TaskGroup() { NX_CHECK(size() == 0); }
+TaskGroup::~TaskGroup() {
+  NX_CHECK(size() == 0);
+}
 
 namespace {
 

@@ -1,5 +1,6 @@
 // The two pools, the hop between them, and TaskGroup, the only way to start a coroutine.
-// I/O threads run coroutines and never block; CPU threads run plain functions and may (style: Threads).
+// I/O threads run coroutines and never block; CPU threads run plain functions and may (style:
+// Threads).
 #pragma once
 
 #include <chrono>
@@ -31,7 +32,8 @@ class Executors {
   asio::any_io_executor io() const;
   asio::any_io_executor cpu() const;
 
-  /// Lets queued work finish and joins. Call after every TaskGroup is stopped, not from a pool's thread.
+  /// Lets queued work finish and joins. Call after every TaskGroup is stopped, not from a pool's
+  /// thread.
   void stop();
 
  private:
@@ -39,7 +41,8 @@ class Executors {
   std::unique_ptr<Pools> pools_;
 };
 
-/// Cancels one task of a group; copies share the task. Thread-safe. Cancelling twice, or late, does nothing.
+/// Cancels one task of a group; copies share the task. Thread-safe. Cancelling twice, or late, does
+/// nothing.
 class TaskHandle {
  public:
   TaskHandle() = default;
@@ -54,12 +57,13 @@ class TaskHandle {
 
 /// Counts coroutines, so that stopping means waiting. Thread-safe.
 ///
-/// A cancelled task sees its pending asio operation end with `operation_aborted`; asio then throws that error
-/// from the next co_await, and the group takes it as a normal end. Any other exception is a bug: it goes
-/// to `on_exception`.
+/// A cancelled task sees its pending asio operation end with `operation_aborted`; asio then throws
+/// that error from the next co_await, and the group takes it as a normal end. Any other exception
+/// is a bug: it goes to `on_exception`.
 class TaskGroup {
  public:
-  /// A function that makes the coroutine. It is kept alive until the coroutine ends, so it may capture.
+  /// A function that makes the coroutine. It is kept alive until the coroutine ends, so it may
+  /// capture.
   using Task = std::function<asio::awaitable<void>()>;
 
   explicit TaskGroup(asio::any_io_executor executor,
@@ -69,7 +73,8 @@ class TaskGroup {
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
-  /// Starts `task` on a strand of its own. After close() or stop() nothing is started and the handle is done.
+  /// Starts `task` on a strand of its own. After close() or stop() nothing is started and the
+  /// handle is done.
   TaskHandle spawn(Task task);
 
   /// No task is started any more; those that run go on.
@@ -88,7 +93,8 @@ class TaskGroup {
 /// Suspends the calling coroutine. False when cancelled before the time was up.
 asio::awaitable<bool> sleep_for_ns(std::int64_t duration_ns);
 
-/// Runs `work` on `pool`, then resumes the caller on the caller's own executor. `work` must not throw.
+/// Runs `work` on `pool`, then resumes the caller on the caller's own executor. `work` must not
+/// throw.
 template <std::invocable Work>
 asio::awaitable<std::invoke_result_t<Work>> run_on(asio::any_io_executor pool, Work work) {
   using Value = std::invoke_result_t<Work>;

@@ -4,10 +4,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
-
 #include <dirent.h>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -28,7 +27,8 @@ Error errno_error(std::string_view action, const std::string& path) {
 
 Error system_error(std::string_view action, const std::string& path, const std::error_code& error) {
   const bool missing = error == std::errc::no_such_file_or_directory;
-  return Error(missing ? Code::kNotFound : Code::kIo, concat(action, " ", path, ": ", error.message()));
+  return Error(missing ? Code::kNotFound : Code::kIo,
+               concat(action, " ", path, ": ", error.message()));
 }
 
 /// Owns a file descriptor.
@@ -78,7 +78,8 @@ class PosixFile final : public WritableFile {
   }
 
   Result<void> truncate(std::uint64_t size) override {
-    if (::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) return errno_error("truncate", path_);
+    if (::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0)
+      return errno_error("truncate", path_);
     size_ = size;
     return {};
   }
@@ -148,7 +149,7 @@ class PosixFileSystem final : public FileSystem {
   Result<std::unique_ptr<MappedFile>> map(const std::string& path) override {
     Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (fd.get() < 0) return errno_error("open", path);
-    struct stat info {};
+    struct stat info{};
     if (::fstat(fd.get(), &info) != 0) return errno_error("stat", path);
     const auto size = static_cast<std::size_t>(info.st_size);
     if (size == 0) return std::make_unique<PosixMapping>(nullptr, 0);
@@ -217,9 +218,10 @@ class PosixFileSystem final : public FileSystem {
   static Result<std::unique_ptr<WritableFile>> open_for_write(const std::string& path, int flags) {
     Descriptor fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | flags, 0644));
     if (fd.get() < 0) return errno_error("open", path);
-    struct stat info {};
+    struct stat info{};
     if (::fstat(fd.get(), &info) != 0) return errno_error("stat", path);
-    return std::make_unique<PosixFile>(std::move(fd), path, static_cast<std::uint64_t>(info.st_size));
+    return std::make_unique<PosixFile>(std::move(fd), path,
+                                       static_cast<std::uint64_t>(info.st_size));
   }
 };
 

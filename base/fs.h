@@ -1,6 +1,7 @@
 // Files come in through FileSystem, so that crashes, short writes and full disks can be simulated.
-// No code outside base/fs.cpp calls open, write, rename or mmap. Paths are relative to the process's working
-// directory or absolute. Errors: kIo with the path and the system's text, kNotFound where a file is missing.
+// No code outside base/fs.cpp calls open, write, rename or mmap. Paths are relative to the
+// process's working directory or absolute. Errors: kIo with the path and the system's text,
+// kNotFound where a file is missing.
 #pragma once
 
 #include <cstddef>
@@ -15,19 +16,22 @@
 
 namespace narthex {
 
-/// A file open for writing at its end. Not thread-safe. Destroying an unclosed file closes it without sync.
+/// A file open for writing at its end. Not thread-safe. Destroying an unclosed file closes it
+/// without sync.
 class WritableFile {
  public:
   virtual ~WritableFile() = default;
 
-  /// Writes all bytes with write(2), so that they survive the death of the process (not of the machine).
-  /// After an error an unknown prefix was written; `size()` counts only whole appends.
+  /// Writes all bytes with write(2), so that they survive the death of the process (not of the
+  /// machine). After an error an unknown prefix was written; `size()` counts only whole appends.
   virtual Result<void> append(std::span<const std::byte> bytes) = 0;
 
-  /// Returns once the bytes are on the disk. A failed sync must not be retried as if it could succeed.
+  /// Returns once the bytes are on the disk. A failed sync must not be retried as if it could
+  /// succeed.
   virtual Result<void> sync() = 0;
 
-  /// Reserves disk blocks for `bytes` without changing the size. Best effort: an error may be ignored.
+  /// Reserves disk blocks for `bytes` without changing the size. Best effort: an error may be
+  /// ignored.
   virtual Result<void> reserve(std::uint64_t bytes) = 0;
   virtual Result<void> truncate(std::uint64_t size) = 0;
   virtual Result<void> close() = 0;

@@ -1,5 +1,5 @@
-// Structured log: one event a line, logfmt or JSON, on standard error. Messages are lower-case sentences without a
-// full stop; everything that varies goes into fields. Secrets never reach it.
+// Structured log: one event a line, logfmt or JSON, on standard error. Messages are lower-case
+// sentences without a full stop; everything that varies goes into fields. Secrets never reach it.
 #pragma once
 
 #include <initializer_list>
@@ -41,10 +41,18 @@ class Log {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  void debug(std::string_view message, Fields fields = {}) { write(LogLevel::kDebug, message, fields); }
-  void info(std::string_view message, Fields fields = {}) { write(LogLevel::kInfo, message, fields); }
-  void warn(std::string_view message, Fields fields = {}) { write(LogLevel::kWarn, message, fields); }
-  void error(std::string_view message, Fields fields = {}) { write(LogLevel::kError, message, fields); }
+  void debug(std::string_view message, Fields fields = {}) {
+    write(LogLevel::kDebug, message, fields);
+  }
+  void info(std::string_view message, Fields fields = {}) {
+    write(LogLevel::kInfo, message, fields);
+  }
+  void warn(std::string_view message, Fields fields = {}) {
+    write(LogLevel::kWarn, message, fields);
+  }
+  void error(std::string_view message, Fields fields = {}) {
+    write(LogLevel::kError, message, fields);
+  }
   void write(LogLevel level, std::string_view message, Fields fields);
 
  private:

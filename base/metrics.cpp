@@ -54,7 +54,8 @@ prometheus::Labels to_labels(Metrics::LabelList labels) {
 
 std::string key_of(std::string_view name, Metrics::LabelList labels) {
   std::string key(name);
-  for (const auto& [label, value] : labels) key.append("\xff").append(label).append("\xff").append(value);
+  for (const auto& [label, value] : labels)
+    key.append("\xff").append(label).append("\xff").append(value);
   return key;
 }
 
@@ -76,7 +77,10 @@ Counter& Metrics::counter(std::string_view name, std::string_view help, LabelLis
   const std::lock_guard lock(state_->mutex);
   auto& slot = state_->counters[key_of(name, labels)];
   if (!slot) {
-    auto& family = prometheus::BuildCounter().Name(std::string(name)).Help(std::string(help)).Register(state_->registry);
+    auto& family = prometheus::BuildCounter()
+                       .Name(std::string(name))
+                       .Help(std::string(help))
+                       .Register(state_->registry);
     slot = std::make_unique<CounterOf>(family.Add(to_labels(labels)));
   }
   return *slot;
@@ -86,19 +90,26 @@ Gauge& Metrics::gauge(std::string_view name, std::string_view help, LabelList la
   const std::lock_guard lock(state_->mutex);
   auto& slot = state_->gauges[key_of(name, labels)];
   if (!slot) {
-    auto& family = prometheus::BuildGauge().Name(std::string(name)).Help(std::string(help)).Register(state_->registry);
+    auto& family = prometheus::BuildGauge()
+                       .Name(std::string(name))
+                       .Help(std::string(help))
+                       .Register(state_->registry);
     slot = std::make_unique<GaugeOf>(family.Add(to_labels(labels)));
   }
   return *slot;
 }
 
-Observer& Metrics::histogram(std::string_view name, std::string_view help, std::vector<double> bounds,
-                             LabelList labels) {
+Observer& Metrics::histogram(std::string_view name, std::string_view help,
+                             std::vector<double> bounds, LabelList labels) {
   const std::lock_guard lock(state_->mutex);
   auto& slot = state_->observers[key_of(name, labels)];
   if (!slot) {
-    auto& family = prometheus::BuildHistogram().Name(std::string(name)).Help(std::string(help)).Register(state_->registry);
-    slot = std::make_unique<ObserverOf<prometheus::Histogram>>(family.Add(to_labels(labels), bounds));
+    auto& family = prometheus::BuildHistogram()
+                       .Name(std::string(name))
+                       .Help(std::string(help))
+                       .Register(state_->registry);
+    slot =
+        std::make_unique<ObserverOf<prometheus::Histogram>>(family.Add(to_labels(labels), bounds));
   }
   return *slot;
 }
@@ -107,7 +118,10 @@ Observer& Metrics::summary(std::string_view name, std::string_view help, LabelLi
   const std::lock_guard lock(state_->mutex);
   auto& slot = state_->observers[key_of(name, labels)];
   if (!slot) {
-    auto& family = prometheus::BuildSummary().Name(std::string(name)).Help(std::string(help)).Register(state_->registry);
+    auto& family = prometheus::BuildSummary()
+                       .Name(std::string(name))
+                       .Help(std::string(help))
+                       .Register(state_->registry);
     const prometheus::Summary::Quantiles quantiles = {{0.5, 0.05}, {0.9, 0.01}, {0.99, 0.001}};
     slot = std::make_unique<ObserverOf<prometheus::Summary>>(
         family.Add(to_labels(labels), quantiles, std::chrono::minutes(10), 5));

@@ -1,5 +1,6 @@
-// Narthex's own metrics. Names are upstream's, so that its dashboards and alerts work unchanged; label values come
-// from closed sets, never from requests. The one file that knows prometheus-cpp is metrics.cpp.
+// Narthex's own metrics. Names are upstream's, so that its dashboards and alerts work unchanged;
+// label values come from closed sets, never from requests. The one file that knows prometheus-cpp
+// is metrics.cpp.
 #pragma once
 
 #include <functional>
@@ -36,8 +37,8 @@ class Observer {
   virtual void observe(double value) = 0;
 };
 
-/// The registry. Asking twice for one name and label set gives the same object; all live as long as the registry.
-/// Thread-safe.
+/// The registry. Asking twice for one name and label set gives the same object; all live as long as
+/// the registry. Thread-safe.
 class Metrics {
  public:
   using LabelList = std::initializer_list<std::pair<std::string_view, std::string_view>>;

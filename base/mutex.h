@@ -1,5 +1,6 @@
-// Mutex and MutexLock with clang's capability annotations: a field says which mutex guards it, a helper which
-// one it needs, and `-Wthread-safety` checks both. Ranks of all mutexes: docs/concurrency.md.
+// Mutex and MutexLock with clang's capability annotations: a field says which mutex guards it, a
+// helper which one it needs, and `-Wthread-safety` checks both. Ranks of all mutexes:
+// docs/concurrency.md.
 #pragma once
 
 #include <mutex>

@@ -1,4 +1,5 @@
-// StopToken: how plain code on the CPU pool learns that it should stop. No Asio, so that tsdb and query can use it.
+// StopToken: how plain code on the CPU pool learns that it should stop. No Asio, so that tsdb and
+// query can use it.
 #pragma once
 
 #include <atomic>
@@ -10,12 +11,14 @@
 
 namespace narthex {
 
-/// Cancelled by its owner or by a deadline on the monotonic clock. Copies share the state. Thread-safe.
+/// Cancelled by its owner or by a deadline on the monotonic clock. Copies share the state.
+/// Thread-safe.
 class StopToken {
  public:
   /// Never stops.
   StopToken() = default;
-  /// Stops when `deadline_ns` of `clock` (monotonic) passes or cancel() is called. `clock` must outlive it.
+  /// Stops when `deadline_ns` of `clock` (monotonic) passes or cancel() is called. `clock` must
+  /// outlive it.
   StopToken(const Clock& clock, std::int64_t deadline_ns);
 
   void cancel() const;

@@ -18,7 +18,8 @@ bool is_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-// The reference behind a '$' at the start of `rest`; `length` is what it takes of `rest`. Empty: not a reference.
+// The reference behind a '$' at the start of `rest`; `length` is what it takes of `rest`. Empty:
+// not a reference.
 std::string_view reference_name(std::string_view rest, std::size_t& length) {
   const bool braced = !rest.empty() && rest.front() == '{';
   std::size_t end = braced ? 1 : 0;
@@ -76,20 +77,26 @@ struct Regex::Program {
 
 Result<Regex> Regex::compile(std::string_view pattern, bool anchored) {
   if (pattern.size() > kPatternBytesMax) {
-    return Error(Code::kLimit, concat("regular expression longer than ", kPatternBytesMax, " bytes"));
+    return Error(Code::kLimit,
+                 concat("regular expression longer than ", kPatternBytesMax, " bytes"));
   }
   re2::RE2::Options options(re2::RE2::Quiet);
   options.set_max_mem(kProgramBytesMax);
   const std::string compiled = anchored ? concat("^(?s:", pattern, ")$") : std::string(pattern);
   auto program = std::make_shared<const Program>(pattern, compiled, options);
   if (!program->program.ok()) {
-    return Error(Code::kInvalid, concat("error parsing regexp: ", program->program.error(), ": `", pattern, "`"));
+    return Error(Code::kInvalid,
+                 concat("error parsing regexp: ", program->program.error(), ": `", pattern, "`"));
   }
   return Regex(std::move(program));
 }
 
-Result<Regex> Regex::anchored(std::string_view pattern) { return compile(pattern, true); }
-Result<Regex> Regex::unanchored(std::string_view pattern) { return compile(pattern, false); }
+Result<Regex> Regex::anchored(std::string_view pattern) {
+  return compile(pattern, true);
+}
+Result<Regex> Regex::unanchored(std::string_view pattern) {
+  return compile(pattern, false);
+}
 
 bool Regex::matches(std::string_view text) const {
   return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), program_->program);
@@ -113,15 +120,16 @@ std::string Regex::replace_all(std::string_view text, std::string_view replaceme
   std::vector<re2::StringPiece> groups(count);
   const re2::StringPiece input(text.data(), text.size());
   std::string out;
-  std::size_t position = 0;    // where the next search starts
-  std::size_t copied = 0;      // input up to here is in `out`
+  std::size_t position = 0;                // where the next search starts
+  std::size_t copied = 0;                  // input up to here is in `out`
   std::size_t last_end = text.size() + 1;  // end of the match before, none yet
   while (position <= text.size() &&
          program_->program.Match(input, position, text.size(), re2::RE2::UNANCHORED, groups.data(),
                                  static_cast<int>(count))) {
     const auto start = static_cast<std::size_t>(groups[0].data() - text.data());
     const std::size_t end = start + groups[0].size();
-    const bool touches_last = start == end && start == last_end;  // as Go: no empty match right behind a match
+    const bool touches_last =
+        start == end && start == last_end;  // as Go: no empty match right behind a match
     if (!touches_last) {
       out.append(text.substr(copied, start - copied));
       expand_into(program_->program, groups, replacement, out);
@@ -134,6 +142,8 @@ std::string Regex::replace_all(std::string_view text, std::string_view replaceme
   return out;
 }
 
-const std::string& Regex::pattern() const { return program_->pattern; }
+const std::string& Regex::pattern() const {
+  return program_->pattern;
+}
 
 }  // namespace narthex

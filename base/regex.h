@@ -1,5 +1,6 @@
-// Regular expressions as PromQL and relabelling define them: RE2, anchored at both ends, dot matches newline.
-// The one file that knows RE2 is regex.cpp. Immutable and thread-safe once compiled; copies share the program.
+// Regular expressions as PromQL and relabelling define them: RE2, anchored at both ends, dot
+// matches newline. The one file that knows RE2 is regex.cpp. Immutable and thread-safe once
+// compiled; copies share the program.
 #pragma once
 
 #include <memory>
@@ -12,15 +13,16 @@ namespace narthex {
 
 class Regex {
  public:
-  /// Compiles ^(?s:pattern)$. kInvalid with RE2's reason for a bad pattern; kLimit above 64 KiB or 8 MiB of program.
+  /// Compiles ^(?s:pattern)$. kInvalid with RE2's reason for a bad pattern; kLimit above 64 KiB or
+  /// 8 MiB of program.
   static Result<Regex> anchored(std::string_view pattern);
   /// Compiles the pattern as it stands, for search and replacement in templates.
   static Result<Regex> unanchored(std::string_view pattern);
 
   bool matches(std::string_view text) const;
 
-  /// When `text` matches, `replacement` with $1, ${1}, $name, ${name} and $$ expanded as Go's regexp does
-  /// (unknown groups are empty); otherwise false and `out` is untouched.
+  /// When `text` matches, `replacement` with $1, ${1}, $name, ${name} and $$ expanded as Go's
+  /// regexp does (unknown groups are empty); otherwise false and `out` is untouched.
   bool expand(std::string_view text, std::string_view replacement, std::string& out) const;
 
   /// Every match replaced, with the same expansion: Go's ReplaceAllString.

@@ -1,6 +1,6 @@
 // Errors as values: Code, Error, Result<T> and the two macros that pass errors on.
-// An Error is one pointer wide, carries a code from a closed set and a message that grows by context as it
-// travels up. Only web/api/errors.cpp maps codes to HTTP. Thread-compatible.
+// An Error is one pointer wide, carries a code from a closed set and a message that grows by
+// context as it travels up. Only web/api/errors.cpp maps codes to HTTP. Thread-compatible.
 #pragma once
 
 #include <expected>
@@ -65,17 +65,19 @@ std::string_view code_name(Code code);
 #define NX_CONCAT_INNER(a, b) a##b
 #define NX_CONCAT(a, b) NX_CONCAT_INNER(a, b)
 
-/// Returns the error of `expression` (a Result), or goes on. Not for coroutines: write the co_return out there.
-#define NX_TRY(expression)                                                          \
-  do {                                                                              \
-    if (auto nx_result = (expression); !nx_result) {                                \
-      return std::unexpected<::narthex::Error>(std::move(nx_result).error());       \
-    }                                                                               \
+/// Returns the error of `expression` (a Result), or goes on. Not for coroutines: write the
+/// co_return out there.
+#define NX_TRY(expression)                                                    \
+  do {                                                                        \
+    if (auto nx_result = (expression); !nx_result) {                          \
+      return std::unexpected<::narthex::Error>(std::move(nx_result).error()); \
+    }                                                                         \
   } while (false)
 
 /// `NX_TRY_ASSIGN(auto x, f());` declares or assigns x from a Result, or returns its error.
-#define NX_TRY_ASSIGN(target, expression) NX_TRY_ASSIGN_AS(NX_CONCAT(nx_result_, __LINE__), target, expression)
-#define NX_TRY_ASSIGN_AS(name, target, expression)                                  \
-  auto name = (expression);                                                         \
-  if (!name) return std::unexpected<::narthex::Error>(std::move(name).error());     \
+#define NX_TRY_ASSIGN(target, expression) \
+  NX_TRY_ASSIGN_AS(NX_CONCAT(nx_result_, __LINE__), target, expression)
+#define NX_TRY_ASSIGN_AS(name, target, expression)                              \
+  auto name = (expression);                                                     \
+  if (!name) return std::unexpected<::narthex::Error>(std::move(name).error()); \
   target = *std::move(name)

@@ -11,7 +11,9 @@
 namespace narthex {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 // std::to_chars writes e+05 as e+05 already; Go also pads to two digits, so the texts agree.
 void append_chars(std::string& out, double value, std::chars_format format) {
@@ -65,25 +67,44 @@ std::size_t utf8_length(std::string_view text, std::size_t i) {
   for (std::size_t k = 1; k < length; ++k) {
     if ((at(i + k) & 0xC0) != 0x80) return 0;
   }
-  if (lead == 0xE0 && at(i + 1) < 0xA0) return 0;                                   // overlong
-  if (lead == 0xED && at(i + 1) > 0x9F) return 0;                                   // surrogate
-  if (lead == 0xF0 && at(i + 1) < 0x90) return 0;                                   // overlong
-  if (lead == 0xF4 && at(i + 1) > 0x8F) return 0;                                   // above U+10FFFF
+  if (lead == 0xE0 && at(i + 1) < 0xA0) return 0;  // overlong
+  if (lead == 0xED && at(i + 1) > 0x9F) return 0;  // surrogate
+  if (lead == 0xF0 && at(i + 1) < 0x90) return 0;  // overlong
+  if (lead == 0xF4 && at(i + 1) > 0x8F) return 0;  // above U+10FFFF
   return length;
 }
 
 void append_escaped(std::string& out, unsigned char c) {
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\a': out += "\\a"; return;
-    case '\b': out += "\\b"; return;
-    case '\f': out += "\\f"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    case '\v': out += "\\v"; return;
-    default: break;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\a':
+      out += "\\a";
+      return;
+    case '\b':
+      out += "\\b";
+      return;
+    case '\f':
+      out += "\\f";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    case '\v':
+      out += "\\v";
+      return;
+    default:
+      break;
   }
   if (c < 0x20 || c == 0x7F) {
     out += fmt::format("\\x{:02x}", c);

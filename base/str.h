@@ -1,5 +1,5 @@
-// Small text helpers: joining, splitting, and numbers as Go's strconv prints them, because the API's and
-// the template language's numbers must read as upstream's do. All functions are pure.
+// Small text helpers: joining, splitting, and numbers as Go's strconv prints them, because the
+// API's and the template language's numbers must read as upstream's do. All functions are pure.
 #pragma once
 
 #include <cstdint>
@@ -32,16 +32,16 @@ std::string to_lower_ascii(std::string_view text);
 /// Equal up to the case of ASCII letters.
 bool equals_ignore_case(std::string_view a, std::string_view b);
 
-/// How Go's strconv.FormatFloat(value, style, -1, 64) prints: shortest digits that read back the same.
-/// kFixed is 'f' (never an exponent), kExponent is 'e', kGeneral is 'g' with exponent outside
+/// How Go's strconv.FormatFloat(value, style, -1, 64) prints: shortest digits that read back the
+/// same. kFixed is 'f' (never an exponent), kExponent is 'e', kGeneral is 'g' with exponent outside
 /// [1e-4, 1e21), kJson is upstream's API form ('f', but 'e' for |v| < 1e-6 or >= 1e21).
 /// NaN, +Inf, -Inf in every style.
 enum class FloatStyle : unsigned char { kFixed, kExponent, kGeneral, kJson };
 std::string format_float(double value, FloatStyle style);
 void append_float(std::string& out, double value, FloatStyle style);
 
-/// Go's strconv.ParseFloat without hex floats and underscores: decimal, exponent, inf, infinity, nan in any
-/// case with sign. False when the text is not wholly a number or is out of range.
+/// Go's strconv.ParseFloat without hex floats and underscores: decimal, exponent, inf, infinity,
+/// nan in any case with sign. False when the text is not wholly a number or is out of range.
 bool parse_float(std::string_view text, double& value);
 
 /// Go's %q: a double-quoted string with Go's escapes.

@@ -1,4 +1,5 @@
-// Native histograms: the value type. Storage and PromQL refuse them with a clear error until their issue.
+// Native histograms: the value type. Storage and PromQL refuse them with a clear error until their
+// issue.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +7,8 @@
 
 namespace narthex::model {
 
-inline constexpr std::int32_t kCustomBucketsSchema = -53;  // fixed by upstream: bounds are listed, not computed
+inline constexpr std::int32_t kCustomBucketsSchema =
+    -53;  // fixed by upstream: bounds are listed, not computed
 
 enum class CounterResetHint : unsigned char { kUnknown, kReset, kNotReset, kGauge };
 

@@ -12,14 +12,18 @@
 namespace narthex::model {
 namespace {
 
-constexpr std::size_t kLongLength = 0xFF;  // first byte of a four-byte length, fixed by upstream's layout
+constexpr std::size_t kLongLength =
+    0xFF;  // first byte of a four-byte length, fixed by upstream's layout
 
-unsigned char byte_at(const char* at) { return static_cast<unsigned char>(*at); }
+unsigned char byte_at(const char* at) {
+  return static_cast<unsigned char>(*at);
+}
 
 std::string_view read_text(const char*& at) {
   std::size_t length = byte_at(at++);
   if (length == kLongLength) {
-    length = byte_at(at) | (std::size_t{byte_at(at + 1)} << 8) | (std::size_t{byte_at(at + 2)} << 16);
+    length =
+        byte_at(at) | (std::size_t{byte_at(at + 1)} << 8) | (std::size_t{byte_at(at + 2)} << 16);
     at += 3;
   }
   const std::string_view text(at, length);
@@ -40,8 +44,12 @@ void append_text(std::string& out, std::string_view text) {
   out += text;
 }
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 }  // namespace
 
@@ -82,11 +90,17 @@ std::string_view Labels::get(std::string_view name) const {
   return {};
 }
 
-bool Labels::has(std::string_view name) const { return !get(name).empty(); }
+bool Labels::has(std::string_view name) const {
+  return !get(name).empty();
+}
 
-std::size_t Labels::size() const { return static_cast<std::size_t>(std::distance(begin(), end())); }
+std::size_t Labels::size() const {
+  return static_cast<std::size_t>(std::distance(begin(), end()));
+}
 
-std::uint64_t Labels::hash() const { return XXH64(data_.data(), data_.size(), 0); }
+std::uint64_t Labels::hash() const {
+  return XXH64(data_.data(), data_.size(), 0);
+}
 
 std::string Labels::to_string() const {
   std::string out;
@@ -128,7 +142,8 @@ void LabelsBuilder::reset(const Labels& base) {
 
 LabelsBuilder& LabelsBuilder::set(std::string_view name, std::string_view value) {
   if (value.empty()) return remove(name);
-  const auto at = std::ranges::lower_bound(pairs_, name, {}, [](const auto& p) { return std::string_view(p.first); });
+  const auto at = std::ranges::lower_bound(pairs_, name, {},
+                                           [](const auto& p) { return std::string_view(p.first); });
   if (at != pairs_.end() && at->first == name) {
     at->second = value;
   } else {
@@ -143,7 +158,9 @@ LabelsBuilder& LabelsBuilder::remove(std::string_view name) {
 }
 
 LabelsBuilder& LabelsBuilder::keep(const std::vector<std::string>& names) {
-  std::erase_if(pairs_, [&](const auto& pair) { return std::ranges::find(names, pair.first) == names.end(); });
+  std::erase_if(pairs_, [&](const auto& pair) {
+    return std::ranges::find(names, pair.first) == names.end();
+  });
   return *this;
 }
 
@@ -173,6 +190,8 @@ bool is_legacy_label_name(std::string_view name) {
   return std::ranges::all_of(name, [](char c) { return is_letter(c) || is_digit(c); });
 }
 
-bool is_valid_name(std::string_view name) { return !name.empty() && is_valid_utf8(name); }
+bool is_valid_name(std::string_view name) {
+  return !name.empty() && is_valid_utf8(name);
+}
 
 }  // namespace narthex::model

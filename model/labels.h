@@ -1,6 +1,7 @@
-// Label sets. A Labels is one string: for each label, name and value, each behind its length (one byte, or 0xFF
-// and three bytes little-endian). That is upstream's `stringlabels` layout, so hash() equals upstream's Labels.Hash
-// and equality is one memcmp. Names ascend bytewise, no name repeats, no value is empty.
+// Label sets. A Labels is one string: for each label, name and value, each behind its length (one
+// byte, or 0xFF and three bytes little-endian). That is upstream's `stringlabels` layout, so hash()
+// equals upstream's Labels.Hash and equality is one memcmp. Names ascend bytewise, no name repeats,
+// no value is empty.
 #pragma once
 
 #include <compare>
@@ -68,8 +69,8 @@ class Labels {
   std::uint64_t hash() const;
   const std::string& data() const { return data_; }
 
-  /// As `{name="value", ...}` with the metric name in front when it is a plain identifier: upstream's String form
-  /// of a metric in PromQL results.
+  /// As `{name="value", ...}` with the metric name in front when it is a plain identifier:
+  /// upstream's String form of a metric in PromQL results.
   std::string to_string() const;
 
   /// Name then value, pairwise, bytewise; a prefix sorts first.

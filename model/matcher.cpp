@@ -21,10 +21,14 @@ Matcher Matcher::equal(std::string name, std::string value) {
 
 bool Matcher::matches(std::string_view value) const {
   switch (type_) {
-    case MatchType::kEqual: return value == value_;
-    case MatchType::kNotEqual: return value != value_;
-    case MatchType::kRegex: return regex_->matches(value);
-    case MatchType::kNotRegex: return !regex_->matches(value);
+    case MatchType::kEqual:
+      return value == value_;
+    case MatchType::kNotEqual:
+      return value != value_;
+    case MatchType::kRegex:
+      return regex_->matches(value);
+    case MatchType::kNotRegex:
+      return !regex_->matches(value);
   }
   return false;
 }
@@ -36,10 +40,14 @@ std::string Matcher::to_string() const {
 
 std::string_view match_operator(MatchType type) {
   switch (type) {
-    case MatchType::kEqual: return "=";
-    case MatchType::kNotEqual: return "!=";
-    case MatchType::kRegex: return "=~";
-    case MatchType::kNotRegex: return "!~";
+    case MatchType::kEqual:
+      return "=";
+    case MatchType::kNotEqual:
+      return "!=";
+    case MatchType::kRegex:
+      return "=~";
+    case MatchType::kNotRegex:
+      return "!~";
   }
   return "?";
 }

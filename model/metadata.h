@@ -7,7 +7,14 @@
 namespace narthex::model {
 
 enum class MetricType : unsigned char {  // numbers fixed by the WAL's metadata record
-  kUnknown, kCounter, kGauge, kHistogram, kGaugeHistogram, kSummary, kInfo, kStateSet,
+  kUnknown,
+  kCounter,
+  kGauge,
+  kHistogram,
+  kGaugeHistogram,
+  kSummary,
+  kInfo,
+  kStateSet,
 };
 
 /// "counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset", "unknown".

@@ -1,9 +1,9 @@
 // Relabelling.
 #include "model/relabel.h"
 
-#include <openssl/evp.h>
-
 #include <array>
+
+#include <openssl/evp.h>
 
 #include "base/str.h"
 
@@ -55,7 +55,8 @@ std::string joined_sources(const RelabelRule& rule, const LabelsBuilder& labels)
   return value;
 }
 
-void apply_replace(const RelabelRule& rule, const Regex& regex, const std::string& value, LabelsBuilder& labels) {
+void apply_replace(const RelabelRule& rule, const Regex& regex, const std::string& value,
+                   LabelsBuilder& labels) {
   std::string target;
   std::string replacement;
   if (!regex.expand(value, rule.target_label, target)) return;
@@ -97,22 +98,27 @@ Result<void> check_rule(const RelabelRule& rule) {
     return invalid("relabel configuration for hashmod requires non-zero modulus");
   }
   if (needs_target(rule.action) && rule.target_label.empty()) {
-    return invalid(concat("relabel configuration for ", name, " action requires 'target_label' value"));
+    return invalid(
+        concat("relabel configuration for ", name, " action requires 'target_label' value"));
   }
   const bool takes_template = rule.action == RelabelAction::kReplace;
   if (needs_target(rule.action) && !takes_template && !is_valid_name(rule.target_label)) {
-    return invalid(concat(quote(rule.target_label), " is invalid 'target_label' for ", name, " action"));
+    return invalid(
+        concat(quote(rule.target_label), " is invalid 'target_label' for ", name, " action"));
   }
   if ((rule.action == RelabelAction::kLowercase || rule.action == RelabelAction::kUppercase) &&
       rule.replacement != "$1") {
     return invalid(concat("'replacement' can not be set for ", name, " action"));
   }
-  const bool equality = rule.action == RelabelAction::kKeepEqual || rule.action == RelabelAction::kDropEqual;
+  const bool equality =
+      rule.action == RelabelAction::kKeepEqual || rule.action == RelabelAction::kDropEqual;
   if (equality && (rule.regex_text != "(.*)" || rule.modulus != 0 || rule.separator != ";" ||
                    rule.replacement != "$1")) {
-    return invalid(concat(name, " action requires only 'source_labels' and `target_label`, and no other fields"));
+    return invalid(concat(
+        name, " action requires only 'source_labels' and `target_label`, and no other fields"));
   }
-  const bool by_name = rule.action == RelabelAction::kLabelDrop || rule.action == RelabelAction::kLabelKeep;
+  const bool by_name =
+      rule.action == RelabelAction::kLabelDrop || rule.action == RelabelAction::kLabelKeep;
   if (by_name && (!rule.source_labels.empty() || !has_default_fields(rule))) {
     return invalid(concat(name, " action requires only 'regex', and no other fields"));
   }
@@ -123,19 +129,35 @@ Result<void> check_rule(const RelabelRule& rule) {
 bool apply_rule(const RelabelRule& rule, const Regex& regex, LabelsBuilder& labels) {
   const std::string value = joined_sources(rule, labels);
   switch (rule.action) {
-    case RelabelAction::kKeep: return regex.matches(value);
-    case RelabelAction::kDrop: return !regex.matches(value);
-    case RelabelAction::kKeepEqual: return labels.get(rule.target_label) == value;
-    case RelabelAction::kDropEqual: return labels.get(rule.target_label) != value;
-    case RelabelAction::kReplace: apply_replace(rule, regex, value, labels); return true;
-    case RelabelAction::kLowercase: labels.set(rule.target_label, change_case(value, false)); return true;
-    case RelabelAction::kUppercase: labels.set(rule.target_label, change_case(value, true)); return true;
+    case RelabelAction::kKeep:
+      return regex.matches(value);
+    case RelabelAction::kDrop:
+      return !regex.matches(value);
+    case RelabelAction::kKeepEqual:
+      return labels.get(rule.target_label) == value;
+    case RelabelAction::kDropEqual:
+      return labels.get(rule.target_label) != value;
+    case RelabelAction::kReplace:
+      apply_replace(rule, regex, value, labels);
+      return true;
+    case RelabelAction::kLowercase:
+      labels.set(rule.target_label, change_case(value, false));
+      return true;
+    case RelabelAction::kUppercase:
+      labels.set(rule.target_label, change_case(value, true));
+      return true;
     case RelabelAction::kHashMod:
       labels.set(rule.target_label, std::to_string(md5_tail(value) % rule.modulus));
       return true;
-    case RelabelAction::kLabelMap: apply_labelmap(rule, regex, labels); return true;
-    case RelabelAction::kLabelDrop: apply_name_filter(regex, true, labels); return true;
-    case RelabelAction::kLabelKeep: apply_name_filter(regex, false, labels); return true;
+    case RelabelAction::kLabelMap:
+      apply_labelmap(rule, regex, labels);
+      return true;
+    case RelabelAction::kLabelDrop:
+      apply_name_filter(regex, true, labels);
+      return true;
+    case RelabelAction::kLabelKeep:
+      apply_name_filter(regex, false, labels);
+      return true;
   }
   return true;
 }

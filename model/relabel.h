@@ -1,5 +1,6 @@
-// Relabelling: rules that rewrite a label set or drop it. Used for targets, scraped metrics, alerts and remote write.
-// Semantics: upstream model/relabel at v3.14. Immutable after creation; thread-safe.
+// Relabelling: rules that rewrite a label set or drop it. Used for targets, scraped metrics, alerts
+// and remote write. Semantics: upstream model/relabel at v3.14. Immutable after creation;
+// thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,17 @@
 namespace narthex::model {
 
 enum class RelabelAction : unsigned char {
-  kReplace, kKeep, kDrop, kKeepEqual, kDropEqual, kHashMod, kLabelMap, kLabelDrop, kLabelKeep, kLowercase, kUppercase,
+  kReplace,
+  kKeep,
+  kDrop,
+  kKeepEqual,
+  kDropEqual,
+  kHashMod,
+  kLabelMap,
+  kLabelDrop,
+  kLabelKeep,
+  kLowercase,
+  kUppercase,
 };
 
 /// One rule as the configuration gives it, defaults filled in.
@@ -37,7 +48,8 @@ std::string_view relabel_action_name(RelabelAction action);
 class Relabeler {
  public:
   Relabeler() = default;
-  /// kInvalid with upstream's text when a rule contradicts itself (missing target_label, modulus 0, bad regex, ...).
+  /// kInvalid with upstream's text when a rule contradicts itself (missing target_label, modulus 0,
+  /// bad regex, ...).
   static Result<Relabeler> create(std::vector<RelabelRule> rules);
 
   /// Applies the rules in order. False: the set is dropped.

@@ -1,5 +1,6 @@
-// The interfaces between a store and all who use it: Appender writes batches of columns, Querier yields series sets
-// whose samples come as columns. No call here is made per sample. tsdb implements them; remote/fanout wraps them.
+// The interfaces between a store and all who use it: Appender writes batches of columns, Querier
+// yields series sets whose samples come as columns. No call here is made per sample. tsdb
+// implements them; remote/fanout wraps them.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@
 
 namespace narthex::model {
 
-/// A series of the store's head. Slots are reused after a series is gone; the generation tells a reuse apart.
+/// A series of the store's head. Slots are reused after a series is gone; the generation tells a
+/// reuse apart.
 struct SeriesHandle {
   std::uint32_t slot = 0xFFFFFFFF;
   std::uint32_t generation = 0;
@@ -36,7 +38,8 @@ enum class RowVerdict : unsigned char {
   kGone,         // the handle's series no longer exists: resolve again
 };
 
-/// One atomic write, e.g. a whole scrape. Columns are row-aligned. Rows of one series must ascend in time.
+/// One atomic write, e.g. a whole scrape. Columns are row-aligned. Rows of one series must ascend
+/// in time.
 struct FloatBatch {
   std::span<const SeriesHandle> series;
   std::span<const double> values;
@@ -59,12 +62,14 @@ class Appender {
  public:
   virtual ~Appender() = default;
 
-  /// The series with these labels, created when new (its WAL record is written before the next batch's samples).
-  /// Errors: kLimit when the head accepts no new series; kUnavailable while closing.
+  /// The series with these labels, created when new (its WAL record is written before the next
+  /// batch's samples). Errors: kLimit when the head accepts no new series; kUnavailable while
+  /// closing.
   virtual Result<SeriesHandle> resolve(const Labels& labels) = 0;
 
-  /// Writes the batch to the WAL, then makes all its good rows visible at once. Rows that cannot be appended are
-  /// told apart in the report and do not disturb the others. Errors (kIo, kUnavailable): nothing is visible.
+  /// Writes the batch to the WAL, then makes all its good rows visible at once. Rows that cannot be
+  /// appended are told apart in the report and do not disturb the others. Errors (kIo,
+  /// kUnavailable): nothing is visible.
   virtual Result<AppendReport> append(const FloatBatch& batch) = 0;
 };
 
@@ -74,16 +79,18 @@ struct TimeRange {
   TimeMs max = 0;
 };
 
-/// What the reader will do with a selection; a store may use it to read less, never to answer differently.
+/// What the reader will do with a selection; a store may use it to read less, never to answer
+/// differently.
 struct SelectHints {
-  TimeRange range;                    // times that will be read
-  DurationMs step = 0;                // 0: instant
-  std::string_view function;          // surrounding function, empty if none
+  TimeRange range;                               // times that will be read
+  DurationMs step = 0;                           // 0: instant
+  std::string_view function;                     // surrounding function, empty if none
   std::span<const std::string> labels_needed{};  // empty: all
 };
 
-/// Series of one selection in the store's order (that of creation for one source, label order after a merge), with
-/// one consistent view of the data. Thread-safe for reading different series at once; must not outlive its Querier.
+/// Series of one selection in the store's order (that of creation for one source, label order after
+/// a merge), with one consistent view of the data. Thread-safe for reading different series at
+/// once; must not outlive its Querier.
 class SeriesSet {
  public:
   virtual ~SeriesSet() = default;
@@ -92,29 +99,36 @@ class SeriesSet {
   /// The labels of series `index`, index < size().
   virtual Labels labels(std::size_t index) const = 0;
 
-  /// For every series an id of its value of label `name`: equal ids mean equal values, 0 means absent. Ids hold for
-  /// this SeriesSet's store as long as the process lives. `out.size() == size()`.
+  /// For every series an id of its value of label `name`: equal ids mean equal values, 0 means
+  /// absent. Ids hold for this SeriesSet's store as long as the process lives. `out.size() ==
+  /// size()`.
   virtual void label_value_ids(std::string_view name, std::span<std::uint32_t> out) const = 0;
 
-  /// Appends all samples in `range` to `out`, times strictly ascending. kCorrupt, kIo: `out` is unspecified.
+  /// Appends all samples in `range` to `out`, times strictly ascending. kCorrupt, kIo: `out` is
+  /// unspecified.
   virtual Result<void> read(std::size_t index, TimeRange range, SampleColumns& out) const = 0;
 
-  /// Only the newest sample in `range`, often without opening a chunk. Stale markers are returned as they are.
+  /// Only the newest sample in `range`, often without opening a chunk. Stale markers are returned
+  /// as they are.
   virtual Result<std::optional<Sample>> read_newest(std::size_t index, TimeRange range) const = 0;
 };
 
-/// Reads over [min, max] of the time it was opened for. Holds what it sees in place: close it soon by destroying it.
-/// Thread-compatible.
+/// Reads over [min, max] of the time it was opened for. Holds what it sees in place: close it soon
+/// by destroying it. Thread-compatible.
 class Querier {
  public:
   virtual ~Querier() = default;
 
-  virtual Result<std::unique_ptr<SeriesSet>> select(const Matchers& matchers, const SelectHints& hints) = 0;
+  virtual Result<std::unique_ptr<SeriesSet>> select(const Matchers& matchers,
+                                                    const SelectHints& hints) = 0;
 
-  /// Sorted, without duplicates, of the series that match (all when `matchers` is empty). `limit` 0: all.
-  virtual Result<std::vector<std::string>> label_values(const std::string& name, const Matchers& matchers,
+  /// Sorted, without duplicates, of the series that match (all when `matchers` is empty). `limit`
+  /// 0: all.
+  virtual Result<std::vector<std::string>> label_values(const std::string& name,
+                                                        const Matchers& matchers,
                                                         std::size_t limit) = 0;
-  virtual Result<std::vector<std::string>> label_names(const Matchers& matchers, std::size_t limit) = 0;
+  virtual Result<std::vector<std::string>> label_names(const Matchers& matchers,
+                                                       std::size_t limit) = 0;
 };
 
 /// Opens queriers. Thread-safe.

@@ -95,7 +95,8 @@ bool read_offset(std::string_view text, std::int64_t& offset_ms) {
   text.remove_prefix(1);
   int hours = 0;
   int minutes = 0;
-  if (!read_digits(text, 2, hours) || !read_char(text, ':') || !read_digits(text, 2, minutes)) return false;
+  if (!read_digits(text, 2, hours) || !read_char(text, ':') || !read_digits(text, 2, minutes))
+    return false;
   offset_ms = sign * (hours * 3600LL + minutes * 60LL) * 1000;
   return hours < 24 && minutes < 60;
 }
@@ -111,7 +112,8 @@ Result<DurationMs> parse_duration(std::string_view text) {
   while (!rest.empty()) {
     std::int64_t number = 0;
     const auto end = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-    if (end.ec == std::errc::result_out_of_range) return Error(Code::kInvalid, "duration out of range");
+    if (end.ec == std::errc::result_out_of_range)
+      return Error(Code::kInvalid, "duration out of range");
     if (end.ec != std::errc() || rest.front() == '-') return bad_duration(text);
     rest.remove_prefix(static_cast<std::size_t>(end.ptr - rest.data()));
     const std::size_t letters = std::min(rest.find_first_of("0123456789"), rest.size());
@@ -120,8 +122,8 @@ Result<DurationMs> parse_duration(std::string_view text) {
     rest.remove_prefix(letters);
     next_unit = unit + 1;
     std::int64_t part = 0;
-    if (__builtin_mul_overflow(number, kUnits[unit].ms, &part) || __builtin_add_overflow(total, part, &total) ||
-        total > kMaxMs) {
+    if (__builtin_mul_overflow(number, kUnits[unit].ms, &part) ||
+        __builtin_add_overflow(total, part, &total) || total > kMaxMs) {
       return Error(Code::kInvalid, "duration out of range");
     }
   }
@@ -150,8 +152,8 @@ std::string format_duration(DurationMs duration) {
 
 std::string format_rfc3339_ms(TimeMs time) {
   const Parts p = split_time(time);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", p.year, p.month, p.day, p.hour, p.minute,
-                     p.second, p.ms);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", p.year, p.month, p.day, p.hour,
+                     p.minute, p.second, p.ms);
 }
 
 std::string format_rfc3339(TimeMs time) {
@@ -172,13 +174,15 @@ Result<TimeMs> parse_rfc3339(std::string_view text) {
   int second = 0;
   std::int64_t ms = 0;
   std::int64_t offset_ms = 0;
-  const bool shaped = read_digits(rest, 4, year) && read_char(rest, '-') && read_digits(rest, 2, month) &&
-                      read_char(rest, '-') && read_digits(rest, 2, day) && read_char(rest, 'T') &&
-                      read_digits(rest, 2, hour) && read_char(rest, ':') && read_digits(rest, 2, minute) &&
-                      read_char(rest, ':') && read_digits(rest, 2, second) && read_fraction(rest, ms) &&
-                      read_offset(rest, offset_ms);
+  const bool shaped =
+      read_digits(rest, 4, year) && read_char(rest, '-') && read_digits(rest, 2, month) &&
+      read_char(rest, '-') && read_digits(rest, 2, day) && read_char(rest, 'T') &&
+      read_digits(rest, 2, hour) && read_char(rest, ':') && read_digits(rest, 2, minute) &&
+      read_char(rest, ':') && read_digits(rest, 2, second) && read_fraction(rest, ms) &&
+      read_offset(rest, offset_ms);
   using namespace std::chrono;
-  const year_month_day date(std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+  const year_month_day date(std::chrono::year(year),
+                            std::chrono::month(static_cast<unsigned>(month)),
                             std::chrono::day(static_cast<unsigned>(day)));
   if (!shaped || !date.ok() || hour > 23 || minute > 59 || second > 59) {
     return Error(Code::kInvalid, concat("cannot parse ", quote(text), " to a valid timestamp"));

@@ -14,8 +14,8 @@ using TimeMs = std::int64_t;
 /// A length of time in milliseconds.
 using DurationMs = std::int64_t;
 
-/// Digits and units y w d h m s ms, largest first, each once; "0" alone is allowed. kInvalid with upstream's text
-/// otherwise, or when it overflows 63 bits of nanoseconds.
+/// Digits and units y w d h m s ms, largest first, each once; "0" alone is allowed. kInvalid with
+/// upstream's text otherwise, or when it overflows 63 bits of nanoseconds.
 Result<DurationMs> parse_duration(std::string_view text);
 
 /// The shortest such text, as upstream's model.Duration prints: 90s is "1m30s", 0 is "0s".

@@ -1,4 +1,5 @@
-// Plain structs for one HTTP request and its response, so that handlers and clients never see Beast.
+// Plain structs for one HTTP request and its response, so that handlers and clients never see
+// Beast.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,9 @@ namespace narthex::http {
 /// Header fields in order of arrival. Names compare without case.
 class Headers {
  public:
-  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+  void add(std::string name, std::string value) {
+    fields_.emplace_back(std::move(name), std::move(value));
+  }
   /// Replaces every field of that name by one.
   void set(std::string name, std::string value);
   /// The first field's value, empty when absent. Lives as long as the field.

@@ -6,7 +6,9 @@
 namespace narthex {
 namespace {
 
-asio::awaitable<void> sleep_long() { co_await sleep_for_ns(std::int64_t{3600} * 1'000'000'000); }
+asio::awaitable<void> sleep_long() {
+  co_await sleep_for_ns(std::int64_t{3600} * 1'000'000'000);
+}
 
 TEST(TaskGroup, StopCancelsAndWaits) {
   Executors executors(1, 1);

@@ -6,7 +6,9 @@
 namespace narthex {
 namespace {
 
-Result<int> fails() { return Error(Code::kNotFound, "segment is gone"); }
+Result<int> fails() {
+  return Error(Code::kNotFound, "segment is gone");
+}
 
 Result<int> passes_on() {
   NX_TRY_ASSIGN(const int value, fails());

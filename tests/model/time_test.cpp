@@ -9,8 +9,9 @@ namespace {
 TEST(Duration, RoundTrips) {
   EXPECT_EQ(parse_duration("1h30m").value(), 5'400'000);
   EXPECT_EQ(parse_duration("0").value(), 0);
-  EXPECT_EQ(parse_duration("1y2w3d4h5m6s7ms").value(),
-            365LL * 86'400'000 + 14LL * 86'400'000 + 3LL * 86'400'000 + 4 * 3'600'000 + 5 * 60'000 + 6007);
+  EXPECT_EQ(parse_duration("1y2w3d4h5m6s7ms").value(), 365LL * 86'400'000 + 14LL * 86'400'000 +
+                                                           3LL * 86'400'000 + 4 * 3'600'000 +
+                                                           5 * 60'000 + 6007);
   EXPECT_EQ(format_duration(90'000), "1m30s");
   EXPECT_EQ(format_duration(15LL * 86'400'000), "15d");
   EXPECT_EQ(format_duration(14LL * 86'400'000), "2w");

@@ -3,8 +3,14 @@
 
 namespace narthex::test {
 
-std::int64_t FakeClock::now_ms() const { return now_ms_.load(std::memory_order_relaxed); }
-std::int64_t FakeClock::monotonic_ns() const { return now_ms() * 1'000'000; }
-void FakeClock::advance_ms(std::int64_t ms) { now_ms_.fetch_add(ms, std::memory_order_relaxed); }
+std::int64_t FakeClock::now_ms() const {
+  return now_ms_.load(std::memory_order_relaxed);
+}
+std::int64_t FakeClock::monotonic_ns() const {
+  return now_ms() * 1'000'000;
+}
+void FakeClock::advance_ms(std::int64_t ms) {
+  now_ms_.fetch_add(ms, std::memory_order_relaxed);
+}
 
 }  // namespace narthex::test
