@@ -1,0 +1,19 @@
+// Options of the store, with upstream's defaults.
+#pragma once
+
+#include <string>
+
+#include "model/time.h"
+#include "tsdb/head/head.h"
+
+namespace narthex::tsdb {
+
+struct Options {
+  std::string path = "data/";                                   // --storage.tsdb.path
+  model::DurationMs retention_ms = 15LL * 24 * 60 * 60 * 1000;  // --storage.tsdb.retention.time
+  std::uint64_t wal_segment_bytes = kWalSegmentBytes;           // --storage.tsdb.wal-segment-size
+  bool no_lockfile = false;                                     // --storage.tsdb.no-lockfile
+  HeadOptions head;
+};
+
+}  // namespace narthex::tsdb

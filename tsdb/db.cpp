@@ -1,0 +1,173 @@
+// Opening, recovering and closing.
+#include "tsdb/db.h"
+
+#include "base/str.h"
+#include "tsdb/block/directory.h"
+#include "tsdb/head/head.h"
+#include "tsdb/head/head_querier.h"
+#include "tsdb/head/replay.h"
+
+namespace narthex::tsdb {
+
+struct Db::State {
+  Options options;
+  FileSystem* fs = nullptr;
+  const Clock* clock = nullptr;
+  Log* log = nullptr;
+  std::unique_ptr<DirectoryLock> lock;
+  std::unique_ptr<Head> head;
+  std::unique_ptr<WalWriter> wal;
+};
+
+namespace {
+
+// Answering without blocks that are there would be a wrong answer.
+Result<void> refuse_blocks(FileSystem& fs, const std::string& path) {
+  NX_TRY_ASSIGN(const std::vector<BlockMeta> blocks, list_blocks(fs, path));
+  if (blocks.empty()) return {};
+  return Error(Code::kInvalid,
+               concat("not implemented yet: reading blocks; ", path, " holds ", blocks.size(),
+                      " of them, the first is ", blocks.front().ulid));
+}
+
+void log_replay(Log& log, const ReplayReport& report, std::int64_t took_ns) {
+  log.info("wal replay completed",
+           {{"segments", report.segments},
+            {"series", report.series},
+            {"samples", report.samples},
+            {"duration", fmt::format("{:.3f}s", static_cast<double>(took_ns) / 1e9)}});
+  if (report.unknown_refs > 0)
+    log.warn("wal samples of unknown series", {{"samples", report.unknown_refs}});
+  if (report.histogram_records > 0) {
+    log.warn("not implemented yet: native histograms and start timestamps in the wal were skipped",
+             {{"records", report.histogram_records}});
+  }
+}
+
+void publish_replay(Metrics& metrics, const ReplayReport& report, std::int64_t took_ns) {
+  metrics
+      .gauge("prometheus_tsdb_data_replay_duration_seconds",
+             "Time taken to replay the data on disk.")
+      .set(static_cast<double>(took_ns) / 1e9);
+  metrics.counter("prometheus_tsdb_wal_corruptions_total", "Total number of WAL corruptions.")
+      .add(static_cast<double>(report.damaged_records));
+  metrics
+      .counter("prometheus_tsdb_wal_replay_unknown_refs_total",
+               "Total number of unknown series references encountered during WAL replay.",
+               {{"type", "samples"}})
+      .add(static_cast<double>(report.unknown_refs));
+}
+
+// Counters and gauges that are read from the head rather than kept.
+void publish_head(Metrics& metrics, const Head& head, const WalWriter& wal) {
+  const auto set = [&metrics](std::string_view name, std::string_view help, double value) {
+    metrics.gauge(name, help).set(value);
+  };
+  const auto count = [&metrics](std::string_view name, std::string_view help, std::uint64_t now,
+                                Metrics::LabelList labels = {}) {
+    Counter& counter = metrics.counter(name, help, labels);
+    counter.add(static_cast<double>(now) - counter.value());
+  };
+  const HeadCounters& c = head.counters();
+  const auto get = [](const std::atomic<std::uint64_t>& n) {
+    return n.load(std::memory_order_relaxed);
+  };
+  set("prometheus_tsdb_head_series", "Total number of series in the head block.",
+      static_cast<double>(head.registry().series_count()));
+  set("prometheus_tsdb_head_chunks", "Total number of chunks in the head block.",
+      static_cast<double>(get(c.chunks_created)));
+  set("prometheus_tsdb_head_min_time", "Minimum time bound of the head block.",
+      static_cast<double>(head.min_time()));
+  set("prometheus_tsdb_head_max_time", "Maximum timestamp of the head block.",
+      static_cast<double>(head.max_time()));
+  set("prometheus_tsdb_wal_segment_current", "WAL segment index that TSDB is currently writing to.",
+      static_cast<double>(wal.segment()));
+  set("narthex_tsdb_head_chunk_bytes", "Bytes of open and full chunks held in memory.",
+      static_cast<double>(head.chunk_bytes()));
+  count("prometheus_tsdb_head_series_created_total", "Total number of series created in the head.",
+        get(c.series_created));
+  count("prometheus_tsdb_head_chunks_created_total", "Total number of chunks created in the head.",
+        get(c.chunks_created));
+  count("prometheus_tsdb_head_samples_appended_total", "Total number of appended samples.",
+        get(c.samples_appended), {{"type", "float"}});
+  count("prometheus_tsdb_out_of_order_samples_total",
+        "Total number of out of order samples ingestion failed attempts due to out of order being "
+        "disabled.",
+        get(c.out_of_order), {{"type", "float"}});
+  count("prometheus_tsdb_out_of_bound_samples_total",
+        "Total number of out of bound samples ingestion failed attempts.", get(c.out_of_bounds),
+        {{"type", "float"}});
+  count("prometheus_tsdb_wal_bytes_written_total", "Bytes written to the WAL since the start.",
+        wal.written_bytes());
+}
+
+}  // namespace
+
+Db::Db(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Db::~Db() = default;
+
+Result<std::unique_ptr<Db>> Db::open(Options options, FileSystem& fs, const Clock& clock,
+                                     Metrics& metrics, Log& log) {
+  auto state = std::make_unique<State>();
+  state->options = std::move(options);
+  state->fs = &fs;
+  state->clock = &clock;
+  state->log = &log;
+  const std::string& path = state->options.path;
+  NX_TRY(fs.make_directories(path));
+  if (!state->options.no_lockfile) {
+    NX_TRY_ASSIGN(state->lock, fs.lock(path + "/lock"));
+  }
+  NX_TRY(refuse_blocks(fs, path));
+  const std::string wal_dir = path + "/wal";
+  NX_TRY(fs.make_directories(wal_dir));
+
+  const std::int64_t started = clock.monotonic_ns();
+  NX_TRY_ASSIGN(state->head, Head::create(state->options.head, clock));
+  NX_TRY_ASSIGN(const ReplayReport report, replay_wal(fs, wal_dir, *state->head, log));
+  const std::int64_t took_ns = clock.monotonic_ns() - started;
+  log_replay(log, report, took_ns);
+  publish_replay(metrics, report, took_ns);
+
+  NX_TRY_ASSIGN(state->wal, WalWriter::open(fs, wal_dir, report.next_segment,
+                                            {.segment_bytes = state->options.wal_segment_bytes}));
+  state->head->set_wal(state->wal.get());
+  metrics.on_collect([&metrics, s = state.get()] { publish_head(metrics, *s->head, *s->wal); });
+  return std::make_unique<Db>(std::move(state));
+}
+
+Result<model::SeriesHandle> Db::resolve(const model::Labels& labels) {
+  return state_->head->resolve(labels);
+}
+
+Result<model::AppendReport> Db::append(const model::FloatBatch& batch) {
+  return state_->head->append(batch);
+}
+
+Result<std::unique_ptr<model::Querier>> Db::querier(model::TimeRange range) {
+  return make_head_querier(*state_->head, range);
+}
+
+Result<void> Db::sync() {
+  return state_->wal->sync();
+}
+
+Result<void> Db::close() {
+  state_->head->set_wal(nullptr);
+  Result<void> closed = state_->wal->close();
+  state_->lock.reset();
+  return closed;
+}
+
+DbStatistics Db::statistics(std::size_t limit) const {
+  DbStatistics out;
+  out.registry = state_->head->registry().statistics(limit);
+  out.chunks = state_->head->counters().chunks_created.load(std::memory_order_relaxed);
+  if (state_->head->max_time() >= state_->head->min_time()) {
+    out.min_time = state_->head->min_time();
+    out.max_time = state_->head->max_time();
+  }
+  return out;
+}
+
+}  // namespace narthex::tsdb

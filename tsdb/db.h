@@ -1,0 +1,57 @@
+// One node's store: opens a data directory, recovers the head from the WAL, takes batches, opens
+// queriers. Implements model::Appender and model::Queryable. Thread-safe after open().
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "model/storage.h"
+#include "tsdb/config.h"
+#include "tsdb/head/registry.h"
+
+namespace narthex::tsdb {
+
+/// For /api/v1/status/tsdb.
+struct DbStatistics {
+  RegistryStatistics registry;
+  std::uint64_t chunks = 0;
+  model::TimeMs min_time = 0;  // both 0 when empty
+  model::TimeMs max_time = 0;
+};
+
+class Db final : public model::Appender, public model::Queryable {
+  struct State;
+
+ public:
+  /// Everything passed by reference must outlive the store. Errors: kUnavailable when another
+  /// process holds the directory; kIo; kCorrupt; kInvalid when the directory holds data this
+  /// version cannot read (blocks).
+  static Result<std::unique_ptr<Db>> open(Options options, FileSystem& fs, const Clock& clock,
+                                          Metrics& metrics, Log& log);
+  /// Only for open().
+  explicit Db(std::unique_ptr<State> state);
+  ~Db() override;
+
+  Result<model::SeriesHandle> resolve(const model::Labels& labels) override;
+  Result<model::AppendReport> append(const model::FloatBatch& batch) override;
+  Result<std::unique_ptr<model::Querier>> querier(model::TimeRange range) override;
+
+  /// Makes everything appended before the call durable. Call every few seconds (promise D2), not on
+  /// an I/O thread.
+  Result<void> sync();
+
+  /// Syncs and gives the directory back. Appends fail afterwards; queriers must be gone.
+  Result<void> close();
+
+  DbStatistics statistics(std::size_t limit) const;
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace narthex::tsdb

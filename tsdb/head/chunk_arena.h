@@ -1,0 +1,64 @@
+// Where open and closed chunks live: one reserved range, handles of 16-byte units, slabs of fixed
+// size classes with a free list each. Freed memory waits in limbo until no reader of its epoch is
+// left. Thread-safe; lock rank 60 (leaf).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+
+#include "base/memory.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "tsdb/head/epochs.h"
+
+namespace narthex::tsdb {
+
+inline constexpr std::size_t kArenaUnitBytes = 16;  // design: chunk handles count these
+/// Sizes in which memory is given out. 1072 holds the largest chunk upstream's cutting rule allows
+/// (1005 bytes and one sample) with the decoder's padding.
+inline constexpr std::array<std::uint16_t, 11> kArenaClasses = {32,  48,  64,  96,  128, 192,
+                                                                256, 384, 512, 768, 1072};
+
+class ChunkArena {
+ public:
+  /// kLimit when the address range cannot be reserved. `epochs` must outlive the arena.
+  static Result<ChunkArena> create(Epochs& epochs);
+
+  /// Memory for at least `bytes` (at most the largest class), contents undefined; never 0.
+  /// `capacity` is what is there. Returns 0 when the arena is full.
+  std::uint32_t allocate(std::size_t bytes, std::uint16_t& capacity);
+
+  /// Gives memory of `capacity` back once readers of this epoch have left.
+  void retire(std::uint32_t handle, std::uint16_t capacity);
+
+  std::byte* at(std::uint32_t handle) const {
+    return memory_.data() + std::size_t{handle} * kArenaUnitBytes;
+  }
+
+  /// Bytes handed out, limbo included.
+  std::uint64_t used_bytes() const;
+
+ private:
+  struct Retired {
+    std::uint64_t epoch;
+    std::uint32_t handle;
+    std::uint8_t size_class;
+  };
+  struct Shared {
+    Mutex mutex;
+    std::uint64_t next_unit NX_GUARDED_BY(mutex) = 1;  // 0 means "no chunk"
+    std::array<std::uint32_t, kArenaClasses.size()> free NX_GUARDED_BY(mutex) = {};
+    std::deque<Retired> limbo NX_GUARDED_BY(mutex);
+    std::uint64_t used NX_GUARDED_BY(mutex) = 0;
+  };
+
+  ChunkArena(Epochs& epochs, ReservedMemory memory);
+  void reclaim_locked() NX_REQUIRES(shared_->mutex);
+
+  Epochs* epochs_;
+  ReservedMemory memory_;
+  std::unique_ptr<Shared> shared_;
+};
+
+}  // namespace narthex::tsdb

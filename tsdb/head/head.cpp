@@ -1,0 +1,367 @@
+// Appending: check, write-ahead log, apply, publish.
+//
+// A batch is checked against the hot lines without locks, written to the WAL, and applied page by
+// page. Between the check and the apply another batch may have written the same series, so apply
+// has the last word. A commit's id is open while rows are applied; readers that started before hide
+// the samples it adds (isolation.h).
+#include "tsdb/head/head.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/str.h"
+#include "tsdb/wal/record.h"
+
+namespace narthex::tsdb {
+namespace {
+
+using model::RowVerdict;
+using model::TimeMs;
+
+constexpr std::size_t kPrefetchRows = 12;     // tuned: hot lines in flight while checking
+constexpr std::size_t kFirstChunkBytes = 64;  // tuned: holds a constant series whole
+constexpr std::size_t kChunkBytesCut =
+    1005;  // fixed by upstream's rule: 1024 minus one sample of 19
+constexpr std::size_t kClosedInlineMax = 64;  // fits the largest arena class
+constexpr std::uint8_t kLastNMax = 255;       // fixed by the line's field
+
+// Where a chunk should end so that chunks fill evenly up to the range's end: upstream's
+// computeChunkEndTime.
+TimeMs chunk_end(TimeMs start, TimeMs current, TimeMs range_end) {
+  constexpr double kQuarter = 4;
+  const double n = static_cast<double>(range_end - start) /
+                   (static_cast<double>(current - start + 1) * kQuarter);
+  if (n <= 1) return range_end;
+  return static_cast<TimeMs>(static_cast<double>(start) +
+                             static_cast<double>(range_end - start) / std::floor(n));
+}
+
+TimeMs range_end_of(TimeMs time) {
+  const TimeMs index = time / kChunkRangeMs;  // truncates as upstream does
+  return index * kChunkRangeMs + kChunkRangeMs;
+}
+
+TimeMs row_time(const model::FloatBatch& batch, std::size_t row) {
+  return batch.times.empty() ? batch.time : batch.times[row];
+}
+
+std::size_t closed_capacity(std::size_t count) {
+  return std::max<std::size_t>(2, std::bit_ceil(count));
+}
+
+void count_verdict(RowVerdict verdict, model::AppendReport& report) {
+  switch (verdict) {
+    case RowVerdict::kAppended:
+    case RowVerdict::kSameAgain:
+      ++report.appended;
+      return;
+    case RowVerdict::kDuplicate:
+      ++report.duplicate;
+      return;
+    case RowVerdict::kOutOfOrder:
+      ++report.out_of_order;
+      return;
+    case RowVerdict::kOutOfBounds:
+      ++report.out_of_bounds;
+      return;
+    case RowVerdict::kGone:
+      ++report.gone;
+      return;
+  }
+}
+
+// Against the newest sample only.
+RowVerdict compare_newest(const SeriesHot& line, TimeMs time, double value) {
+  if (line.n == 0 || time > line.last_t) return RowVerdict::kAppended;
+  if (time < line.last_t) return RowVerdict::kOutOfOrder;
+  const bool same =
+      std::bit_cast<std::uint64_t>(value) == std::bit_cast<std::uint64_t>(line.last_v);
+  return same ? RowVerdict::kSameAgain : RowVerdict::kDuplicate;
+}
+
+}  // namespace
+
+struct Head::Staged {
+  std::vector<std::uint32_t> rows;  // of the batch
+  std::vector<std::uint64_t> refs;
+  std::vector<double> values;
+  std::vector<TimeMs> times;  // empty: the batch's time
+  TimeMs time = 0;
+};
+
+Result<std::unique_ptr<Head>> Head::create(HeadOptions options, const Clock& clock) {
+  NX_TRY_ASSIGN(std::unique_ptr<SeriesRegistry> registry,
+                SeriesRegistry::create(options.series_max));
+  NX_TRY_ASSIGN(PageTable pages, PageTable::create());
+  auto head = std::make_unique<Head>(options, clock, std::move(registry), std::move(pages));
+  NX_TRY_ASSIGN(ChunkArena arena, ChunkArena::create(head->epochs_));
+  head->arena_ = std::make_unique<ChunkArena>(std::move(arena));
+  return head;
+}
+
+Head::Head(HeadOptions options, const Clock& clock, std::unique_ptr<SeriesRegistry> registry,
+           PageTable pages)
+    : options_(options), clock_(clock), registry_(std::move(registry)), pages_(std::move(pages)) {}
+
+Head::~Head() = default;
+
+void Head::set_wal(WalWriter* wal) {
+  wal_.store(wal, std::memory_order_release);
+}
+
+Result<model::SeriesHandle> Head::resolve(const model::Labels& labels) {
+  bool is_new = false;
+  NX_TRY_ASSIGN(const Slot slot, registry_->resolve(labels, is_new));
+  if (is_new) counters_.series_created.fetch_add(1, std::memory_order_relaxed);
+  return model::SeriesHandle{slot, pages_.control(slot).generation.load(std::memory_order_relaxed)};
+}
+
+Result<Slot> Head::restore_series(const model::Labels& labels, SeriesRef ref) {
+  NX_TRY_ASSIGN(const Slot slot, registry_->restore(labels, ref));
+  counters_.series_created.fetch_add(1, std::memory_order_relaxed);
+  return slot;
+}
+
+void Head::restore_sample(Slot slot, TimeMs time, double value) {
+  SeriesHot& line = pages_.line(slot);
+  if (line.n != 0 && time <= line.last_t) return;
+  push_sample(line, slot, time, value);
+  widen_time(time, time);
+}
+
+void Head::check(const model::FloatBatch& batch, model::AppendReport& report,
+                 Staged& staged) const {
+  const std::size_t count = batch.series.size();
+  const TimeMs newest = max_time();
+  const bool bounded = has_samples_.load(std::memory_order_relaxed);
+  const TimeMs oldest_allowed = newest - kChunkRangeMs / 2;
+  const TimeMs future = options_.future_limit_ms == 0 ? std::numeric_limits<TimeMs>::max()
+                                                      : clock_.now_ms() + options_.future_limit_ms;
+  staged.time = batch.time;
+  staged.rows.reserve(count);
+  staged.refs.reserve(count);
+  staged.values.reserve(count);
+  if (!batch.times.empty()) staged.times.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i + kPrefetchRows < count) pages_.prefetch(batch.series[i + kPrefetchRows].slot);
+    const PageControl& page = pages_.control(batch.series[i].slot);
+    if (page.generation.load(std::memory_order_relaxed) != batch.series[i].generation) {
+      report.verdicts[i] = RowVerdict::kGone;
+      continue;
+    }
+    const TimeMs time = row_time(batch, i);
+    RowVerdict verdict = RowVerdict::kAppended;
+    if (time > future || (bounded && time < oldest_allowed)) {
+      verdict = RowVerdict::kOutOfBounds;
+      // An old sample of a series with newer ones is out of order first.
+      const PageLock lock(pages_.control(batch.series[i].slot));
+      const SeriesHot& line = pages_.line(batch.series[i].slot);
+      if (time <= future && line.n != 0 && time <= line.last_t)
+        verdict = compare_newest(line, time, batch.values[i]);
+    }
+    report.verdicts[i] = verdict;
+    if (verdict != RowVerdict::kAppended) continue;
+    staged.rows.push_back(static_cast<std::uint32_t>(i));
+    staged.refs.push_back(registry_->ref(batch.series[i].slot));
+    staged.values.push_back(batch.values[i]);
+    if (!batch.times.empty()) staged.times.push_back(time);
+  }
+}
+
+Result<void> Head::write_wal(const Staged& staged) {
+  WalWriter* wal = wal_.load(std::memory_order_acquire);
+  if (wal == nullptr) return Error(Code::kUnavailable, "the head is not open for writing");
+  std::string samples;
+  encode_samples(samples, {staged.refs, staged.values, staged.time, staged.times});
+  WalPayload sample_payload = make_wal_payload(std::move(samples), options_.wal_compression);
+
+  const MutexLock lock(commit_mutex_);
+  std::vector<Slot> created = registry_->take_unlogged();
+  std::vector<WalPayload> payloads;
+  if (!created.empty()) {
+    std::string series;
+    begin_series_record(series);
+    for (const Slot slot : created)
+      add_series(series, registry_->ref(slot), registry_->labels(slot));
+    payloads.push_back(make_wal_payload(std::move(series), options_.wal_compression));
+  }
+  payloads.push_back(std::move(sample_payload));
+  Result<void> logged = wal->log(payloads);
+  if (!logged && !created.empty()) registry_->return_unlogged(std::move(created));
+  return logged;
+}
+
+void Head::note_commit(SeriesHot& line, Slot slot, std::uint32_t id, bool readers,
+                       std::uint32_t oldest_hidden) {
+  const bool same_commit = line.n != 0 && line.append_id == id && line.last_n != 0;
+  if (same_commit && line.last_n < kLastNMax) {
+    ++line.last_n;
+    return;
+  }
+  const bool must_hide =
+      line.last_n != 0 &&
+      (same_commit || (readers && !append_id_before(line.append_id, oldest_hidden)));
+  if (must_hide) {
+    const MutexLock lock(side_mutex_);
+    side_.hidden[slot].push_back({line.append_id, line.last_n});
+    line.flags |= kSeriesHasHidden;
+  } else if ((line.flags & kSeriesHasHidden) != 0 && !readers) {
+    const MutexLock lock(side_mutex_);
+    side_.hidden.erase(slot);
+    line.flags &= static_cast<std::uint8_t>(~kSeriesHasHidden);
+  }
+  line.append_id = id;
+  line.last_n = 1;
+}
+
+RowVerdict Head::apply_row(Slot slot, TimeMs time, double value, const Isolation::Commit& commit,
+                           bool readers, std::uint32_t oldest_hidden) {
+  SeriesHot& line = pages_.line(slot);
+  const RowVerdict verdict = compare_newest(line, time, value);
+  if (verdict != RowVerdict::kAppended) return verdict;
+  note_commit(line, slot, commit.id(), readers, oldest_hidden);
+  push_sample(line, slot, time, value);
+  return RowVerdict::kAppended;
+}
+
+void Head::apply(const model::FloatBatch& batch, const Staged& staged,
+                 model::AppendReport& report) {
+  const Isolation::Commit commit(isolation_);
+  std::uint32_t oldest_hidden = 0;
+  const bool readers = isolation_.oldest_hidden(oldest_hidden);
+  TimeMs low = std::numeric_limits<TimeMs>::max();
+  TimeMs high = std::numeric_limits<TimeMs>::min();
+  for (std::size_t i = 0; i < staged.rows.size();) {
+    const Slot first = batch.series[staged.rows[i]].slot;
+    const PageLock lock(pages_.control(first));
+    for (; i < staged.rows.size(); ++i) {
+      const std::uint32_t row = staged.rows[i];
+      const Slot slot = batch.series[row].slot;
+      if (slot / kPageSeries != first / kPageSeries) break;
+      const TimeMs time = row_time(batch, row);
+      report.verdicts[row] =
+          apply_row(slot, time, batch.values[row], commit, readers, oldest_hidden);
+      low = std::min(low, time);
+      high = std::max(high, time);
+    }
+  }
+  if (!staged.rows.empty()) widen_time(low, high);
+}
+
+void Head::widen_time(TimeMs low, TimeMs high) {
+  if (!has_samples_.load(std::memory_order_relaxed)) {
+    // The first commit; a second one racing with it only widens again.
+    TimeMs empty = 0;
+    min_time_.compare_exchange_strong(empty, low, std::memory_order_relaxed);
+    has_samples_.store(true, std::memory_order_relaxed);
+  }
+  TimeMs seen = min_time_.load(std::memory_order_relaxed);
+  while (low < seen && !min_time_.compare_exchange_weak(seen, low, std::memory_order_relaxed)) {
+  }
+  seen = max_time_.load(std::memory_order_relaxed);
+  while (high > seen && !max_time_.compare_exchange_weak(seen, high, std::memory_order_relaxed)) {
+  }
+}
+
+Result<model::AppendReport> Head::append(const model::FloatBatch& batch) {
+  NX_CHECK(batch.series.size() == batch.values.size());
+  NX_CHECK(batch.times.empty() || batch.times.size() == batch.values.size());
+  model::AppendReport report;
+  report.verdicts.resize(batch.series.size());
+  Staged staged;
+  check(batch, report, staged);
+  if (!staged.rows.empty()) {
+    NX_TRY(write_wal(staged));
+    apply(batch, staged, report);
+  }
+  for (const RowVerdict verdict : report.verdicts) count_verdict(verdict, report);
+  counters_.samples_appended.fetch_add(report.appended, std::memory_order_relaxed);
+  counters_.duplicates.fetch_add(report.duplicate, std::memory_order_relaxed);
+  counters_.out_of_order.fetch_add(report.out_of_order, std::memory_order_relaxed);
+  counters_.out_of_bounds.fetch_add(report.out_of_bounds, std::memory_order_relaxed);
+  return report;
+}
+
+bool Head::ensure_room(SeriesHot& line, std::size_t hint) {
+  const std::size_t needed = line.chunk_len + kXorSampleBytesMax;
+  if (line.chunk != 0 && needed <= line.capacity) return true;
+  std::uint16_t capacity = 0;
+  const std::uint32_t handle = arena_->allocate(std::max(needed, hint), capacity);
+  NX_CHECK(handle != 0);  // 64 GiB of chunks: the series limit is far below
+  if (line.chunk != 0) {
+    std::memcpy(arena_->at(handle), arena_->at(line.chunk), line.chunk_len);
+    arena_->retire(line.chunk, line.capacity);
+  }
+  line.chunk = handle;
+  line.capacity = capacity;
+  return true;
+}
+
+// Room for one more entry in the line's list of full chunks.
+void Head::grow_closed(SeriesHot& line, Slot slot) {
+  const std::size_t count = line.closed_n;
+  if (count != 0 && count < closed_capacity(count)) return;
+  std::uint16_t capacity = 0;
+  if (count == kClosedInlineMax) {
+    const auto* entries = reinterpret_cast<const ClosedChunk*>(arena_->at(line.closed));
+    const MutexLock lock(side_mutex_);
+    auto& older = side_.older[slot];
+    older.insert(older.end(), entries, entries + count);
+    line.flags |= kSeriesHasOlder;
+    arena_->retire(line.closed, static_cast<std::uint16_t>(count * sizeof(ClosedChunk)));
+    line.closed = arena_->allocate(closed_capacity(1) * sizeof(ClosedChunk), capacity);
+    line.closed_n = 0;
+    return;
+  }
+  const std::uint32_t handle =
+      arena_->allocate(closed_capacity(count + 1) * sizeof(ClosedChunk), capacity);
+  NX_CHECK(handle != 0);
+  if (line.closed != 0) {
+    std::memcpy(arena_->at(handle), arena_->at(line.closed), count * sizeof(ClosedChunk));
+    arena_->retire(line.closed, static_cast<std::uint16_t>(count * sizeof(ClosedChunk)));
+  }
+  line.closed = handle;
+}
+
+// Full: finish the open chunk in its buffer and move it to the list.
+void Head::cut_chunk(SeriesHot& line, Slot slot) {
+  xor_finish(line, arena_->at(line.chunk));
+  const auto file = static_cast<std::uint16_t>(kClosedInArena | xor_chunk_bytes(line));
+  grow_closed(line, slot);
+  auto* entries = reinterpret_cast<ClosedChunk*>(arena_->at(line.closed));
+  entries[line.closed_n] = {line.last_t - line.chunk_span, line.chunk, file, line.n};
+  ++line.closed_n;
+  line.chunk = 0;
+  line.n = 0;
+  line.chunk_len = 0;
+}
+
+void Head::push_sample(SeriesHot& line, Slot slot, TimeMs time, double value) {
+  std::size_t first_bytes = kFirstChunkBytes;
+  if (line.n != 0) {
+    const TimeMs start = line.last_t - line.chunk_span;
+    if (line.n == kSamplesPerChunk / 4) {
+      line.next_at =
+          static_cast<std::uint32_t>(chunk_end(start, line.last_t, start + line.next_at) - start);
+    }
+    const bool full = xor_chunk_bytes(line) > kChunkBytesCut || time >= start + line.next_at ||
+                      line.n >= 2 * kSamplesPerChunk;
+    if (full) {
+      first_bytes = line.capacity;  // the next chunk will be about as large as this one
+      cut_chunk(line, slot);
+    }
+  }
+  if (line.n == 0) {
+    counters_.chunks_created.fetch_add(1, std::memory_order_relaxed);
+    line.next_at = static_cast<std::uint32_t>(range_end_of(time) - time);
+    line.chunk_span = 0;
+  } else {
+    line.chunk_span = static_cast<std::uint32_t>(time - (line.last_t - line.chunk_span));
+  }
+  ensure_room(line, line.n == 0 ? first_bytes : 0);
+  xor_append(line, arena_->at(line.chunk), time, value);
+}
+
+}  // namespace narthex::tsdb

@@ -1,0 +1,130 @@
+// The head: all series that are being written, their open and full chunks, and the way a batch goes
+// from the WAL into view. Life of a sample: docs/architecture.md. Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "model/storage.h"
+#include "tsdb/head/chunk_arena.h"
+#include "tsdb/head/epochs.h"
+#include "tsdb/head/isolation.h"
+#include "tsdb/head/page_table.h"
+#include "tsdb/head/registry.h"
+#include "tsdb/wal/writer.h"
+
+namespace narthex::tsdb {
+
+inline constexpr std::uint32_t kSamplesPerChunk = 120;  // copied from upstream's default
+inline constexpr model::DurationMs kChunkRangeMs =
+    2LL * 60 * 60 * 1000;  // copied from upstream's default
+
+struct HeadOptions {
+  model::DurationMs future_limit_ms = 10LL * 60 * 1000;  // upstream's scrape time limit; 0: none
+  std::size_t series_max = 0;                            // 0: none
+  bool wal_compression = true;
+};
+
+/// Counters since the start. Read with relaxed loads.
+struct HeadCounters {
+  std::atomic<std::uint64_t> samples_appended{0};
+  std::atomic<std::uint64_t> out_of_order{0};
+  std::atomic<std::uint64_t> out_of_bounds{0};
+  std::atomic<std::uint64_t> duplicates{0};
+  std::atomic<std::uint64_t> series_created{0};
+  std::atomic<std::uint64_t> chunks_created{0};
+};
+
+class Head final : public model::Appender {
+ public:
+  /// Without a WAL until set_wal(): replay fills it first. `clock` must outlive the head.
+  static Result<std::unique_ptr<Head>> create(HeadOptions options, const Clock& clock);
+  Head(HeadOptions options, const Clock& clock, std::unique_ptr<SeriesRegistry> registry,
+       PageTable pages);
+  ~Head() override;
+
+  /// Later batches are written to `wal` first; it must outlive the head or the next call.
+  void set_wal(WalWriter* wal);
+
+  Result<model::SeriesHandle> resolve(const model::Labels& labels) override;
+  Result<model::AppendReport> append(const model::FloatBatch& batch) override;
+
+  /// Replay: a series with the reference its WAL record gave, and a sample already in the WAL. One
+  /// thread only.
+  Result<Slot> restore_series(const model::Labels& labels, SeriesRef ref);
+  void restore_sample(Slot slot, model::TimeMs time, double value);
+
+  /// What a reader at `reader`'s snapshot sees of `slot` in `range`, appended to `out`.
+  Result<void> read(Slot slot, const Isolation::Reader& reader, model::TimeRange range,
+                    model::SampleColumns& out) const;
+  Result<std::optional<model::Sample>> read_newest(Slot slot, const Isolation::Reader& reader,
+                                                   model::TimeRange range) const;
+
+  const SeriesRegistry& registry() const { return *registry_; }
+  Isolation& isolation() const { return isolation_; }
+  const HeadCounters& counters() const { return counters_; }
+  /// Both are 0 and min > max when the head is empty.
+  model::TimeMs min_time() const { return min_time_.load(std::memory_order_relaxed); }
+  model::TimeMs max_time() const { return max_time_.load(std::memory_order_relaxed); }
+  std::uint64_t chunk_bytes() const { return arena_->used_bytes(); }
+
+ private:
+  struct Staged;         // a batch's good rows
+  struct ChunkView;      // one chunk as a reader sees it
+  struct HiddenCommit {  // samples of an older commit that some reader must not see
+    std::uint32_t id;
+    std::uint32_t n;
+  };
+  struct SideTables {
+    std::unordered_map<Slot, std::vector<ClosedChunk>> older;  // beyond what the line's list holds
+    std::unordered_map<Slot, std::vector<HiddenCommit>> hidden;
+  };
+
+  void check(const model::FloatBatch& batch, model::AppendReport& report, Staged& staged) const;
+  Result<void> write_wal(const Staged& staged);
+  void apply(const model::FloatBatch& batch, const Staged& staged, model::AppendReport& report);
+  model::RowVerdict apply_row(Slot slot, model::TimeMs time, double value,
+                              const Isolation::Commit& commit, bool readers,
+                              std::uint32_t oldest_hidden);
+  /// Appends under the page's lock; the caller has checked the time.
+  void push_sample(SeriesHot& line, Slot slot, model::TimeMs time, double value);
+  void cut_chunk(SeriesHot& line, Slot slot);
+  void grow_closed(SeriesHot& line, Slot slot);
+  bool ensure_room(SeriesHot& line, std::size_t hint);
+  void note_commit(SeriesHot& line, Slot slot, std::uint32_t id, bool readers,
+                   std::uint32_t oldest_hidden);
+  void widen_time(model::TimeMs low, model::TimeMs high);
+  std::size_t hidden_samples(const SeriesHot& line, Slot slot,
+                             const Isolation::Reader& reader) const;
+  std::vector<ChunkView> visible_chunks(Slot slot, const Isolation::Reader& reader,
+                                        SeriesHot& line) const;
+  Result<void> decode(const ChunkView& chunk, const SeriesHot& line, model::TimeRange range,
+                      model::SampleColumns& out) const;
+
+  const HeadOptions options_;
+  const Clock& clock_;
+  std::unique_ptr<SeriesRegistry> registry_;
+  PageTable pages_;
+  mutable Epochs epochs_;
+  std::unique_ptr<ChunkArena> arena_;
+  mutable Isolation isolation_;
+  mutable HeadCounters counters_;
+  std::atomic<WalWriter*> wal_{nullptr};    // set before the first append, cleared after the last
+  std::atomic<model::TimeMs> min_time_{0};  // relaxed: hints and statistics
+  std::atomic<model::TimeMs> max_time_{-1};
+  std::atomic<bool> has_samples_{false};
+  Mutex commit_mutex_;        // rank 40: series records go before their samples
+  mutable Mutex side_mutex_;  // rank 55
+  SideTables side_ NX_GUARDED_BY(side_mutex_);
+};
+
+}  // namespace narthex::tsdb

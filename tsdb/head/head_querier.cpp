@@ -1,0 +1,86 @@
+// Selections of the head.
+#include "tsdb/head/head_querier.h"
+
+#include "base/check.h"
+
+namespace narthex::tsdb {
+namespace {
+
+class HeadSeriesSet final : public model::SeriesSet {
+ public:
+  HeadSeriesSet(const Head& head, const Isolation::Reader& reader, SlotList slots)
+      : head_(head), reader_(reader), slots_(std::move(slots)) {}
+
+  std::size_t size() const override { return slots_.size(); }
+  model::Labels labels(std::size_t index) const override {
+    return head_.registry().labels(slots_[index]);
+  }
+
+  void label_value_ids(std::string_view name, std::span<std::uint32_t> out) const override {
+    NX_CHECK(out.size() == slots_.size());
+    const Symbol symbol = head_.registry().find_symbol(name);
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      out[i] = symbol == 0 ? 0 : head_.registry().pair_of(slots_[i], symbol);
+    }
+  }
+
+  Result<void> read(std::size_t index, model::TimeRange range,
+                    model::SampleColumns& out) const override {
+    return head_.read(slots_[index], reader_, range, out);
+  }
+
+  Result<std::optional<model::Sample>> read_newest(std::size_t index,
+                                                   model::TimeRange range) const override {
+    return head_.read_newest(slots_[index], reader_, range);
+  }
+
+ private:
+  const Head& head_;
+  const Isolation::Reader& reader_;
+  SlotList slots_;
+};
+
+class HeadQuerier final : public model::Querier {
+ public:
+  HeadQuerier(const Head& head, model::TimeRange range)
+      : head_(head),
+        reader_(head.isolation()),
+        empty_(range.max < head.min_time() || range.min > head.max_time()) {}
+
+  Result<std::unique_ptr<model::SeriesSet>> select(const model::Matchers& matchers,
+                                                   const model::SelectHints&) override {
+    SlotList slots = empty_ ? SlotList() : head_.registry().select(matchers);
+    return std::make_unique<HeadSeriesSet>(head_, reader_, std::move(slots));
+  }
+
+  Result<std::vector<std::string>> label_values(const std::string& name,
+                                                const model::Matchers& matchers,
+                                                std::size_t limit) override {
+    return limited(
+        empty_ ? std::vector<std::string>() : head_.registry().label_values(name, matchers), limit);
+  }
+
+  Result<std::vector<std::string>> label_names(const model::Matchers& matchers,
+                                               std::size_t limit) override {
+    return limited(empty_ ? std::vector<std::string>() : head_.registry().label_names(matchers),
+                   limit);
+  }
+
+ private:
+  static std::vector<std::string> limited(std::vector<std::string> texts, std::size_t limit) {
+    if (limit != 0 && texts.size() > limit) texts.resize(limit);
+    return texts;
+  }
+
+  const Head& head_;
+  Isolation::Reader reader_;
+  bool empty_;  // nothing of the head is in the querier's range
+};
+
+}  // namespace
+
+std::unique_ptr<model::Querier> make_head_querier(const Head& head, model::TimeRange range) {
+  return std::make_unique<HeadQuerier>(head, range);
+}
+
+}  // namespace narthex::tsdb

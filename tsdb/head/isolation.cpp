@@ -1,0 +1,88 @@
+// Slots of open commits and readers.
+#include "tsdb/head/isolation.h"
+
+#include <algorithm>
+#include <functional>
+#include <span>
+#include <thread>
+
+namespace narthex::tsdb {
+namespace {
+
+// Takes a free slot, starting at one that depends on the thread.
+template <typename Slots>
+std::atomic<std::uint64_t>* take_slot(Slots& slots, std::uint64_t free, std::uint64_t taken) {
+  std::size_t at = std::hash<std::thread::id>{}(std::this_thread::get_id()) % slots.size();
+  for (;; at = (at + 1) % slots.size()) {
+    std::uint64_t expected = free;
+    if (slots[at].value.compare_exchange_strong(expected, taken, std::memory_order_seq_cst)) {
+      return &slots[at].value;
+    }
+    if (at + 1 == slots.size()) std::this_thread::yield();  // all taken: bounded by the pools' size
+  }
+}
+
+// The slot's value once its owner has decided.
+std::uint64_t settled(const std::atomic<std::uint64_t>& slot, std::uint64_t taken) {
+  for (;;) {
+    const std::uint64_t value = slot.load(std::memory_order_seq_cst);
+    if (value != taken) return value;
+    std::this_thread::yield();
+  }
+}
+
+}  // namespace
+
+bool ReadSnapshot::sees(std::uint32_t append_id) const {
+  if (!append_id_before(append_id, next)) return false;
+  const auto ids = std::span(open).first(open_count);
+  return std::ranges::find(ids, append_id) == ids.end();
+}
+
+std::uint32_t ReadSnapshot::low() const {
+  std::uint32_t lowest = next;
+  for (std::uint32_t i = 0; i < open_count; ++i) {
+    if (append_id_before(open[i], lowest)) lowest = open[i];
+  }
+  return lowest;
+}
+
+Isolation::Commit::Commit(Isolation& isolation)
+    : slot_(take_slot(isolation.appends_, kFree, kTaken)),
+      id_(isolation.next_.fetch_add(1, std::memory_order_seq_cst)) {
+  slot_->store(kIdBase + id_, std::memory_order_seq_cst);
+}
+
+Isolation::Commit::~Commit() {
+  slot_->store(kFree, std::memory_order_seq_cst);
+}
+
+Isolation::Reader::Reader(Isolation& isolation)
+    : slot_(take_slot(isolation.readers_, kFree, kTaken)) {
+  snapshot_.next = isolation.next_.load(std::memory_order_seq_cst);
+  for (const Slot& slot : isolation.appends_) {
+    const std::uint64_t value = settled(slot.value, kTaken);
+    if (value == kFree) continue;
+    const auto id = static_cast<std::uint32_t>(value - kIdBase);
+    if (append_id_before(id, snapshot_.next)) snapshot_.open[snapshot_.open_count++] = id;
+  }
+  slot_->store(kIdBase + snapshot_.low(), std::memory_order_seq_cst);
+}
+
+Isolation::Reader::~Reader() {
+  slot_->store(kFree, std::memory_order_seq_cst);
+}
+
+bool Isolation::oldest_hidden(std::uint32_t& id) const {
+  bool found = false;
+  for (const Slot& slot : readers_) {
+    const std::uint64_t value = settled(slot.value, kTaken);
+    if (value == kFree) continue;
+    const auto low = static_cast<std::uint32_t>(value - kIdBase);
+    if (!found || append_id_before(low, id)) id = low;
+    found = true;
+  }
+  return found;
+}
+
+}  // namespace narthex::tsdb

@@ -1,0 +1,79 @@
+// Who sees which commit. A commit's id is open only while its rows are applied; a reader's snapshot
+// is the next id and the ids open at that moment, taken without a lock. Ids are u32 in serial
+// arithmetic. Thread-safe.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+namespace narthex::tsdb {
+
+inline constexpr std::size_t kOpenAppendsMax =
+    64;  // tuned: commits applying at once, at least the CPU pool
+inline constexpr std::size_t kIsolationReadersMax = 512;  // tuned: queriers open at once
+
+/// True when commit `a` came before commit `b`.
+inline bool append_id_before(std::uint32_t a, std::uint32_t b) {
+  return static_cast<std::int32_t>(a - b) < 0;
+}
+
+/// What one reader may see.
+struct ReadSnapshot {
+  std::uint32_t next = 0;  // ids from here on are invisible
+  std::uint32_t open_count = 0;
+  std::array<std::uint32_t, kOpenAppendsMax> open{};
+
+  bool sees(std::uint32_t append_id) const;
+  /// The oldest id this reader does not see.
+  std::uint32_t low() const;
+};
+
+class Isolation {
+ public:
+  /// An open commit; closed by destruction.
+  class Commit {
+   public:
+    explicit Commit(Isolation& isolation);
+    ~Commit();
+    Commit(const Commit&) = delete;
+    Commit& operator=(const Commit&) = delete;
+    std::uint32_t id() const { return id_; }
+
+   private:
+    std::atomic<std::uint64_t>* slot_;
+    std::uint32_t id_;
+  };
+
+  /// A registered reader; unregistered by destruction.
+  class Reader {
+   public:
+    explicit Reader(Isolation& isolation);
+    ~Reader();
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+    const ReadSnapshot& snapshot() const { return snapshot_; }
+
+   private:
+    std::atomic<std::uint64_t>* slot_;
+    ReadSnapshot snapshot_;
+  };
+
+  /// The oldest id that some reader now open does not see; false when there is no reader.
+  bool oldest_hidden(std::uint32_t& id) const;
+
+ private:
+  // Slots hold kFree, kTaken (an id is about to be written) or the id plus kIdBase.
+  static constexpr std::uint64_t kFree = 0;
+  static constexpr std::uint64_t kTaken = 1;
+  static constexpr std::uint64_t kIdBase = 2;
+  struct alignas(64) Slot {
+    std::atomic<std::uint64_t> value{kFree};  // seq_cst with next_: taken before an id is drawn
+  };
+
+  std::atomic<std::uint32_t> next_{1};
+  std::array<Slot, kOpenAppendsMax> appends_;
+  std::array<Slot, kIsolationReadersMax> readers_;
+};
+
+}  // namespace narthex::tsdb

@@ -1,0 +1,32 @@
+// Reserving pages, and waiting for one.
+#include "tsdb/head/page_table.h"
+
+#include <thread>
+
+namespace narthex::tsdb {
+namespace {
+
+constexpr std::size_t kSlotsMax = std::size_t{1} << 30;
+constexpr int kSpins =
+    64;  // tuned: a holder that runs is done by then; one that does not needs the core
+
+}  // namespace
+
+Result<PageTable> PageTable::create() {
+  NX_TRY_ASSIGN(ReservedMemory lines, ReservedMemory::reserve(kSlotsMax * sizeof(SeriesHot)));
+  NX_TRY_ASSIGN(ReservedMemory controls,
+                ReservedMemory::reserve(kSlotsMax / kPageSeries * sizeof(PageControl)));
+  return PageTable(std::move(lines), std::move(controls));
+}
+
+void PageLock::wait() const {
+  for (;;) {
+    for (int i = 0; i < kSpins; ++i) {
+      if (control_.locked.load(std::memory_order_relaxed) == 0) return;
+      __builtin_ia32_pause();
+    }
+    std::this_thread::yield();
+  }
+}
+
+}  // namespace narthex::tsdb

@@ -1,0 +1,121 @@
+// Which series the head has: label sets as pair ids, the index from labels to slot, postings, and
+// the WAL reference of each slot. Slots and references are only added here; a slot's samples are in
+// the page table. Thread-safe; one writer at a time under lock rank 20, any number of readers.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/memory.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "model/labels.h"
+#include "model/matcher.h"
+#include "tsdb/head/postings.h"
+#include "tsdb/head/symbols.h"
+
+namespace narthex::tsdb {
+
+/// The reference of a series in WAL records and chunks_head. Never reused.
+using SeriesRef = std::uint64_t;
+
+struct NameCount {
+  std::string name;
+  std::uint64_t count = 0;
+};
+
+/// Numbers for /api/v1/status/tsdb.
+struct RegistryStatistics {
+  std::uint64_t series = 0;
+  std::uint64_t label_pairs = 0;
+  std::vector<NameCount> series_by_metric_name;
+  std::vector<NameCount> values_by_label_name;
+  std::vector<NameCount> bytes_by_label_name;
+  std::vector<NameCount> series_by_label_pair;
+};
+
+class SeriesRegistry {
+  struct Memory {
+    SymbolTable symbols;
+    ReservedMemory labels;   // u32 count, then pair ids; handles count u32s
+    ReservedMemory refs;     // SeriesRef by slot
+    ReservedMemory handles;  // label handle by slot
+  };
+
+ public:
+  /// `series_max` 0: no limit.
+  static Result<std::unique_ptr<SeriesRegistry>> create(std::size_t series_max);
+  /// Only for create().
+  SeriesRegistry(Memory memory, std::size_t series_max);
+
+  /// The slot of `labels`, created when new (`is_new` tells). kLimit: full.
+  Result<Slot> resolve(const model::Labels& labels, bool& is_new);
+  /// The same for replay, which brings the reference along. An existing series keeps its own
+  /// reference.
+  Result<Slot> restore(const model::Labels& labels, SeriesRef ref);
+
+  SeriesRef ref(Slot slot) const { return refs()[slot]; }
+  /// The label handle of `slot` as pair ids, sorted by label name.
+  std::span<const PairId> pairs(Slot slot) const;
+  model::Labels labels(Slot slot) const;
+  /// The pair of `slot` with this label name, 0 when absent.
+  PairId pair_of(Slot slot, Symbol name) const;
+  Symbol find_symbol(std::string_view text) const;
+
+  /// Slots of the series that all matchers accept, ascending by reference.
+  SlotList select(const model::Matchers& matchers) const;
+  std::vector<std::string> label_values(const std::string& name,
+                                        const model::Matchers& matchers) const;
+  std::vector<std::string> label_names(const model::Matchers& matchers) const;
+
+  /// Series created and not yet in the WAL; takes them all, oldest first.
+  std::vector<Slot> take_unlogged();
+  /// Gives them back after a failed write.
+  void return_unlogged(std::vector<Slot> slots);
+
+  std::size_t series_count() const;
+  RegistryStatistics statistics(std::size_t limit) const;
+
+ private:
+  SeriesRef* refs() const { return reinterpret_cast<SeriesRef*>(memory_.refs.data()); }
+  std::uint32_t* handles() const {
+    return reinterpret_cast<std::uint32_t*>(memory_.handles.data());
+  }
+  Result<Slot> add_locked(const model::Labels& labels, SeriesRef ref, bool& is_new)
+      NX_REQUIRES(mutex_);
+  Slot next_slot_locked() NX_REQUIRES(mutex_);
+  bool intern_locked(const model::Labels& labels, std::vector<PairId>& out) NX_REQUIRES(mutex_);
+  SlotList select_locked(const model::Matchers& matchers) const NX_REQUIRES_SHARED(mutex_);
+  SlotList matching_locked(const model::Matcher& matcher, bool invert) const
+      NX_REQUIRES_SHARED(mutex_);
+  std::span<const PairId> pairs_of_name_locked(std::string_view name) const
+      NX_REQUIRES_SHARED(mutex_);
+  void count_pairs_locked(std::size_t limit, RegistryStatistics& out) const
+      NX_REQUIRES_SHARED(mutex_);
+
+  mutable SharedMutex mutex_;
+  Memory memory_;  // what belongs to slots already given out is read without the lock
+  std::size_t series_max_;
+  std::size_t next_label_ NX_GUARDED_BY(mutex_) = 1;
+  IdTable index_ NX_GUARDED_BY(mutex_);  // slot + 1 by hash of the pair ids
+  Postings postings_ NX_GUARDED_BY(mutex_);
+  std::vector<std::pair<Symbol, std::vector<PairId>>> names_ NX_GUARDED_BY(mutex_);
+  std::unordered_map<Symbol, std::size_t> name_index_ NX_GUARDED_BY(mutex_);
+  SlotList slots_ NX_GUARDED_BY(mutex_);  // all of them, ascending
+  std::vector<Slot> unlogged_ NX_GUARDED_BY(mutex_);
+  SeriesRef last_ref_ NX_GUARDED_BY(mutex_) = 0;
+  Slot next_page_slot_ NX_GUARDED_BY(mutex_) = 0;
+  struct Run {
+    Slot next = 0;
+    Slot end = 0;
+  };
+  std::array<Run, 8> runs_ NX_GUARDED_BY(mutex_);  // each creating thread fills pages of its own
+  std::vector<PairId> scratch_ NX_GUARDED_BY(mutex_);
+};
+
+}  // namespace narthex::tsdb

@@ -1,0 +1,115 @@
+// Interning.
+#include "tsdb/head/symbols.h"
+
+#include <cstring>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace narthex::tsdb {
+namespace {
+
+constexpr std::size_t kTextUnitBytes = 4;                     // symbols count these
+constexpr std::size_t kTextBytesMax = std::size_t{16} << 30;  // u32 symbols of 4 bytes
+constexpr std::size_t kPairBytesMax = sizeof(Pair) << 31;     // half of what u32 ids allow
+constexpr std::size_t kFirstEntries = 1024;
+
+std::uint32_t hash_text(std::string_view text) {
+  return static_cast<std::uint32_t>(XXH3_64bits(text.data(), text.size()));
+}
+
+std::uint32_t hash_pair(Pair pair) {
+  const std::uint64_t both = std::uint64_t{pair.name} << 32 | pair.value;
+  return static_cast<std::uint32_t>((both * 0x9E3779B97F4A7C15ULL) >> 32);
+}
+
+}  // namespace
+
+IdTable::IdTable() : entries_(kFirstEntries), mask_(kFirstEntries - 1) {}
+
+void IdTable::place(Entry entry) {
+  std::size_t at = entry.hash & mask_;
+  while (entries_[at].id != 0) at = (at + 1) & mask_;
+  entries_[at] = entry;
+}
+
+void IdTable::insert(std::uint32_t hash, std::uint32_t id) {
+  if (size_ * 4 >= entries_.size() * 3) {
+    std::vector<Entry> old(entries_.size() * 2);
+    old.swap(entries_);
+    mask_ = entries_.size() - 1;
+    for (const Entry& entry : old) {
+      if (entry.id != 0) place(entry);
+    }
+  }
+  place({hash, id});
+  ++size_;
+}
+
+Result<SymbolTable> SymbolTable::create() {
+  NX_TRY_ASSIGN(ReservedMemory texts, ReservedMemory::reserve(kTextBytesMax));
+  NX_TRY_ASSIGN(ReservedMemory pairs, ReservedMemory::reserve(kPairBytesMax));
+  return SymbolTable(std::move(texts), std::move(pairs));
+}
+
+SymbolTable::SymbolTable(ReservedMemory texts, ReservedMemory pairs)
+    : texts_(std::move(texts)), pair_memory_(std::move(pairs)) {}
+
+Pair* SymbolTable::pairs() const {
+  return reinterpret_cast<Pair*>(pair_memory_.data());
+}
+
+std::string_view SymbolTable::text(Symbol symbol) const {
+  const std::byte* at = texts_.data() + std::size_t{symbol} * kTextUnitBytes;
+  std::uint32_t length = 0;
+  std::memcpy(&length, at, sizeof length);
+  return {reinterpret_cast<const char*>(at + sizeof length), length};
+}
+
+Symbol SymbolTable::find(std::string_view text_wanted) const {
+  return symbols_.find(hash_text(text_wanted), [&](Symbol s) { return text(s) == text_wanted; });
+}
+
+Symbol SymbolTable::intern(std::string_view wanted) {
+  const std::uint32_t hash = hash_text(wanted);
+  if (const Symbol known = symbols_.find(hash, [&](Symbol s) { return text(s) == wanted; }))
+    return known;
+  const std::size_t units =
+      (sizeof(std::uint32_t) + wanted.size() + kTextUnitBytes - 1) / kTextUnitBytes;
+  if ((next_unit_ + units) * kTextUnitBytes > texts_.size()) return 0;
+  const auto symbol = static_cast<Symbol>(next_unit_);
+  std::byte* at = texts_.data() + next_unit_ * kTextUnitBytes;
+  const auto length = static_cast<std::uint32_t>(wanted.size());
+  std::memcpy(at, &length, sizeof length);
+  std::memcpy(at + sizeof length, wanted.data(), wanted.size());
+  next_unit_ += units;
+  symbols_.insert(hash, symbol);
+  return symbol;
+}
+
+PairId SymbolTable::find_pair(std::string_view name, std::string_view value) const {
+  const Pair wanted{find(name), find(value)};
+  if (wanted.name == 0 || wanted.value == 0) return 0;
+  return pair_ids_.find(hash_pair(wanted), [&](PairId id) {
+    return pair(id).name == wanted.name && pair(id).value == wanted.value;
+  });
+}
+
+PairId SymbolTable::intern_pair(std::string_view name, std::string_view value, bool& is_new) {
+  is_new = false;
+  const Pair wanted{intern(name), intern(value)};
+  if (wanted.name == 0 || wanted.value == 0) return 0;
+  const std::uint32_t hash = hash_pair(wanted);
+  const PairId known = pair_ids_.find(hash, [&](PairId id) {
+    return pair(id).name == wanted.name && pair(id).value == wanted.value;
+  });
+  if (known != 0) return known;
+  if ((pair_count_ + 2) * sizeof(Pair) > pair_memory_.size()) return 0;
+  const auto id = static_cast<PairId>(++pair_count_);
+  pairs()[id] = wanted;
+  pair_ids_.insert(hash, id);
+  is_new = true;
+  return id;
+}
+
+}  // namespace narthex::tsdb

@@ -1,0 +1,54 @@
+// What a WAL directory looks like: segments named by eight digits, and the framing of records in 32
+// KiB pages. Format: docs/formats/wal.md.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/fs.h"
+#include "base/result.h"
+
+namespace narthex::tsdb {
+
+inline constexpr std::size_t kWalPageBytes = 32 * 1024;    // fixed by docs/formats/wal.md
+inline constexpr std::size_t kWalFragmentHeaderBytes = 7;  // fixed by docs/formats/wal.md
+inline constexpr std::uint64_t kWalSegmentBytes =
+    128ULL * 1024 * 1024;  // copied from upstream's default
+
+enum class WalFragment : std::uint8_t {
+  kPadding = 0,
+  kFull = 1,
+  kFirst = 2,
+  kMiddle = 3,
+  kLast = 4
+};
+inline constexpr std::uint8_t kWalFragmentMask = 0x07;
+inline constexpr std::uint8_t kWalSnappy = 0x08;
+inline constexpr std::uint8_t kWalZstd = 0x10;
+inline constexpr std::uint8_t kWalReservedMask = 0xE0;
+
+struct WalSegment {
+  std::uint32_t number = 0;
+  std::string path;
+  std::uint64_t bytes = 0;
+};
+
+/// Segments of `dir` by number; other names are ignored. kCorrupt when numbers have a gap.
+Result<std::vector<WalSegment>> list_wal_segments(FileSystem& fs, const std::string& dir);
+
+/// `dir/00000012`.
+std::string wal_segment_path(const std::string& dir, std::uint32_t number);
+
+/// The newest `checkpoint.NNNNNNNN` directory of `dir` and the last segment it covers; empty path
+/// when none.
+struct WalCheckpoint {
+  std::string path;
+  std::uint32_t covers = 0;
+};
+Result<WalCheckpoint> find_wal_checkpoint(FileSystem& fs, const std::string& dir);
+
+/// CRC-32C (Castagnoli) as stored.
+std::uint32_t wal_crc(const void* data, std::size_t bytes);
+
+}  // namespace narthex::tsdb
