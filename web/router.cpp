@@ -108,10 +108,13 @@ const Router::Route* Router::find(std::string_view path) const {
     return found->second.get();
   }
   const auto segments = split(path, '/');
+  const Route* rest = nullptr;  // a `*` route gives way to those that name every segment
   for (const auto& route : patterns_) {
-    if (matches(route->segments, segments)) return route.get();
+    if (!matches(route->segments, segments)) continue;
+    if (!route->segments.back().starts_with('*')) return route.get();
+    if (rest == nullptr) rest = route.get();
   }
-  return nullptr;
+  return rest;
 }
 
 http::Response Router::unmatched(const http::Request& request, std::string_view path) const {

@@ -1,0 +1,226 @@
+// Query endpoints against a runner that answers what the test wants.
+#include "web/api/query_api.h"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "base/str.h"
+#include "tests/support/fake_clock.h"
+#include "tests/web/await.h"
+
+namespace narthex::web {
+namespace {
+
+using test::make_request;
+
+class QueryApiTest : public ::testing::Test {
+ protected:
+  QueryApiTest()
+      : api_(
+            [this](const query::QueryRequest& request, StopToken stop) {
+              asked_ = request;
+              stopped_ = !stop.check();
+              return answer_;
+            },
+            {}, clock_) {
+    set(query::ScalarValue{.time = 1500, .value = 2.5});
+  }
+
+  void set(query::Value value) {
+    answer_ = query::QueryResult{
+        .value = std::move(value), .warnings = {}, .infos = {}, .statistics = {}};
+  }
+  std::string instant(std::string_view parameters) {
+    return api_.instant(make_request("GET", "/q?" + std::string(parameters))).body;
+  }
+  http::Response range(std::string_view parameters) {
+    return api_.range(make_request("GET", "/q?" + std::string(parameters)));
+  }
+  static std::string data(std::string_view inner) {
+    return R"({"status":"success","data":)" + std::string(inner) + "}";
+  }
+  static std::string bad(std::string_view text) {
+    return R"({"status":"error","errorType":"bad_data","error":")" + std::string(text) + "\"}";
+  }
+
+  test::FakeClock clock_{1'700'000'000'000};
+  query::QueryRequest asked_;
+  bool stopped_ = false;
+  Result<query::QueryResult> answer_ = Error(Code::kInternal, "unset");
+  QueryApi api_;
+};
+
+TEST_F(QueryApiTest, AsksForNowByDefault) {
+  instant("query=up");
+
+  EXPECT_EQ(asked_.expression, "up");
+  EXPECT_EQ(asked_.start, 1'700'000'000'000);
+  EXPECT_EQ(asked_.end, asked_.start);
+  EXPECT_EQ(asked_.step, 0);
+}
+
+TEST_F(QueryApiTest, PassesOptionsOn) {
+  range("query=up&start=1&end=3601&step=15&timeout=30&lookback_delta=1m");
+
+  EXPECT_EQ(asked_.start, 1000);
+  EXPECT_EQ(asked_.end, 3'601'000);
+  EXPECT_EQ(asked_.step, 15'000);
+  EXPECT_EQ(asked_.timeout_ms, 30'000);
+  EXPECT_EQ(asked_.lookback_ms, 60'000);
+}
+
+TEST_F(QueryApiTest, WritesScalarsAndStrings) {
+  EXPECT_EQ(instant("query=x"), data(R"({"resultType":"scalar","result":[1.500,"2.5"]})"));
+  set(query::StringValue{.time = 0, .value = "<a>"});
+  EXPECT_EQ(instant("query=x"), data(R"({"resultType":"string","result":[0,"\u003ca\u003e"]})"));
+}
+
+TEST_F(QueryApiTest, WritesVectors) {
+  set(query::VectorValue{.time = 2000,
+                         .labels = {model::Labels{{"__name__", "up"}, {"a", "<\"\\>"}}, {}},
+                         .values = {1, NAN}});
+
+  EXPECT_EQ(
+      instant("query=x"),
+      data(
+          R"({"resultType":"vector","result":[{"metric":{"__name__":"up","a":"<\"\\>"},"value":[2,"1"]},{"metric":{},"value":[2,"NaN"]}]})"));
+  set(query::VectorValue{});
+  EXPECT_EQ(instant("query=x"), data(R"({"resultType":"vector","result":[]})"));
+}
+
+TEST_F(QueryApiTest, WritesMatricesOnAndOffTheGrid) {
+  query::MatrixSeries series{
+      .labels = {{"a", "b"}}, .times = {1000, 1500, 2500}, .values = {1, 0.1, -2}};
+  set(query::MatrixValue{.series = {series}});
+  const std::string expected = data(
+      R"({"resultType":"matrix","result":[{"metric":{"a":"b"},"values":[[1,"1"],[1.500,"0.1"],[2.500,"-2"]]}]})");
+
+  EXPECT_EQ(range("query=x&start=1&end=2.5&step=0.5").body, expected);
+  EXPECT_EQ(instant("query=x"), expected);
+}
+
+TEST_F(QueryApiTest, WritesManyPointsWithoutLosingOne) {
+  query::MatrixSeries series;
+  std::string expected;
+  for (int i = 0; i < 1000; ++i) {
+    series.times.push_back(i * 1000);
+    series.values.push_back(i / 3.0);
+    expected += (i == 0 ? "[" : ",[") + std::to_string(i) + ",\"" +
+                format_float(i / 3.0, FloatStyle::kJson) + "\"]";
+  }
+  set(query::MatrixValue{.series = {series}});
+
+  const std::string body = range("query=x&start=0&end=999&step=1").body;
+
+  EXPECT_NE(body.find("\"values\":[" + expected + "]}"), std::string::npos);
+}
+
+TEST_F(QueryApiTest, TruncatesWithAWarning) {
+  set(query::VectorValue{.time = 0, .labels = {{{"a", "1"}}, {{"a", "2"}}}, .values = {1, 2}});
+
+  const std::string body = instant("query=x&limit=1");
+
+  EXPECT_EQ(body.find("\"2\""), std::string::npos);
+  EXPECT_TRUE(body.ends_with(R"(,"warnings":["results truncated due to limit"]})")) << body;
+  EXPECT_EQ(instant("query=x&limit=2").find("warnings"), std::string::npos);
+}
+
+TEST_F(QueryApiTest, SendsAtMostTenRemarks) {
+  for (int i = 0; i < 12; ++i) {
+    answer_->warnings.push_back("w" + std::to_string(i));
+    if (i < 10) answer_->infos.push_back("i");
+  }
+
+  const std::string body = instant("query=x");
+
+  EXPECT_NE(body.find(R"("w9","2 more warning annotations omitted"],"infos":["i")"),
+            std::string::npos)
+      << body;
+  EXPECT_EQ(body.find("info annotations"), std::string::npos);
+}
+
+TEST_F(QueryApiTest, ShowsStatisticsWhenAsked) {
+  answer_->statistics = {.samples_total = 7, .samples_peak = 3, .eval_seconds = 0.25};
+
+  const std::string body = instant("query=x&stats=true");
+  EXPECT_NE(body.find(R"("samples":{"totalQueryableSamples":7,"samplesRead":7,"peakSamples":3}})"),
+            std::string::npos)
+      << body;
+  EXPECT_EQ(body.find("warnings"), std::string::npos);
+  EXPECT_NE(instant("query=x&stats=1").find("is deprecated"), std::string::npos);
+}
+
+TEST_F(QueryApiTest, RefusesBadParameters) {
+  struct Row {
+    const char* parameters;
+    const char* error;
+  };
+  const Row rows[] = {
+      {"query=x&end=1&step=1",
+       R"(invalid parameter \"start\": cannot parse \"\" to a valid timestamp)"},
+      {"query=x&start=2&end=1&step=1",
+       R"(invalid parameter \"end\": end timestamp must not be before start time)"},
+      {"query=x&start=1&end=2&step=0",
+       R"(invalid parameter \"step\": zero or negative query resolution step widths are not accepted. Try a positive integer)"},
+      {"query=x&start=0&end=11001&step=1",
+       "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
+       "resolution (?step=XX)"},
+      {"query=x&start=1&end=2&step=1&timeout=x",
+       R"(invalid parameter \"timeout\": cannot parse \"x\" to a valid duration)"},
+      {"query=x&start=1&end=2&step=1&lookback_delta=x",
+       R"(error parsing lookback delta duration: cannot parse \"x\" to a valid duration)"},
+      {"query=x&start=1&end=2&step=1&limit=-1",
+       R"(invalid parameter \"limit\": limit must be non-negative)"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.parameters);
+    const http::Response response = range(row.parameters);
+    EXPECT_EQ(response.status, 400);
+    EXPECT_EQ(response.body, bad(row.error));
+  }
+  EXPECT_EQ(range("query=x&start=0&end=11000&step=1").status, 200);
+}
+
+TEST_F(QueryApiTest, MapsErrorsToStatuses) {
+  struct Row {
+    Code code;
+    int status;
+    const char* type;
+  };
+  for (const Row& row :
+       {Row{Code::kInvalid, 400, "bad_data"}, Row{Code::kExecution, 422, "execution"},
+        Row{Code::kLimit, 422, "execution"}, Row{Code::kTimeout, 503, "timeout"},
+        Row{Code::kCancelled, 499, "canceled"}, Row{Code::kInternal, 500, "internal"},
+        Row{Code::kUnavailable, 500, "unavailable"}}) {
+    SCOPED_TRACE(row.type);
+    answer_ = Error(row.code, "why");
+    const http::Response response = api_.instant(make_request("GET", "/q?query=x"));
+    EXPECT_EQ(response.status, row.status);
+    EXPECT_EQ(response.headers.get("Content-Type"), "application/json");
+    EXPECT_NE(response.body.find(std::string("\"errorType\":\"") + row.type), std::string::npos);
+  }
+  answer_ = Error(Code::kInvalid, "1:1: parse error: no expression found in input");
+  EXPECT_EQ(instant("query="),
+            bad(R"(invalid parameter \"query\": 1:1: parse error: no expression found in input)"));
+}
+
+TEST_F(QueryApiTest, CancelsWhatRunsAndWhatComes) {
+  api_.cancel_all();
+  instant("query=x");
+  EXPECT_TRUE(stopped_);
+}
+
+TEST_F(QueryApiTest, FormatsQueries) {
+  EXPECT_EQ(api_.format_query(make_request("GET", "/f?query=sum(up)by(job)")).body,
+            data("\"sum by (job) (up)\""));
+  EXPECT_EQ(api_.format_query(make_request("GET", "/f?query=sum(")).status, 400);
+}
+
+TEST_F(QueryApiTest, HasNoExemplars) {
+  EXPECT_EQ(api_.exemplars(make_request("GET", "/e?query=up")).body, data("[]"));
+  EXPECT_EQ(api_.exemplars(make_request("GET", "/e?query=1")).status, 204);
+}
+
+}  // namespace
+}  // namespace narthex::web

@@ -1,0 +1,139 @@
+// API routes.
+#include "web/api/api.h"
+
+#include "base/str.h"
+#include "web/api/errors.h"
+#include "web/responses.h"
+
+namespace narthex::web {
+namespace {
+
+using Answer = std::function<http::Response(const http::Request&)>;
+using Methods = std::vector<std::string_view>;
+
+constexpr RouteTraits kJson{.gated = true, .cors = true, .compress = true};
+constexpr RouteTraits kUngated{.gated = false, .cors = true};
+constexpr RouteTraits kAdmin{.gated = true, .compress = true, .mutating = true};
+
+asio::awaitable<http::Response> preflight(const http::Request&) {
+  co_return http::Response{.status = 204, .headers = {}, .body = {}};
+}
+
+asio::awaitable<http::Response> run_answer(Executors& executors, const Answer& answer,
+                                           const http::Request& request) {
+  auto work = [&answer, &request] { return answer(request); };
+  http::Response response = co_await run_on(executors.cpu(), std::move(work));
+  co_return response;
+}
+
+// Adds routes below /api/v1.
+class Adder {
+ public:
+  Adder(Router& router, Executors& executors) : router_(router), executors_(executors) {}
+
+  void add(const Methods& methods, std::string_view path, RouteTraits traits, Answer answer) {
+    router_.add(methods, concat("/api/v1", path), traits, on_cpu(executors_, std::move(answer)));
+  }
+  void get(std::string_view path, Answer answer) { add({"GET"}, path, kJson, std::move(answer)); }
+  void form(std::string_view path, Answer answer) {
+    add({"GET", "POST"}, path, kJson, std::move(answer));
+  }
+  void missing(const Methods& methods, std::string_view path, RouteTraits traits = kJson) {
+    add(methods, path, traits, [name = std::string(path.substr(1))](const http::Request&) {
+      return not_implemented_response(name);
+    });
+  }
+  void refuse(const Methods& methods, std::string_view path, RouteTraits traits, Error error) {
+    add(methods, path, traits,
+        [error = std::move(error)](const http::Request&) { return error_response(error); });
+  }
+  void text(const Methods& methods, std::string_view path, int status, std::string text) {
+    add(methods, path, {}, [status, text = std::move(text)](const http::Request&) {
+      return error_text_response(status, text);
+    });
+  }
+
+ private:
+  Router& router_;
+  Executors& executors_;
+};
+
+void add_query_routes(Adder& adder, const ApiParts& parts) {
+  QueryApi* query = &parts.query;
+  const SeriesApi* series = &parts.series;
+  adder.form("/query", [query](const auto& r) { return query->instant(r); });
+  adder.form("/query_range", [query](const auto& r) { return query->range(r); });
+  adder.form("/query_exemplars", [query](const auto& r) { return query->exemplars(r); });
+  adder.form("/format_query", [query](const auto& r) { return query->format_query(r); });
+  adder.missing({"GET", "POST"}, "/parse_query");
+  adder.form("/labels", [series](const auto& r) { return series->label_names(r); });
+  adder.get("/label/:name/values", [series](const auto& r) { return series->label_values(r); });
+  adder.form("/series", [series](const auto& r) { return series->series(r); });
+}
+
+void add_target_routes(Adder& adder, const ApiParts& parts) {
+  const TargetsApi* targets = &parts.targets;
+  adder.get("/scrape_pools", [targets](const auto& r) { return targets->scrape_pools(r); });
+  adder.missing({"GET"}, "/scrape_pools/config");
+  adder.get("/targets", [targets](const auto& r) { return targets->targets(r); });
+  adder.get("/targets/metadata", [targets](const auto& r) { return targets->target_metadata(r); });
+  adder.missing({"GET"}, "/targets/relabel_steps");
+  adder.get("/alertmanagers", [targets](const auto& r) { return targets->alertmanagers(r); });
+  adder.get("/metadata", [targets](const auto& r) { return targets->metric_metadata(r); });
+}
+
+void add_status_routes(Adder& adder, const ApiParts& parts) {
+  const StatusApi* status = &parts.status;
+  adder.get("/status/config", [status](const auto& r) { return status->config(r); });
+  adder.get("/status/flags", [status](const auto& r) { return status->flags(r); });
+  adder.get("/status/runtimeinfo", [status](const auto& r) { return status->runtime_info(r); });
+  adder.get("/status/buildinfo", [status](const auto& r) { return status->build_info(r); });
+  adder.get("/status/tsdb", [status](const auto& r) { return status->tsdb(r); });
+  adder.missing({"GET"}, "/status/tsdb/blocks");
+  adder.missing({"GET"}, "/status/self_metrics");
+  adder.missing({"GET"}, "/features");
+  adder.add({"GET"}, "/status/walreplay", kUngated,
+            [status](const auto& r) { return status->wal_replay(r); });
+  adder.add({"GET"}, "/notifications", kUngated,
+            [status](const auto& r) { return status->notifications(r); });
+  adder.missing({"GET"}, "/notifications/live", kUngated);
+  adder.missing({"GET"}, "/openapi.yaml");
+}
+
+void add_write_routes(Adder& adder) {
+  adder.missing({"POST"}, "/read", {});
+  adder.text({"POST"}, "/write", 404,
+             "remote write receiver needs to be enabled with --web.enable-remote-write-receiver");
+  adder.text({"POST"}, "/otlp/v1/metrics", 404,
+             "otlp write receiver needs to be enabled with --web.enable-otlp-receiver");
+  for (const std::string_view path : {"metric_names", "label_names", "label_values"}) {
+    adder.refuse({"GET", "POST"}, concat("/search/", path), kJson,
+                 Error(Code::kUnavailable, "search API disabled"));
+  }
+  for (const std::string_view path : {"delete_series", "clean_tombstones", "snapshot"}) {
+    adder.refuse({"POST", "PUT"}, concat("/admin/tsdb/", path), kAdmin,
+                 Error(Code::kUnavailable, "admin APIs disabled"));
+  }
+}
+
+}  // namespace
+
+HttpHandler on_cpu(Executors& executors, Answer answer) {
+  return [&executors, answer = std::move(answer)](const http::Request& request) {
+    return run_answer(executors, answer, request);
+  };
+}
+
+void add_api_routes(Router& router, const ApiParts& parts, Executors& executors) {
+  Adder adder(router, executors);
+  router.add({"OPTIONS"}, "/api/v1/*path", kJson, preflight);
+  add_query_routes(adder, parts);
+  add_target_routes(adder, parts);
+  add_status_routes(adder, parts);
+  add_write_routes(adder);
+  const StatusApi* status = &parts.status;
+  router.add({"GET"}, "/version", {.gated = true},
+             on_cpu(executors, [status](const auto& r) { return status->version(r); }));
+}
+
+}  // namespace narthex::web

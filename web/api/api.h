@@ -1,0 +1,30 @@
+// Puts the whole HTTP API on a router: every path of http_api.md section 2 below /api/v1, and
+// /version. What is not there yet answers "not implemented yet: <path>" in the envelope.
+#pragma once
+
+#include <memory>
+
+#include "base/executors.h"
+#include "web/api/query_api.h"
+#include "web/api/series_api.h"
+#include "web/api/status_api.h"
+#include "web/api/targets_api.h"
+#include "web/router.h"
+
+namespace narthex::web {
+
+/// The endpoint groups. Owned by server/, must outlive the router's last request.
+struct ApiParts {
+  QueryApi& query;
+  const SeriesApi& series;
+  const TargetsApi& targets;
+  const StatusApi& status;
+};
+
+/// A handler that runs `answer` on the CPU pool.
+HttpHandler on_cpu(Executors& executors,
+                   std::function<http::Response(const http::Request&)> answer);
+
+void add_api_routes(Router& router, const ApiParts& parts, Executors& executors);
+
+}  // namespace narthex::web

@@ -1,0 +1,39 @@
+// The API's envelope: the one place that maps error codes to error types and HTTP statuses.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/http/message.h"
+#include "base/result.h"
+
+namespace narthex::web {
+
+/// `{"status":"error",...}` with the type and status of the error's code.
+http::Response error_response(const Error& error);
+
+/// `not implemented yet: <what>`, as an execution error.
+http::Response not_implemented_response(std::string_view what);
+
+/// kInvalid with `invalid parameter "<name>": ` in front.
+Error invalid_parameter(std::string_view name, const Error& cause);
+
+/// What a successful answer says beside its data. At most 10 of each are sent.
+struct Remarks {
+  std::vector<std::string> warnings;
+  std::vector<std::string> infos;
+};
+
+/// A success envelope around JSON that the caller appends: open, append one value to body(), close.
+class SuccessEnvelope {
+ public:
+  SuccessEnvelope() : body_("{\"status\":\"success\",\"data\":") {}
+  std::string& body() { return body_; }
+  http::Response close(const Remarks& remarks = {}) &&;
+
+ private:
+  std::string body_;
+};
+
+}  // namespace narthex::web

@@ -1,0 +1,214 @@
+// Query endpoints.
+#include "web/api/query_api.h"
+
+#include <array>
+#include <limits>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "query/promql/ast.h"
+#include "query/promql/parser.h"
+#include "web/api/errors.h"
+#include "web/api/params.h"
+#include "web/api/result_json.h"
+#include "web/form.h"
+
+namespace narthex::web {
+namespace {
+
+constexpr std::int64_t kPointsMax = 11'000;          // copied from upstream
+constexpr std::size_t kQueryBytesMax = 1024 * 1024;  // reliability.md 7.4
+constexpr std::int64_t kNanosecondsPerMs = 1'000'000;
+
+Error invalid(std::string_view message) {
+  return Error(Code::kInvalid, std::string(message));
+}
+
+Result<void> check_length(std::string_view expression) {
+  if (expression.size() <= kQueryBytesMax) return {};
+  return invalid_parameter("query", invalid("query is longer than 1 MiB"));
+}
+
+// `timeout` and `lookback_delta`.
+Result<void> read_options(const Form& form, query::QueryRequest& request) {
+  if (const std::string_view text = form.get("timeout"); !text.empty()) {
+    auto timeout = parse_duration_ns(text);
+    if (!timeout) return invalid_parameter("timeout", timeout.error());
+    request.timeout_ms = std::max<std::int64_t>(1, *timeout / kNanosecondsPerMs);
+  }
+  if (const std::string_view text = form.get("lookback_delta"); !text.empty()) {
+    auto lookback = parse_duration_ns(text);
+    if (!lookback) {
+      return invalid(concat("error parsing lookback delta duration: ", lookback.error().message()));
+    }
+    request.lookback_ms = std::max<std::int64_t>(0, *lookback / kNanosecondsPerMs);
+  }
+  return {};
+}
+
+Result<query::QueryRequest> read_instant(const Form& form, query::TimeMs now) {
+  query::QueryRequest request;
+  request.expression = std::string(form.get("query"));
+  NX_TRY_ASSIGN(request.start, time_parameter(form, "time", now));
+  request.end = request.start;
+  NX_TRY(read_options(form, request));
+  NX_TRY(check_length(request.expression));
+  return request;
+}
+
+// Required times: an empty text is an error like any other.
+Result<query::TimeMs> read_time(const Form& form, std::string_view name) {
+  auto time = parse_time(form.get(name));
+  if (!time) return invalid_parameter(name, time.error());
+  return *time;
+}
+
+Result<query::DurationMs> read_step(const Form& form, const query::QueryRequest& request) {
+  auto step_ns = parse_duration_ns(form.get("step"));
+  if (!step_ns) return invalid_parameter("step", step_ns.error());
+  if (*step_ns < kNanosecondsPerMs) {
+    return invalid_parameter("step",
+                             invalid("zero or negative query resolution step widths are not "
+                                     "accepted. Try a positive integer"));
+  }
+  const __int128 span_ns = static_cast<__int128>(request.end - request.start) * kNanosecondsPerMs;
+  if (span_ns / *step_ns > kPointsMax) {
+    return invalid(
+        "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
+        "resolution (?step=XX)");
+  }
+  return *step_ns / kNanosecondsPerMs;
+}
+
+Result<query::QueryRequest> read_range(const Form& form) {
+  query::QueryRequest request;
+  request.expression = std::string(form.get("query"));
+  NX_TRY_ASSIGN(request.start, read_time(form, "start"));
+  NX_TRY_ASSIGN(request.end, read_time(form, "end"));
+  if (request.end < request.start) {
+    return invalid_parameter("end", invalid("end timestamp must not be before start time"));
+  }
+  NX_TRY_ASSIGN(request.step, read_step(form, request));
+  NX_TRY(read_options(form, request));
+  NX_TRY(check_length(request.expression));
+  return request;
+}
+
+std::string_view type_name(const query::Value& value) {
+  constexpr std::array<std::string_view, 4> kNames = {"scalar", "string", "vector", "matrix"};
+  return kNames[value.index()];
+}
+
+void add_statistics_warning(std::string_view stats, Remarks& remarks) {
+  if (stats.empty() || stats == "true" || stats == "all") return;
+  remarks.warnings.push_back(
+      concat("value ", quote(stats),
+             " for parameter \"stats\" is deprecated and will be rejected in the next major "
+             "release, use \"true\" or \"all\""));
+}
+
+}  // namespace
+
+// Keeps a query's stop token where cancel_all() finds it.
+class QueryApi::Running {
+ public:
+  explicit Running(QueryApi& api)
+      : api_(api), token_(api.clock_, std::numeric_limits<std::int64_t>::max()) {
+    const MutexLock lock(api_.mutex_);
+    if (api_.stopping_) token_.cancel();
+    api_.running_.insert(&token_);
+  }
+  ~Running() {
+    const MutexLock lock(api_.mutex_);
+    api_.running_.erase(&token_);
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  const StopToken& token() const { return token_; }
+
+ private:
+  QueryApi& api_;
+  StopToken token_;
+};
+
+QueryApi::QueryApi(RunQuery run, query::ParserOptions parser, const Clock& clock)
+    : run_(std::move(run)), parser_(parser), clock_(clock) {}
+
+http::Response QueryApi::instant(const http::Request& http_request) {
+  const Form form(http_request);
+  const Result<std::size_t> limit = limit_parameter(form);
+  if (!limit) return error_response(limit.error());
+  Result<query::QueryRequest> request = read_instant(form, clock_.now_ms());
+  if (!request) return error_response(request.error());
+  return evaluate(*std::move(request), *limit, form.get("stats"));
+}
+
+http::Response QueryApi::range(const http::Request& http_request) {
+  const Form form(http_request);
+  const Result<std::size_t> limit = limit_parameter(form);
+  if (!limit) return error_response(limit.error());
+  Result<query::QueryRequest> request = read_range(form);
+  if (!request) return error_response(request.error());
+  return evaluate(*std::move(request), *limit, form.get("stats"));
+}
+
+http::Response QueryApi::evaluate(query::QueryRequest request, std::size_t limit,
+                                  std::string_view stats) {
+  const Running running(*this);
+  Result<query::QueryResult> result = run_(request, running.token());
+  if (!result && result.error().code() == Code::kInvalid) {
+    return error_response(invalid_parameter("query", result.error()));
+  }
+  if (!result) return error_response(result.error());
+
+  Remarks remarks{.warnings = std::move(result->warnings), .infos = std::move(result->infos)};
+  if (limit > 0 && truncate_value(result->value, limit)) {
+    remarks.warnings.emplace_back("results truncated due to limit");
+  }
+  add_statistics_warning(stats, remarks);
+  SuccessEnvelope envelope;
+  std::string& body = envelope.body();
+  body += concat("{\"resultType\":\"", type_name(result->value), "\",\"result\":");
+  append_value_json(body, result->value,
+                    {.start = request.start, .end = request.end, .step = request.step});
+  if (!stats.empty()) {
+    body += ",\"stats\":";
+    append_statistics_json(body, result->statistics);
+  }
+  body += '}';
+  return std::move(envelope).close(remarks);
+}
+
+http::Response QueryApi::exemplars(const http::Request& http_request) {
+  const Form form(http_request);
+  const Result<model::TimeRange> range = range_parameters(form);
+  if (!range) return error_response(range.error());
+  if (range->max < range->min) {
+    return error_response(invalid("end timestamp must not be before start timestamp"));
+  }
+  const auto expression = query::parse_expression(form.get("query"), parser_);
+  if (!expression) return error_response(expression.error());
+  if (query::selectors_of(**expression).empty()) return {.status = 204, .headers = {}, .body = {}};
+  SuccessEnvelope envelope;
+  envelope.body() += "[]";  // exemplars are not stored yet
+  return std::move(envelope).close();
+}
+
+http::Response QueryApi::format_query(const http::Request& http_request) {
+  const Form form(http_request);
+  const Result<void> length = check_length(form.get("query"));
+  if (!length) return error_response(length.error());
+  const auto expression = query::parse_expression(form.get("query"), parser_);
+  if (!expression) return error_response(invalid_parameter("query", expression.error()));
+  SuccessEnvelope envelope;
+  append_json_html_string(envelope.body(), query::to_pretty_string(**expression));
+  return std::move(envelope).close();
+}
+
+void QueryApi::cancel_all() {
+  const MutexLock lock(mutex_);
+  stopping_ = true;
+  for (const StopToken* token : running_) token->cancel();
+}
+
+}  // namespace narthex::web

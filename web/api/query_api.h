@@ -1,0 +1,46 @@
+// query, query_range, query_exemplars, format_query, parse_query. Methods are plain functions for
+// the CPU pool; web/api/api.h routes to them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+
+#include "base/clock.h"
+#include "base/http/message.h"
+#include "base/mutex.h"
+#include "base/parallel.h"
+#include "query/engine.h"
+
+namespace narthex::web {
+
+/// Evaluates one query: Engine::run over some store.
+using RunQuery = std::function<Result<query::QueryResult>(const query::QueryRequest&, StopToken)>;
+
+/// Thread-safe.
+class QueryApi {
+ public:
+  /// `clock` must outlive the API, and so must what `run` refers to.
+  QueryApi(RunQuery run, query::ParserOptions parser, const Clock& clock);
+
+  http::Response instant(const http::Request& request);
+  http::Response range(const http::Request& request);
+  http::Response exemplars(const http::Request& request);
+  http::Response format_query(const http::Request& request);
+
+  /// Ends every running query with kCancelled, and each later one at once: for shutting down.
+  void cancel_all();
+
+ private:
+  class Running;
+  http::Response evaluate(query::QueryRequest request, std::size_t limit, std::string_view stats);
+
+  RunQuery run_;
+  query::ParserOptions parser_;
+  const Clock& clock_;
+  Mutex mutex_;  // leaf
+  bool stopping_ NX_GUARDED_BY(mutex_) = false;
+  std::set<const StopToken*> running_ NX_GUARDED_BY(mutex_);
+};
+
+}  // namespace narthex::web

@@ -1,0 +1,183 @@
+// Encoding of query results.
+#include "web/api/result_json.h"
+
+#include <cstring>
+
+#include "base/json.h"
+#include "base/str.h"
+
+namespace narthex::web {
+namespace {
+
+constexpr std::size_t kCellBytes = 32;        // `[` seconds with fraction `,"`
+constexpr std::size_t kPointBytes = 80;       // cell, value, `"],`
+constexpr std::size_t kBlockPoints = 256;     // tuned: 20 KiB on the stack
+constexpr std::size_t kCellsMax = 1'000'000;  // 32 MiB; beyond it times are rendered one by one
+
+// The text in front of a point's value, for every step of a grid.
+class TimeCells {
+ public:
+  explicit TimeCells(const StepGrid& grid) : start_(grid.start), step_(grid.step) {
+    if (step_ <= 0 || grid.end < grid.start) return;
+    const auto count = static_cast<std::size_t>((grid.end - grid.start) / step_) + 1;
+    if (count > kCellsMax) return;
+    cells_.resize(count);
+    query::TimeMs time = start_;
+    for (Cell& cell : cells_) {
+      cell.length = render(cell.text, time);
+      time += step_;
+    }
+  }
+
+  /// Writes the cell of `time` to `at`, which has kCellBytes.
+  char* write(char* at, query::TimeMs time) const {
+    if (!cells_.empty()) {
+      const query::TimeMs since = time - start_;
+      const auto index = static_cast<std::size_t>(since / step_);
+      if (since >= 0 && index < cells_.size() && since % step_ == 0) {
+        std::memcpy(at, cells_[index].text, kCellBytes);
+        return at + cells_[index].length;
+      }
+    }
+    return at + render(at, time);
+  }
+
+ private:
+  struct Cell {
+    char text[kCellBytes];
+    std::size_t length;
+  };
+
+  static std::size_t render(char* at, query::TimeMs time) {
+    std::string text = "[";
+    append_json_seconds(text, time);
+    text += ",\"";
+    std::memcpy(at, text.data(), text.size());
+    return text.size();
+  }
+
+  query::TimeMs start_;
+  query::DurationMs step_;
+  std::vector<Cell> cells_;
+};
+
+char* write_point(char* at, const TimeCells& cells, query::TimeMs time, double value) {
+  at = write_float_text(cells.write(at, time), value);
+  std::memcpy(at, "\"],", 3);
+  return at + 3;
+}
+
+// `[[t,"v"],...]`; there is at least one point.
+void append_points(std::string& out, const query::MatrixSeries& series, const TimeCells& cells) {
+  char block[kBlockPoints * kPointBytes];
+  out += '[';
+  for (std::size_t from = 0; from < series.times.size(); from += kBlockPoints) {
+    const std::size_t to = std::min(from + kBlockPoints, series.times.size());
+    char* at = block;
+    for (std::size_t i = from; i < to; ++i) {
+      at = write_point(at, cells, series.times[i], series.values[i]);
+    }
+    out.append(block, static_cast<std::size_t>(at - block));
+  }
+  out.back() = ']';
+}
+
+void append_pair(std::string& out, query::TimeMs time, std::string_view value) {
+  out += '[';
+  append_json_seconds(out, time);
+  out += ',';
+  append_json_html_string(out, value);
+  out += ']';
+}
+
+struct ValueWriter {
+  std::string& out;
+  const StepGrid& grid;
+
+  void operator()(const query::ScalarValue& scalar) const {
+    append_pair(out, scalar.time, format_float(scalar.value, FloatStyle::kFixed));
+  }
+  void operator()(const query::StringValue& text) const { append_pair(out, text.time, text.value); }
+
+  void operator()(const query::VectorValue& vector) const {
+    const TimeCells cells({.start = vector.time, .end = vector.time, .step = 1});
+    char point[kPointBytes];
+    out += '[';
+    for (std::size_t i = 0; i < vector.labels.size(); ++i) {
+      out += i == 0 ? "{\"metric\":" : ",{\"metric\":";
+      append_labels_json(out, vector.labels[i]);
+      out += ",\"value\":";
+      char* end = write_point(point, cells, vector.time, vector.values[i]);
+      end[-1] = '}';
+      out.append(point, static_cast<std::size_t>(end - point));
+    }
+    out += ']';
+  }
+
+  void operator()(const query::MatrixValue& matrix) const {
+    const TimeCells cells(grid);
+    out += '[';
+    bool first = true;
+    for (const query::MatrixSeries& series : matrix.series) {
+      out += first ? "{\"metric\":" : ",{\"metric\":";
+      first = false;
+      append_labels_json(out, series.labels);
+      if (!series.times.empty()) {
+        out += ",\"values\":";
+        append_points(out, series, cells);
+      }
+      out += '}';
+    }
+    out += ']';
+  }
+};
+
+}  // namespace
+
+void append_labels_json(std::string& out, const model::Labels& labels) {
+  out += '{';
+  bool first = true;
+  for (const model::LabelView label : labels) {
+    if (!first) out += ',';
+    first = false;
+    append_json_string(out, label.name);
+    out += ':';
+    append_json_string(out, label.value);
+  }
+  out += '}';
+}
+
+void append_value_json(std::string& out, const query::Value& value, const StepGrid& grid) {
+  std::visit(ValueWriter{out, grid}, value);
+}
+
+void append_statistics_json(std::string& out, const query::Statistics& statistics) {
+  const double seconds = statistics.eval_seconds;
+  JsonWriter json(out);
+  json.begin_object().key("timings").begin_object();
+  json.key("evalTotalTime").number(seconds).key("resultSortTime").number(0);
+  json.key("queryPreparationTime").number(0).key("innerEvalTime").number(seconds);
+  json.key("execQueueTime").number(0).key("execTotalTime").number(seconds).end_object();
+  json.key("samples").begin_object();
+  json.key("totalQueryableSamples").unsigned_integer(statistics.samples_total);
+  json.key("samplesRead").unsigned_integer(statistics.samples_total);
+  json.key("peakSamples").unsigned_integer(statistics.samples_peak).end_object();
+  json.end_object();
+}
+
+bool truncate_value(query::Value& value, std::size_t limit) {
+  if (auto* vector = std::get_if<query::VectorValue>(&value)) {
+    if (vector->labels.size() <= limit) return false;
+    vector->labels.resize(limit);
+    vector->values.resize(limit);
+    return true;
+  }
+  if (auto* matrix = std::get_if<query::MatrixValue>(&value)) {
+    if (matrix->series.size() <= limit) return false;
+    matrix->series.resize(limit);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace narthex::web

@@ -1,0 +1,30 @@
+// Query results as JSON, at the speed of copying: times of a range query are rendered once per
+// step, numbers take the writer's fast paths, and blocks of points go into the body at once.
+#pragma once
+
+#include <string>
+
+#include "query/value.h"
+
+namespace narthex::web {
+
+/// The evaluation's steps; `step` 0 means that times follow no grid.
+struct StepGrid {
+  query::TimeMs start = 0;
+  query::TimeMs end = 0;
+  query::DurationMs step = 0;
+};
+
+/// `{"a":"b"}`, names sorted, not HTML-escaped.
+void append_labels_json(std::string& out, const model::Labels& labels);
+
+/// The `result` field's value. Empty vectors and matrices are `[]`.
+void append_value_json(std::string& out, const query::Value& value, const StepGrid& grid);
+
+/// The `stats` field's value.
+void append_statistics_json(std::string& out, const query::Statistics& statistics);
+
+/// Keeps the first `limit` series of a vector or matrix; true when some were cut.
+bool truncate_value(query::Value& value, std::size_t limit);
+
+}  // namespace narthex::web

@@ -1,0 +1,195 @@
+// Series and label endpoints.
+#include "web/api/series_api.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "web/api/errors.h"
+#include "web/api/params.h"
+#include "web/api/result_json.h"
+#include "web/form.h"
+#include "web/router.h"
+
+namespace narthex::web {
+namespace {
+
+constexpr std::string_view kTruncated = "results truncated due to limit";
+
+// What the three endpoints have in common.
+struct Selection {
+  std::size_t limit = 0;
+  model::TimeRange range;
+  std::vector<model::Matchers> sets;
+};
+
+Result<Selection> read_selection(const Form& form) {
+  Selection selection;
+  NX_TRY_ASSIGN(selection.limit, limit_parameter(form));
+  NX_TRY_ASSIGN(selection.range, range_parameters(form));
+  NX_TRY_ASSIGN(selection.sets, matchers_parameter(form));
+  return selection;
+}
+
+// One more than asked for, so that a cut shows.
+std::size_t hint(std::size_t limit) {
+  return limit == 0 ? 0 : limit + 1;
+}
+
+template <typename T>
+void sort_unique(std::vector<T>& items) {
+  std::ranges::sort(items);
+  items.erase(std::ranges::unique(items).begin(), items.end());
+}
+
+template <typename T>
+Remarks truncate(std::vector<T>& items, std::size_t limit) {
+  if (limit == 0 || items.size() <= limit) return {};
+  items.resize(limit);
+  return {.warnings = {std::string(kTruncated)}, .infos = {}};
+}
+
+http::Response strings_response(std::vector<std::string> items, std::size_t limit) {
+  const Remarks remarks = truncate(items, limit);
+  SuccessEnvelope envelope;
+  JsonWriter json(envelope.body());
+  json.begin_array();
+  for (const std::string& item : items) json.string(item);
+  json.end_array();
+  return std::move(envelope).close(remarks);
+}
+
+// `look_up` for every selector, or once for all series; results merged.
+template <typename LookUp>
+Result<std::vector<std::string>> collect(model::Queryable& store, const Selection& selection,
+                                         LookUp look_up) {
+  NX_TRY_ASSIGN(auto querier, store.querier(selection.range));
+  const std::size_t limit = hint(selection.limit);
+  if (selection.sets.empty()) return look_up(*querier, model::Matchers{}, limit);
+  std::vector<std::string> out;
+  for (const model::Matchers& matchers : selection.sets) {
+    NX_TRY_ASSIGN(std::vector<std::string> found, look_up(*querier, matchers, limit));
+    out.insert(out.end(), std::make_move_iterator(found.begin()),
+               std::make_move_iterator(found.end()));
+  }
+  if (selection.sets.size() > 1) sort_unique(out);
+  return out;
+}
+
+Result<std::vector<model::Labels>> select_series(model::Queryable& store,
+                                                 const Selection& selection) {
+  NX_TRY_ASSIGN(auto querier, store.querier(selection.range));
+  const model::SelectHints hints{.range = selection.range, .step = 0, .function = "series"};
+  std::vector<model::Labels> out;
+  const bool merges = selection.sets.size() > 1;
+  for (const model::Matchers& matchers : selection.sets) {
+    NX_TRY_ASSIGN(const auto set, querier->select(matchers, hints));
+    std::size_t count = set->size();
+    if (!merges && selection.limit > 0) count = std::min(count, hint(selection.limit));
+    for (std::size_t i = 0; i < count; ++i) out.push_back(set->labels(i));
+  }
+  if (merges) sort_unique(out);
+  return out;
+}
+
+void append_utf8(std::string& out, std::uint32_t rune) {
+  const auto tail = [&](unsigned shift) {
+    out += static_cast<char>(0x80 | ((rune >> shift) & 0x3F));
+  };
+  if (rune < 0x80) {
+    out += static_cast<char>(rune);
+  } else if (rune < 0x800) {
+    out += static_cast<char>(0xC0 | (rune >> 6));
+    tail(0);
+  } else if (rune < 0x10000) {
+    out += static_cast<char>(0xE0 | (rune >> 12));
+    tail(6), tail(0);
+  } else {
+    out += static_cast<char>(0xF0 | (rune >> 18));
+    tail(12), tail(6), tail(0);
+  }
+}
+
+}  // namespace
+
+std::string unescape_name(std::string_view name) {
+  if (!name.starts_with("U__")) return std::string(name);
+  std::string out;
+  std::string_view rest = name.substr(3);
+  while (!rest.empty()) {
+    if (rest.front() != '_') {
+      out += rest.front();
+      rest.remove_prefix(1);
+    } else if (rest.starts_with("__")) {
+      out += '_';
+      rest.remove_prefix(2);
+    } else {
+      const std::size_t end = rest.find('_', 1);
+      if (end == std::string_view::npos) return std::string(name);
+      std::uint32_t rune = 0;
+      const auto hex = std::from_chars(rest.data() + 1, rest.data() + end, rune, 16);
+      const bool whole = hex.ec == std::errc() && hex.ptr == rest.data() + end;
+      if (!whole || rune > 0x10FFFF) return std::string(name);
+      append_utf8(out, rune);
+      rest.remove_prefix(end + 1);
+    }
+  }
+  return out;
+}
+
+http::Response SeriesApi::series(const http::Request& request) const {
+  const Form form(request);
+  if (form.error()) {
+    return error_response(
+        Error(Code::kInvalid, concat("error parsing form values: ", *form.error())));
+  }
+  if (form.all("match[]").empty()) {
+    return error_response(Error(Code::kInvalid, "no match[] parameter provided"));
+  }
+  Result<Selection> selection = read_selection(form);
+  if (!selection && selection.error().message().starts_with("invalid parameter")) {
+    return error_response(selection.error());
+  }
+  if (!selection) return error_response(invalid_parameter("match[]", selection.error()));
+  Result<std::vector<model::Labels>> found = select_series(store_, *selection);
+  if (!found) return error_response(found.error());
+
+  const Remarks remarks = truncate(*found, selection->limit);
+  SuccessEnvelope envelope;
+  std::string& body = envelope.body();
+  body += '[';
+  for (std::size_t i = 0; i < found->size(); ++i) {
+    if (i > 0) body += ',';
+    append_labels_json(body, (*found)[i]);
+  }
+  body += ']';
+  return std::move(envelope).close(remarks);
+}
+
+http::Response SeriesApi::label_names(const http::Request& request) const {
+  const Result<Selection> selection = read_selection(Form(request));
+  if (!selection) return error_response(selection.error());
+  auto look_up = [](model::Querier& querier, const model::Matchers& matchers, std::size_t limit) {
+    return querier.label_names(matchers, limit);
+  };
+  auto names = collect(store_, *selection, look_up);
+  if (!names) return error_response(names.error());
+  return strings_response(*std::move(names), selection->limit);
+}
+
+http::Response SeriesApi::label_values(const http::Request& request) const {
+  const std::string name = unescape_name(path_parameter(request.path, "/label/", "/values"));
+  if (!model::is_valid_name(name)) {
+    return error_response(Error(Code::kInvalid, concat("invalid label name: ", quote(name))));
+  }
+  const Result<Selection> selection = read_selection(Form(request));
+  if (!selection) return error_response(selection.error());
+  auto look_up = [&name](model::Querier& querier, const model::Matchers& matchers,
+                         std::size_t limit) { return querier.label_values(name, matchers, limit); };
+  auto values = collect(store_, *selection, look_up);
+  if (!values) return error_response(values.error());
+  return strings_response(*std::move(values), selection->limit);
+}
+
+}  // namespace narthex::web

@@ -1,0 +1,32 @@
+// series, labels, label/<name>/values: what exists, without samples. Plain functions for the CPU
+// pool.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/http/message.h"
+#include "model/storage.h"
+
+namespace narthex::web {
+
+/// Thread-safe.
+class SeriesApi {
+ public:
+  /// `store` must outlive the API.
+  explicit SeriesApi(model::Queryable& store) : store_(store) {}
+
+  http::Response series(const http::Request& request) const;
+  http::Response label_names(const http::Request& request) const;
+  /// The name stands in the path: `.../label/<name>/values`.
+  http::Response label_values(const http::Request& request) const;
+
+ private:
+  model::Queryable& store_;
+};
+
+/// A name in upstream's values-escaping (`U__`, `_` doubled, `_<hex>_` for other runes) back to
+/// what it was; as it is when malformed.
+std::string unescape_name(std::string_view name);
+
+}  // namespace narthex::web
