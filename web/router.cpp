@@ -131,7 +131,7 @@ asio::awaitable<http::Response> Router::handle(const http::Request& request) con
   std::string_view path = request.path;
   if (!path.starts_with(options_.prefix)) co_return error_text_response(404, "404 page not found");
   path.remove_prefix(options_.prefix.size());
-  if (path.empty()) path = "/";
+  if (path.empty()) co_return redirect_response(302, options_.prefix + "/");
   const Route* route = find(path);
   const Method* method = route == nullptr ? nullptr : route->find(request.method);
   if (method == nullptr && request.method == "OPTIONS") {

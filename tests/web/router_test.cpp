@@ -6,6 +6,7 @@
 #include "tests/support/fake_clock.h"
 #include "tests/web/await.h"
 #include "web/lifecycle_pages.h"
+#include "web/page.h"
 #include "web/responses.h"
 
 namespace narthex::web {
@@ -145,6 +146,26 @@ TEST_F(RouterTest, StripsThePrefix) {
 
   EXPECT_EQ(await_response(executors_, handler, make_request("GET", "/prom/a")).status, 200);
   EXPECT_EQ(await_response(executors_, handler, make_request("GET", "/a")).status, 404);
+  EXPECT_EQ(
+      await_response(executors_, handler, make_request("GET", "/prom")).headers.get("Location"),
+      "/prom/");
+}
+
+TEST_F(RouterTest, ServesThePageUnderAStrictPolicy) {
+  add_page_routes(router_);
+
+  const http::Response page = ask("GET", "/graph?g0.expr=up");
+
+  EXPECT_NE(page.body.find("<script src=\"assets/page.js\""), std::string::npos);
+  EXPECT_NE(page.headers.get("Content-Security-Policy").find("script-src 'self';"),
+            std::string::npos);
+  const std::string script = ask("GET", "/assets/page.js").body;
+  EXPECT_NE(script.find("textContent"), std::string::npos);
+  for (const char* unsafe :
+       {"innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval("}) {
+    EXPECT_EQ(script.find(unsafe), std::string::npos) << unsafe;
+  }
+  EXPECT_EQ(ask("GET", "/assets/page.css").headers.get("Content-Type"), "text/css; charset=utf-8");
 }
 
 TEST_F(RouterTest, LifecycleNeedsItsFlagAndThisSite) {
