@@ -160,7 +160,7 @@ void append_float(std::string& out, double value, FloatStyle style) {
   if (append_special(out, value)) return;
   const double size = std::fabs(value);
   bool exponent = style == FloatStyle::kExponent;
-  if (style == FloatStyle::kGeneral) exponent = size != 0 && (size < 1e-4 || size >= 1e21);
+  if (style == FloatStyle::kGeneral) exponent = size != 0 && (size < 1e-4 || size >= 1e6);
   if (style == FloatStyle::kJson) exponent = size != 0 && (size < 1e-6 || size >= 1e21);
   constexpr double kExactIntegers = 9007199254740992;  // 2^53
   if (!exponent && size >= kExactIntegers) return append_large_integer(out, value);

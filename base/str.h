@@ -34,7 +34,7 @@ bool equals_ignore_case(std::string_view a, std::string_view b);
 
 /// How Go's strconv.FormatFloat(value, style, -1, 64) prints: shortest digits that read back the
 /// same. kFixed is 'f' (never an exponent), kExponent is 'e', kGeneral is 'g' with exponent outside
-/// [1e-4, 1e21), kJson is upstream's API form ('f', but 'e' for |v| < 1e-6 or >= 1e21).
+/// [1e-4, 1e6), kJson is upstream's API form ('f', but 'e' for |v| < 1e-6 or >= 1e21).
 /// NaN, +Inf, -Inf in every style.
 enum class FloatStyle : unsigned char { kFixed, kExponent, kGeneral, kJson };
 std::string format_float(double value, FloatStyle style);

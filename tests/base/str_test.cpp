@@ -32,6 +32,8 @@ TEST(FormatFloat, PrintsAsGo) {
       {std::nan(""), FloatStyle::kFixed, "NaN"},
       {0.0001, FloatStyle::kGeneral, "0.0001"},
       {0.00001, FloatStyle::kGeneral, "1e-05"},
+      {123456, FloatStyle::kGeneral, "123456"},
+      {1234567, FloatStyle::kGeneral, "1.234567e+06"},
   };
 
   for (const FloatCase& c : cases) {
