@@ -1,0 +1,154 @@
+// From the bytes of one exposition to one batch of rows, and what must be remembered of a target
+// between scrapes: its template, which series may go stale, and its report series. Runs on the CPU
+// pool; not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/labels.h"
+#include "model/relabel.h"
+#include "model/storage.h"
+#include "scrape/config.h"
+#include "scrape/template.h"
+#include "scrape/text/reader.h"
+
+namespace narthex::scrape {
+
+/// A set of slots that is emptied without giving memory back.
+class SlotSet {
+ public:
+  void clear();
+  /// False when it was there already.
+  bool insert(std::uint32_t slot);
+  bool contains(std::uint32_t slot) const;
+
+ private:
+  void grow();
+  std::vector<std::uint32_t> table_;
+  std::size_t size_ = 0;
+};
+
+/// The scratch of one scrape, reused by all targets of a thread so that idle targets hold none.
+struct Batch {
+  std::string body;  // plain text, padded by text::pad_body
+  std::vector<model::SeriesHandle> series;
+  std::vector<double> values;
+  std::vector<model::TimeMs> times;    // empty while every row has the scrape's time
+  std::vector<std::uint32_t> sources;  // of each row: index into refs, or kNoLine
+  std::vector<LineRef> refs;
+  std::vector<LineEntry> fresh;
+  std::vector<bool> seen;  // by template line; empty until a line is not where expected
+  SlotSet slots;           // of the series with a row, once a new series or a repeated key came
+  std::vector<std::uint32_t> retracked;  // refs whose kTracked changes with this scrape
+  std::vector<std::pair<std::string, std::string>> labels;
+  model::LabelsBuilder builder;
+  std::string scratch;
+
+  void reset();
+  void push(model::SeriesHandle handle, double value, std::uint32_t source);
+  void push_at(model::SeriesHandle handle, double value, std::uint32_t source, model::TimeMs time,
+               model::TimeMs batch_time);
+};
+
+/// How a job's samples are treated: everything that gives a template's keys their meaning.
+struct IngestRules {
+  bool honor_labels = false;
+  bool honor_timestamps = true;
+  bool track_timestamps_staleness = false;
+  NameValidation name_validation = NameValidation::kUtf8;
+  ScrapeLimits limits;
+  bool extra_scrape_metrics = false;
+  model::DurationMs timeout = 0;
+  std::shared_ptr<const model::Relabeler> relabeler;
+};
+
+struct ScrapeCounts {
+  std::size_t scraped = 0;  // samples in the body
+  std::size_t added = 0;    // left after relabelling
+  std::size_t series_added = 0;
+  std::size_t duplicates = 0;  // a key twice in one body
+  std::size_t refused = 0;     // new series that the store had no room for
+  std::size_t lines = 0;
+  std::size_t misplaced = 0;  // lines not where the template expected them
+};
+
+/// What the report series say.
+struct ScrapeOutcome {
+  bool up = false;
+  double duration_seconds = 0;
+  ScrapeCounts counts;
+  std::int64_t body_bytes = 0;  // -1: the body limit was hit
+};
+
+struct RejectedRows {
+  std::size_t duplicate = 0;
+  std::size_t out_of_order = 0;
+  std::size_t out_of_bounds = 0;
+};
+
+class Ingest {
+ public:
+  Ingest(IngestRules rules, model::Labels target_labels);
+
+  /// Reads `batch.body` and stages its rows, with stale markers for series that vanished. An error
+  /// means: nothing of this body counts; call stage_failure() on a reset batch. Errors: kInvalid
+  /// (syntax, labels), kLimit (named in the message), kUnavailable from the store.
+  Result<ScrapeCounts> stage(text::Format format, std::size_t body_bytes, model::TimeMs time,
+                             model::Appender& appender, Batch& batch);
+
+  /// Stages stale markers for every series that had a sample in the last good scrape.
+  void stage_failure(Batch& batch);
+
+  /// Stages up and the scrape_* series; with `stale`, their stale markers.
+  Result<void> stage_report(const ScrapeOutcome& outcome, model::Appender& appender, Batch& batch);
+  Result<void> stage_stale_report(model::Appender& appender, Batch& batch);
+
+  /// Writes the batch; rows whose series is gone are resolved again and written once more.
+  Result<RejectedRows> append(model::TimeMs time, model::Appender& appender, Batch& batch);
+
+  /// After a good stage() and append(): the body just read becomes the template.
+  void commit(const ScrapeCounts& counts, Batch& batch);
+
+  const Template& lines() const { return template_; }
+  const IngestRules& rules() const { return rules_; }
+  /// Takes over the memory of a loop whose configuration differs in what does not touch keys.
+  void adopt(Ingest&& before);
+
+ private:
+  struct Pass;
+  Result<void> read_in_order(Pass& pass);
+  Result<void> read_by_hash(Pass& pass);
+  Result<bool> read_unexpected(Pass& pass, std::string_view rest);
+  Result<bool> read_unknown(Pass& pass);
+  Result<bool> take_event(Pass& pass, std::uint32_t found);
+  Result<void> add_line(Pass& pass);
+  Result<void> add_sample(Pass& pass, LineEntry& entry);
+  bool take_known(Pass& pass, std::uint32_t index, std::size_t start);
+  bool stage_sample(Pass& pass, const LineEntry& entry);
+  void repeat_key(Pass& pass, const LineEntry& entry);
+  void stage_vanished(Pass& pass);
+  void mark_seen(Pass& pass);
+  void collect_slots(Pass& pass);
+  Result<bool> target_series(Batch& batch, model::Labels& out) const;
+  Result<void> check_limits(const model::Labels& labels) const;
+  void add_target_labels(Batch& batch) const;
+  Result<model::SeriesHandle> resolve_again(const LineRef& ref, model::Appender& appender,
+                                            Batch& batch);
+  Result<void> retry_gone(const model::AppendReport& report, model::TimeMs time,
+                          model::Appender& appender, Batch& batch, RejectedRows& rejected);
+  Result<model::SeriesHandle> report_series(std::size_t index, model::Appender& appender);
+
+  IngestRules rules_;
+  model::Labels target_labels_;
+  Template template_;
+  std::vector<model::SeriesHandle> report_;
+  bool has_tracked_ = false;
+};
+
+}  // namespace narthex::scrape

@@ -1,0 +1,249 @@
+// The series of a sample (target labels, relabelling, limits), the report series, and writing a
+// batch.
+#include <algorithm>
+
+#include "base/str.h"
+#include "model/sample.h"
+#include "scrape/ingest.h"
+
+namespace narthex::scrape {
+namespace {
+
+// docs: limits of scraping. They hold also where the configuration names none.
+constexpr std::size_t kLabelsMax = 512;
+constexpr std::size_t kNameBytesMax = 1024;
+constexpr std::size_t kValueBytesMax = 64 * 1024;
+constexpr std::size_t kAllLabelBytesMax = 256 * 1024;
+
+enum Report : std::size_t {
+  kUp,
+  kDuration,
+  kScraped,
+  kPostRelabeling,
+  kSeriesAdded,
+  kTimeout,
+  kSampleLimit,
+  kBodyBytes,
+  kReportCount
+};
+constexpr std::string_view kReportNames[kReportCount] = {"up",
+                                                         "scrape_duration_seconds",
+                                                         "scrape_samples_scraped",
+                                                         "scrape_samples_post_metric_relabeling",
+                                                         "scrape_series_added",
+                                                         "scrape_timeout_seconds",
+                                                         "scrape_sample_limit",
+                                                         "scrape_body_size_bytes"};
+constexpr std::size_t kReportAlways = kTimeout;
+
+std::string_view head(std::string_view text) {
+  return text.substr(0, 50);
+}
+
+bool has_label(const std::vector<std::pair<std::string, std::string>>& labels,
+               std::string_view name) {
+  return std::any_of(labels.begin(), labels.end(), [&](const auto& l) { return l.first == name; });
+}
+
+bool is_valid(const model::Labels& labels, NameValidation scheme) {
+  for (const auto& [name, value] : labels) {
+    if (scheme == NameValidation::kUtf8) {
+      if (!model::is_valid_name(name)) return false;
+      if (name == model::kMetricName && !model::is_valid_name(value)) return false;
+    } else {
+      if (!model::is_legacy_label_name(name)) return false;
+      if (name == model::kMetricName && !model::is_legacy_metric_name(value)) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+// batch.labels are what the body says; batch.builder becomes what the store sees before
+// relabelling.
+void Ingest::add_target_labels(Batch& batch) const {
+  model::LabelsBuilder& builder = batch.builder;
+  builder.reset(model::Labels());
+  for (const auto& [name, value] : batch.labels) builder.set(name, value);
+  if (rules_.honor_labels) {
+    for (const auto& [name, value] : target_labels_) {
+      // An exposed label wins even when it is empty.
+      if (!has_label(batch.labels, name)) builder.set(name, value);
+    }
+    return;
+  }
+  std::vector<std::pair<std::string, std::string>> conflicts;
+  for (const auto& [name, value] : target_labels_) {
+    const std::string_view exposed = builder.get(name);
+    if (!exposed.empty()) conflicts.emplace_back(name, exposed);
+    builder.set(name, value);
+  }
+  std::ranges::sort(conflicts, {}, [](const auto& label) {
+    return std::pair(label.first.size(), std::string_view(label.first));
+  });
+  for (const auto& [name, value] : conflicts) {
+    std::string free = concat("exported_", name);
+    while (!builder.get(free).empty()) free.insert(0, "exported_");
+    builder.set(free, value);
+  }
+}
+
+// False: relabelling dropped it.
+Result<bool> Ingest::target_series(Batch& batch, model::Labels& out) const {
+  for (std::size_t i = 1; i < batch.labels.size(); ++i) {
+    for (std::size_t k = 0; k < i && i < kLabelsMax; ++k) {
+      if (batch.labels[i].first != batch.labels[k].first) continue;
+      return Error(Code::kInvalid, concat("label name ", quote(batch.labels[i].first),
+                                          " is not unique: invalid sample"));
+    }
+  }
+  if (batch.labels.size() > kLabelsMax) {
+    return Error(Code::kLimit, concat("a series has more than ", kLabelsMax, " labels"));
+  }
+  add_target_labels(batch);
+  if (rules_.relabeler && !rules_.relabeler->apply(batch.builder)) return false;
+  out = batch.builder.build();
+  if (out.empty()) return false;
+  if (!out.has(model::kMetricName)) {
+    return Error(Code::kInvalid, "missing metric name (__name__ label)");
+  }
+  if (!is_valid(out, rules_.name_validation)) {
+    return Error(Code::kInvalid, concat("invalid metric name or label names: ", out.to_string()));
+  }
+  NX_TRY(check_limits(out));
+  return true;
+}
+
+Result<void> Ingest::check_limits(const model::Labels& labels) const {
+  const ScrapeLimits& limits = rules_.limits;
+  const std::string_view metric = labels.get(model::kMetricName);
+  const std::size_t count = labels.size();
+  const std::size_t count_max = limits.labels == 0 ? kLabelsMax : limits.labels;
+  if (count > count_max) {
+    return Error(Code::kLimit, concat("label_limit exceeded (metric: ", head(metric),
+                                      ", number of labels: ", count, ", limit: ", count_max, ")"));
+  }
+  const std::size_t name_max =
+      limits.label_name_bytes == 0 ? kNameBytesMax : limits.label_name_bytes;
+  const std::size_t value_max =
+      limits.label_value_bytes == 0 ? kValueBytesMax : limits.label_value_bytes;
+  for (const auto& [name, value] : labels) {
+    if (name.size() > name_max) {
+      return Error(Code::kLimit, concat("label_name_length_limit exceeded (metric: ", head(metric),
+                                        ", label name: ", head(name), ", length: ", name.size(),
+                                        ", limit: ", name_max, ")"));
+    }
+    if (value.size() > value_max) {
+      return Error(Code::kLimit,
+                   concat("label_value_length_limit exceeded (metric: ", head(metric),
+                          ", label name: ", head(name), ", value: ", quote(head(value)),
+                          ", length: ", value.size(), ", limit: ", value_max, ")"));
+    }
+  }
+  if (labels.data().size() > kAllLabelBytesMax) {
+    return Error(Code::kLimit, concat("the labels of a series take more than ", kAllLabelBytesMax,
+                                      " bytes (metric: ", head(metric), ")"));
+  }
+  return {};
+}
+
+Result<model::SeriesHandle> Ingest::report_series(std::size_t index, model::Appender& appender) {
+  if (report_.size() <= index) report_.resize(index + 1);
+  if (!report_[index].valid()) {
+    model::LabelsBuilder builder(target_labels_);
+    builder.set(model::kMetricName, kReportNames[index]);
+    NX_TRY_ASSIGN(report_[index], appender.resolve(builder.build()));
+  }
+  return report_[index];
+}
+
+Result<void> Ingest::stage_report(const ScrapeOutcome& outcome, model::Appender& appender,
+                                  Batch& batch) {
+  const ScrapeCounts& counts = outcome.counts;
+  const double values[kReportCount] = {outcome.up ? 1.0 : 0.0,
+                                       outcome.duration_seconds,
+                                       static_cast<double>(counts.scraped),
+                                       static_cast<double>(counts.added),
+                                       static_cast<double>(counts.series_added),
+                                       static_cast<double>(rules_.timeout) / 1000,
+                                       static_cast<double>(rules_.limits.samples),
+                                       static_cast<double>(outcome.body_bytes)};
+  const std::size_t count = rules_.extra_scrape_metrics ? kReportCount : kReportAlways;
+  for (std::size_t i = 0; i < count; ++i) {
+    NX_TRY_ASSIGN(const model::SeriesHandle series, report_series(i, appender));
+    batch.push(series, values[i], kNoLine);
+  }
+  return {};
+}
+
+Result<void> Ingest::stage_stale_report(model::Appender& appender, Batch& batch) {
+  const std::size_t count = rules_.extra_scrape_metrics ? kReportCount : kReportAlways;
+  for (std::size_t i = 0; i < count; ++i) {
+    NX_TRY_ASSIGN(const model::SeriesHandle series, report_series(i, appender));
+    batch.push(series, model::stale_nan(), kNoLine);
+  }
+  return {};
+}
+
+Result<RejectedRows> Ingest::append(model::TimeMs time, model::Appender& appender, Batch& batch) {
+  if (!batch.times.empty()) batch.times.resize(batch.series.size(), time);
+  const model::FloatBatch rows{
+      .series = batch.series, .values = batch.values, .time = time, .times = batch.times};
+  NX_TRY_ASSIGN(const model::AppendReport report, appender.append(rows));
+  RejectedRows rejected{.duplicate = report.duplicate,
+                        .out_of_order = report.out_of_order,
+                        .out_of_bounds = report.out_of_bounds};
+  if (report.gone != 0) NX_TRY(retry_gone(report, time, appender, batch, rejected));
+  return rejected;
+}
+
+// The labels of a line once more, from its key.
+Result<model::SeriesHandle> Ingest::resolve_again(const LineRef& ref, model::Appender& appender,
+                                                  Batch& batch) {
+  const bool is_new = (ref.entry & kNewLine) != 0;
+  LineEntry& entry = is_new ? batch.fresh[ref.entry - kNewLine] : template_.line(ref.entry);
+  std::string line = concat(std::string_view(batch.body).substr(ref.start, ref.key_bytes), "0");
+  const std::size_t size = text::pad_body(text::Format::kPrometheus, line);
+  text::Reader reader(text::Format::kPrometheus, std::string_view(line).substr(0, size));
+  reader.skip_line(0, entry.type());
+  text::Event event;
+  if (!reader.next(event)) return Error(Code::kInternal, "a known key does not parse");
+  reader.labels(batch.labels);
+  model::Labels labels;
+  NX_TRY(target_series(batch, labels));
+  NX_TRY_ASSIGN(entry.series, appender.resolve(labels));
+  return entry.series;
+}
+
+Result<void> Ingest::retry_gone(const model::AppendReport& report, model::TimeMs time,
+                                model::Appender& appender, Batch& batch, RejectedRows& rejected) {
+  std::vector<model::SeriesHandle> series;
+  std::vector<double> values;
+  std::vector<model::TimeMs> times;
+  for (std::size_t row = 0; row < report.verdicts.size(); ++row) {
+    if (report.verdicts[row] != model::RowVerdict::kGone) continue;
+    model::SeriesHandle handle;
+    if (batch.sources[row] != kNoLine) {
+      NX_TRY_ASSIGN(handle, resolve_again(batch.refs[batch.sources[row]], appender, batch));
+    } else {
+      const auto known = std::find(report_.begin(), report_.end(), batch.series[row]);
+      if (known == report_.end()) continue;  // a stale marker for what is gone anyway
+      *known = model::SeriesHandle();
+      NX_TRY_ASSIGN(handle,
+                    report_series(static_cast<std::size_t>(known - report_.begin()), appender));
+    }
+    series.push_back(handle);
+    values.push_back(batch.values[row]);
+    times.push_back(batch.times.empty() ? time : batch.times[row]);
+  }
+  NX_TRY_ASSIGN(
+      const model::AppendReport second,
+      appender.append({.series = series, .values = values, .time = time, .times = times}));
+  rejected.duplicate += second.duplicate;
+  rejected.out_of_order += second.out_of_order;
+  rejected.out_of_bounds += second.out_of_bounds;
+  return {};
+}
+
+}  // namespace narthex::scrape

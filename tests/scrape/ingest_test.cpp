@@ -1,0 +1,306 @@
+// Template, staging and staleness, over a fake store. Each scrape is compared with what the body
+// says, whatever way the template took to get there.
+#include "scrape/ingest.h"
+
+#include <map>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "base/str.h"
+#include "model/sample.h"
+#include "tests/support/fake_appender.h"
+
+namespace narthex::scrape {
+namespace {
+
+class IngestTest : public testing::Test {
+ protected:
+  explicit IngestTest(IngestRules rules = {})
+      : ingest_(std::move(rules), model::Labels{{"instance", "h:1"}, {"job", "j"}}) {}
+
+  // One scrape at the next second; the error's text when it fails.
+  std::string scrape(std::string_view body, text::Format format = text::Format::kPrometheus) {
+    time_ += 1000;
+    batch_.reset();
+    batch_.body = body;
+    const std::size_t size = text::pad_body(format, batch_.body);
+    auto counts = ingest_.stage(format, size, time_, store_, batch_);
+    if (counts) {
+      counts_ = *counts;
+      const auto rejected = ingest_.append(time_, store_, batch_);
+      EXPECT_TRUE(rejected) << rejected.error().message();
+      rejected_ = *rejected;
+      ingest_.commit(counts_, batch_);
+      return "";
+    }
+    batch_.reset();
+    ingest_.stage_failure(batch_);
+    EXPECT_TRUE(ingest_.append(time_, store_, batch_));
+    return counts.error().message();
+  }
+
+  static std::string series(std::string_view name, std::string_view labels = "") {
+    return concat(name, "{", labels, "instance=\"h:1\", job=\"j\"}");
+  }
+  double newest(std::string_view name) { return store_.newest(series(name)); }
+  bool stale(std::string_view name) { return model::is_stale(newest(name)); }
+
+  Ingest ingest_;
+  test::FakeAppender store_;
+  Batch batch_;
+  model::TimeMs time_ = 1'000'000;
+  ScrapeCounts counts_;
+  RejectedRows rejected_;
+};
+
+TEST_F(IngestTest, FirstScrapeLearnsSecondMatchesInPlace) {
+  scrape("# TYPE a gauge\na 1\nb{x=\"y\"} 2\n");
+  EXPECT_EQ(counts_.series_added, 2u);
+  const std::size_t resolves = store_.resolves();
+
+  scrape("# TYPE a gauge\na 3\nb{x=\"y\"} 4\n");
+
+  EXPECT_EQ(counts_.misplaced, 0u);
+  EXPECT_EQ(counts_.series_added, 0u);
+  EXPECT_EQ(counts_.scraped, 2u);
+  EXPECT_EQ(store_.resolves(), resolves);
+  EXPECT_EQ(newest("a"), 3);
+}
+
+TEST_F(IngestTest, VanishedSeriesGetOneStaleMarker) {
+  scrape("a 1\nb 2\nc 3\nd 4\ne 5\nf 6\ng 7\nh 8\n");
+  scrape("a 1\nh 8\n");  // further than the window
+  EXPECT_TRUE(stale("b"));
+  EXPECT_TRUE(stale("g"));
+  EXPECT_EQ(newest("h"), 8);
+
+  scrape("a 1\n");
+  EXPECT_TRUE(stale("h"));
+  scrape("a 1\nb 2\n");
+
+  EXPECT_EQ(store_.samples(series("h")).size(), 3u);
+  EXPECT_EQ(newest("b"), 2);
+}
+
+TEST_F(IngestTest, InsertedAndMovedLinesResynchronise) {
+  scrape("a 1\nb 2\nc 3\nd 4\n");
+  scrape("a 1\nnew{k=\"v\"} 9\nb 5\nc 6\nd 7\n");
+  EXPECT_EQ(counts_.misplaced, 1u);
+  EXPECT_EQ(counts_.series_added, 1u);
+  scrape("d 1\nc 2\nb 3\na 4\nnew{k=\"v\"} 5\n");
+  EXPECT_EQ(counts_.series_added, 0u);
+  EXPECT_EQ(newest("a"), 4);
+  EXPECT_EQ(newest("d"), 1);
+  scrape("d 1\nc 2\nb 3\na 4\nnew{k=\"v\"} 5\n");
+  EXPECT_EQ(counts_.misplaced, 0u);
+}
+
+// Upstream counts a repeated series and keeps the first value.
+TEST_F(IngestTest, RepeatedSeriesKeepTheFirstValue) {
+  for (int i = 0; i < 3; ++i) {
+    scrape("a 1\nb 7\na 2\n{\"b\"} 8\n");
+    EXPECT_EQ(counts_.scraped, 4u);
+    EXPECT_EQ(counts_.duplicates, 2u);
+    EXPECT_EQ(newest("a"), 1);
+    EXPECT_EQ(newest("b"), 7);
+  }
+  scrape("{\"b\"} 8\na 3\nb 9\n");
+  EXPECT_EQ(newest("b"), 8);
+  EXPECT_EQ(store_.samples(series("b")).size(), 4u);
+  scrape("a 3\nb 10\n");
+  EXPECT_EQ(newest("b"), 10);
+}
+
+TEST_F(IngestTest, FailedScrapeMakesEverythingStaleOnce) {
+  scrape("a 1\nb 2\n");
+  EXPECT_NE(scrape("a 5\nb\n"), "");
+  EXPECT_TRUE(stale("a"));
+  EXPECT_TRUE(stale("b"));
+  EXPECT_NE(scrape("a 5\nb\n"), "");
+  EXPECT_EQ(store_.samples(series("a")).size(), 2u);
+  scrape("a 6\nb 7\n");
+  EXPECT_EQ(counts_.series_added, 0u);
+  EXPECT_EQ(newest("a"), 6);
+  scrape("b 7\n");
+  EXPECT_TRUE(stale("a"));
+}
+
+TEST_F(IngestTest, EmptyBodyMakesEverythingStale) {
+  scrape("a 1\n");
+  EXPECT_EQ(scrape(""), "");
+  EXPECT_TRUE(stale("a"));
+}
+
+TEST_F(IngestTest, ExplicitTimesAreKeptAndNotTracked) {
+  scrape("a 1 5000\nb 2\n");
+  EXPECT_EQ(store_.samples(series("a"))[0].time, 5000);
+  scrape("b 3\n");
+  EXPECT_EQ(store_.samples(series("a")).size(), 1u);
+  EXPECT_EQ(newest("b"), 3);
+}
+
+// le="1" means another series under another TYPE, although the line's bytes are the same.
+TEST_F(IngestTest, TypeChangeIsNotMistakenForAKnownLine) {
+  scrape("# TYPE h histogram\nh_bucket{le=\"1\"} 1\n");
+  scrape("# TYPE h untyped\nh_bucket{le=\"1\"} 2\n");
+
+  EXPECT_EQ(store_.newest("h_bucket{instance=\"h:1\", job=\"j\", le=\"1\"}"), 2);
+  EXPECT_TRUE(model::is_stale(store_.newest("h_bucket{instance=\"h:1\", job=\"j\", le=\"1.0\"}")));
+}
+
+TEST_F(IngestTest, GoneSeriesAreResolvedAgain) {
+  scrape("a 1\nb 2\n");
+  store_.forget(series("a"));
+
+  scrape("a 3\nb 4\n");
+
+  EXPECT_EQ(newest("a"), 3);
+  scrape("a 5\nb 6\n");
+  EXPECT_EQ(newest("a"), 5);
+}
+
+TEST_F(IngestTest, ExposedLabelsMoveAside) {
+  scrape("a{job=\"x\",exported_job=\"y\"} 1\n");
+
+  EXPECT_EQ(store_.newest(
+                "a{exported_exported_job=\"x\", exported_job=\"y\", instance=\"h:1\", job=\"j\"}"),
+            1);
+}
+
+TEST_F(IngestTest, ReportsSyntaxAndLabelErrors) {
+  EXPECT_EQ(scrape("a{b=\"1\",b=\"2\"} 1\n"), "label name \"b\" is not unique: invalid sample");
+  EXPECT_EQ(scrape("a 1\nb x\n"), "parsing \"x\": invalid syntax at line 2, byte 6");
+}
+
+TEST_F(IngestTest, RefusedNewSeriesDoNotFailTheScrape) {
+  scrape("a 1\n");
+  store_.refuse_new_series(true);
+  EXPECT_EQ(scrape("a 2\nb 3\n"), "");
+  EXPECT_EQ(counts_.refused, 1u);
+  store_.refuse_new_series(false);
+  scrape("a 2\nb 3\n");
+  EXPECT_EQ(newest("b"), 3);
+}
+
+TEST_F(IngestTest, ReportSeriesCarryTheTargetsLabels) {
+  batch_.reset();
+  ASSERT_TRUE(ingest_.stage_report({.up = true, .duration_seconds = 0.5, .counts = {.scraped = 7}},
+                                   store_, batch_));
+  ASSERT_TRUE(ingest_.append(5000, store_, batch_));
+
+  EXPECT_EQ(newest("up"), 1);
+  EXPECT_EQ(newest("scrape_duration_seconds"), 0.5);
+  EXPECT_EQ(newest("scrape_samples_scraped"), 7);
+  EXPECT_EQ(newest("scrape_series_added"), 0);
+  EXPECT_TRUE(std::isnan(newest("scrape_timeout_seconds")));
+}
+
+IngestRules limited() {
+  IngestRules rules;
+  rules.limits.samples = 2;
+  rules.limits.labels = 4;
+  rules.limits.label_name_bytes = 8;
+  rules.limits.label_value_bytes = 10;
+  rules.extra_scrape_metrics = true;
+  return rules;
+}
+
+class LimitedIngestTest : public IngestTest {
+ protected:
+  LimitedIngestTest() : IngestTest(limited()) {}
+};
+
+TEST_F(LimitedIngestTest, LimitsFailTheWholeScrape) {
+  EXPECT_EQ(scrape("a 1\nb 2\n"), "");
+  EXPECT_EQ(scrape("a 1\nb 2\nc 3\n"), "sample limit exceeded");
+  EXPECT_TRUE(stale("a"));
+  EXPECT_TRUE(store_.samples(series("c")).empty());
+  EXPECT_EQ(scrape("a{x=\"1\",y=\"2\"} 1\n"),
+            "label_limit exceeded (metric: a, number of labels: 5, limit: 4)");
+  EXPECT_EQ(
+      scrape("a{longlabel=\"1\"} 1\n"),
+      "label_name_length_limit exceeded (metric: a, label name: longlabel, length: 9, limit: 8)");
+  EXPECT_EQ(scrape("a{x=\"12345678901\"} 1\n"),
+            "label_value_length_limit exceeded (metric: a, label name: x, value: \"12345678901\", "
+            "length: 11, "
+            "limit: 10)");
+}
+
+IngestRules relabelling() {
+  IngestRules rules;
+  rules.honor_labels = true;
+  rules.honor_timestamps = false;
+  std::vector<model::RelabelRule> rules_list(2);
+  rules_list[0] = {
+      .source_labels = {"__name__"}, .regex_text = "drop.*", .action = model::RelabelAction::kDrop};
+  rules_list[1] = {.regex_text = "secret", .action = model::RelabelAction::kLabelDrop};
+  rules.relabeler = std::make_shared<model::Relabeler>(*model::Relabeler::create(rules_list));
+  return rules;
+}
+
+class RelabelIngestTest : public IngestTest {
+ protected:
+  RelabelIngestTest() : IngestTest(relabelling()) {}
+};
+
+TEST_F(RelabelIngestTest, DropsAndRewritesOnce) {
+  for (int i = 0; i < 2; ++i) {
+    scrape("drop_me 1\na{secret=\"s\"} 2 77\n");
+    EXPECT_EQ(counts_.scraped, 2u);
+    EXPECT_EQ(counts_.added, 1u);
+  }
+  EXPECT_EQ(newest("a"), 2);
+  EXPECT_EQ(store_.samples(series("a"))[1].time, time_);
+  EXPECT_EQ(store_.resolves(), 1u);
+}
+
+TEST_F(RelabelIngestTest, HonouredLabelsWinEvenWhenEmpty) {
+  scrape("a{job=\"\",instance=\"mine\"} 1\n");
+
+  EXPECT_EQ(store_.newest("a{instance=\"mine\"}"), 1);
+}
+
+// Whatever the order, insertions and removals: the store holds what a naive reading of the bodies
+// gives.
+TEST_F(IngestTest, RandomBodiesAgreeWithANaiveReading) {
+  const unsigned seed = 20'260'101;
+  SCOPED_TRACE(seed);
+  std::mt19937 random(seed);
+  std::map<int, double> before;
+  for (int round = 0; round < 300; ++round) {
+    std::vector<int> ids;
+    const bool shuffled = round % 100 > 50;
+    for (int id = 0; id < 60; ++id) {
+      if (random() % 20 != 0) ids.push_back(id);
+    }
+    if (shuffled) std::shuffle(ids.begin(), ids.end(), random);
+    std::string body;
+    std::map<int, double> now;
+    for (const int id : ids) {
+      const auto value = static_cast<double>(random() % 1000);
+      if (id % 10 == 0) body += concat("# HELP m", id, " text\n");
+      body += concat("m", id / 10, "{id=\"", id, "\"} ", value, "\n");
+      now[id] = value;
+    }
+
+    ASSERT_EQ(scrape(body), "");
+
+    for (const auto& [id, value] : now) {
+      const std::string name =
+          concat("m", id / 10, "{id=\"", id, "\", instance=\"h:1\", job=\"j\"}");
+      ASSERT_EQ(store_.samples(name).back().time, time_);
+      ASSERT_EQ(store_.newest(name), value);
+    }
+    for (const auto& [id, value] : before) {
+      const std::string name =
+          concat("m", id / 10, "{id=\"", id, "\", instance=\"h:1\", job=\"j\"}");
+      if (!now.contains(id)) ASSERT_TRUE(model::is_stale(store_.newest(name))) << name;
+    }
+    before = now;
+  }
+  EXPECT_TRUE(ingest_.lines().hash_mode());
+}
+
+}  // namespace
+}  // namespace narthex::scrape

@@ -1,0 +1,98 @@
+// FakeAppender.
+#include "tests/support/fake_appender.h"
+
+#include <bit>
+
+namespace narthex::test {
+
+Result<model::SeriesHandle> FakeAppender::resolve(const model::Labels& labels) {
+  const std::lock_guard lock(mutex_);
+  ++resolves_;
+  const std::string text = labels.to_string();
+  auto known = slots_.find(text);
+  if (known == slots_.end()) {
+    if (refuse_) return Error(Code::kLimit, "the head takes no new series");
+    known = slots_.emplace(text, static_cast<std::uint32_t>(series_.size())).first;
+    series_.push_back(Series{.text = text});
+  }
+  return model::SeriesHandle{.slot = known->second,
+                             .generation = series_[known->second].generation};
+}
+
+Result<model::AppendReport> FakeAppender::append(const model::FloatBatch& batch) {
+  const std::lock_guard lock(mutex_);
+  if (fail_) return Error(Code::kIo, "disk is gone");
+  ++batches_;
+  model::AppendReport report;
+  for (std::size_t row = 0; row < batch.series.size(); ++row) {
+    const model::SeriesHandle handle = batch.series[row];
+    Series& series = series_.at(handle.slot);
+    const model::Sample sample{.time = batch.times.empty() ? batch.time : batch.times[row],
+                               .value = batch.values[row]};
+    model::RowVerdict verdict = model::RowVerdict::kAppended;
+    if (series.generation != handle.generation) {
+      verdict = model::RowVerdict::kGone;
+      ++report.gone;
+    } else if (!series.samples.empty() && series.samples.back().time > sample.time) {
+      verdict = model::RowVerdict::kOutOfOrder;
+      ++report.out_of_order;
+    } else if (!series.samples.empty() && series.samples.back().time == sample.time) {
+      const bool same = std::bit_cast<std::uint64_t>(series.samples.back().value) ==
+                        std::bit_cast<std::uint64_t>(sample.value);
+      verdict = same ? model::RowVerdict::kSameAgain : model::RowVerdict::kDuplicate;
+      report.duplicate += same ? 0 : 1;
+    } else {
+      series.samples.push_back(sample);
+      ++report.appended;
+    }
+    report.verdicts.push_back(verdict);
+  }
+  return report;
+}
+
+FakeAppender::Rows FakeAppender::rows() const {
+  const std::lock_guard lock(mutex_);
+  Rows out;
+  for (const Series& series : series_) out[series.text] = series.samples;
+  return out;
+}
+
+std::vector<model::Sample> FakeAppender::samples(const std::string& series) const {
+  const std::lock_guard lock(mutex_);
+  const auto known = slots_.find(series);
+  return known == slots_.end() ? std::vector<model::Sample>() : series_[known->second].samples;
+}
+
+double FakeAppender::newest(const std::string& series) const {
+  const auto all = samples(series);
+  return all.empty() ? model::normal_nan() : all.back().value;
+}
+
+std::size_t FakeAppender::batches() const {
+  const std::lock_guard lock(mutex_);
+  return batches_;
+}
+
+std::size_t FakeAppender::resolves() const {
+  const std::lock_guard lock(mutex_);
+  return resolves_;
+}
+
+void FakeAppender::forget(const std::string& series) {
+  const std::lock_guard lock(mutex_);
+  Series& gone = series_.at(slots_.at(series));
+  ++gone.generation;
+  gone.samples.clear();
+}
+
+void FakeAppender::refuse_new_series(bool on) {
+  const std::lock_guard lock(mutex_);
+  refuse_ = on;
+}
+
+void FakeAppender::fail_appends(bool on) {
+  const std::lock_guard lock(mutex_);
+  fail_ = on;
+}
+
+}  // namespace narthex::test
