@@ -54,6 +54,9 @@ class Builder final : public YAML::EventHandler {
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
+    if (tag == "tag:yaml.org,2002:binary") {
+      return fail(mark, Code::kInvalid, "not implemented yet: !!binary values");
+    }
     Node::Raw* raw = make(mark, anchor, Kind::kScalar);
     if (raw == nullptr) return;
     raw->text = value;

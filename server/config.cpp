@@ -1,0 +1,239 @@
+// Decoding the configuration file, and printing it back for /api/v1/status/config.
+#include "server/config.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+
+#include "base/str.h"
+#include "base/units.h"
+
+namespace narthex::server {
+namespace {
+
+using yaml::MapReader;
+using yaml::Node;
+
+bool is_variable_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+// $VAR and ${VAR} from the environment, $$ for a dollar: only external labels are expanded, as
+// upstream.
+std::string expand_environment(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '$' || i + 1 == text.size()) {
+      out += text[i];
+      continue;
+    }
+    if (text[i + 1] == '$') {
+      out += '$';
+      ++i;
+      continue;
+    }
+    const bool braced = text[i + 1] == '{';
+    std::size_t end = i + (braced ? 2 : 1);
+    const std::size_t start = end;
+    while (end < text.size() && (braced ? text[end] != '}' : is_variable_char(text[end]))) ++end;
+    const std::string name(text.substr(start, end - start));
+    if (const char* value = std::getenv(name.c_str()); value != nullptr) out += value;
+    i = braced ? end : end - 1;
+  }
+  return out;
+}
+
+Result<void> decode_external_labels(const Node& node, model::Labels& out) {
+  NX_TRY_ASSIGN(const auto pairs, node.as_map());
+  model::LabelsBuilder builder;
+  for (const auto& [name, value] : pairs) {
+    if (!model::is_valid_name(name) || name == model::kMetricName) {
+      return value.error_at_key(concat(quote(name), " is not a valid label name"));
+    }
+    NX_TRY_ASSIGN(const std::string text, value.as_string());
+    const std::string expanded = expand_environment(text);
+    if (!is_valid_utf8(expanded))
+      return value.error(concat(quote(expanded), " is not a valid label value"));
+    builder.set(name, expanded);
+  }
+  out = builder.build();
+  return {};
+}
+
+Result<void> decode_global(const Node& node, GlobalConfig& out) {
+  MapReader map(node, "config.plain");
+  scrape::decode_globals(map, out.scrape);
+  map.parse("evaluation_interval", out.evaluation_interval_ms, model::parse_duration);
+  if (out.evaluation_interval_ms == 0)
+    out.evaluation_interval_ms = GlobalConfig{}.evaluation_interval_ms;
+  map.parse("rule_query_offset", out.rule_query_offset_ms, model::parse_duration);
+  map.not_implemented("query_log_file");
+  map.not_implemented("scrape_failure_log_file");
+  map.with("external_labels",
+           [&](const Node& n) { return decode_external_labels(n, out.external_labels); });
+  return map.finish();
+}
+
+Result<void> decode_retention(const Node& node, Config& out) {
+  MapReader map(node, "config.TSDBRetentionConfig");
+  map.parse("time", out.retention_ms, model::parse_duration);
+  map.not_implemented("size");
+  map.not_implemented("percentage");
+  return map.finish();
+}
+
+Result<void> decode_tsdb(const Node& node, Config& out) {
+  MapReader map(node, "config.plain");
+  model::DurationMs window = 0;
+  map.parse("out_of_order_time_window", window, model::parse_duration);
+  if (window != 0) map.not_implemented("out_of_order_time_window");
+  map.not_implemented("stale_series_compaction_threshold");
+  map.not_implemented("chunk_encoding");
+  map.with("retention", [&](const Node& n) { return decode_retention(n, out); });
+  return map.finish();
+}
+
+Result<void> decode_storage(const Node& node, Config& out) {
+  MapReader map(node, "config.plain");
+  map.with("tsdb", [&](const Node& n) { return decode_tsdb(n, out); });
+  map.ignore("exemplars");  // takes effect upstream only with a feature flag that is refused here
+  return map.finish();
+}
+
+// Upstream's rule: at most one star, in the last path element.
+bool is_rule_pattern(std::string_view pattern) {
+  const std::size_t star = pattern.find('*');
+  return star == std::string_view::npos || pattern.find('/', star) == std::string_view::npos;
+}
+
+bool matches_star(std::string_view name, std::string_view pattern) {
+  std::size_t n = 0;
+  std::size_t p = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t mark = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
+      ++n;
+      ++p;
+    } else if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      mark = n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++mark;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+std::vector<std::string> expand_pattern(const std::string& pattern, FileSystem& fs) {
+  if (pattern.find_first_of("*?") == std::string::npos) return {pattern};
+  const std::string dir = directory_of(pattern);
+  const std::size_t slash = pattern.rfind('/');
+  const std::string last = slash == std::string::npos ? pattern : pattern.substr(slash + 1);
+  std::vector<std::string> files;
+  const auto entries = fs.list(dir);
+  if (!entries) return files;
+  for (const DirectoryEntry& entry : *entries) {
+    if (!entry.is_directory && matches_star(entry.name, last))
+      files.push_back(dir + "/" + entry.name);
+  }
+  return files;
+}
+
+Result<void> decode_scrape_jobs(const std::vector<Node>& nodes, Config& out) {
+  std::set<std::string> names;
+  for (const Node& node : nodes) {
+    NX_TRY_ASSIGN(scrape::ScrapeConfig job, scrape::decode_scrape_config(node, out.global.scrape));
+    if (!names.insert(job.job_name).second) {
+      return node.error(
+          concat("found multiple scrape configs with job name ", quote(job.job_name)));
+    }
+    job.discovery.set_directory(out.directory);
+    out.scrape_configs.push_back(std::move(job));
+  }
+  return {};
+}
+
+Result<void> decode_root(const Node& root, const std::string& file, FileSystem& fs, Config& out) {
+  MapReader map(root, "config.plain");
+  std::vector<Node> jobs;
+  map.with("global", [&](const Node& n) { return decode_global(n, out.global); });
+  map.ignore("runtime");  // Go's garbage collector
+  map.read("rule_files", out.rule_patterns);
+  map.each("scrape_configs", [&](const Node& n) -> Result<void> {
+    jobs.push_back(n);
+    return {};
+  });
+  map.with("alerting", [&](const Node& n) -> Result<void> {
+    out.alerting = n;
+    return {};
+  });
+  map.with("storage", [&](const Node& n) { return decode_storage(n, out); });
+  for (const char* field :
+       {"scrape_config_files", "remote_write", "remote_read", "tracing", "otlp"}) {
+    map.not_implemented(field);
+  }
+  NX_TRY(map.finish());
+  for (std::string& pattern : out.rule_patterns) {
+    if (!is_rule_pattern(pattern)) {
+      return Error(Code::kInvalid, concat(file, ": invalid rule file path ", quote(pattern)));
+    }
+    pattern = discovery::join_directory(out.directory, pattern);
+    for (std::string& path : expand_pattern(pattern, fs)) out.rule_files.push_back(std::move(path));
+  }
+  return decode_scrape_jobs(jobs, out);
+}
+
+std::string print(const Config& config) {
+  yaml::Writer out;
+  out.open_map("global");
+  scrape::emit_globals_head(out, config.global.scrape);
+  out.field("evaluation_interval", model::format_duration(config.global.evaluation_interval_ms));
+  if (config.global.rule_query_offset_ms != 0) {
+    out.field("rule_query_offset", model::format_duration(config.global.rule_query_offset_ms));
+  }
+  std::map<std::string, std::string> labels;
+  for (const auto [name, value] : config.global.external_labels) labels.emplace(name, value);
+  out.field("external_labels", labels);
+  scrape::emit_globals_tail(out, config.global.scrape);
+  out.close();
+  out.field("rule_files", config.rule_patterns);
+  if (!config.scrape_configs.empty()) {
+    out.open_list("scrape_configs");
+    for (const scrape::ScrapeConfig& job : config.scrape_configs) {
+      out.open_item();
+      scrape::emit(out, job);
+      out.close();
+    }
+    out.close();
+  }
+  return out.text();
+}
+
+}  // namespace
+
+std::string directory_of(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos) return ".";
+  return std::string(path.substr(0, std::max<std::size_t>(slash, 1)));
+}
+
+Result<Config> parse_config(std::string_view text, const std::string& file, FileSystem& fs) {
+  NX_TRY_ASSIGN(const Node root, yaml::parse(text, file));
+  Config config;
+  config.directory = directory_of(file);
+  NX_TRY(decode_root(root, file, fs, config));
+  config.yaml = print(config);
+  return config;
+}
+
+Result<Config> load_config(const std::string& file, FileSystem& fs) {
+  NX_TRY_ASSIGN(const std::string text, fs.read_file(file));
+  return parse_config(text, file, fs);
+}
+
+}  // namespace narthex::server

@@ -1,0 +1,48 @@
+// The whole configuration file: composes the folders' own config structs and owns what belongs to
+// none of them
+// (`global`'s rest, `rule_files`, `storage`, `runtime`). Strict, with upstream's defaults: an
+// unknown field is an error with file, line and field; a known one whose feature does not exist yet
+// is refused by name.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fs.h"
+#include "base/result.h"
+#include "model/labels.h"
+#include "model/time.h"
+#include "scrape/config.h"
+
+namespace narthex::server {
+
+struct GlobalConfig {
+  scrape::ScrapeGlobals scrape;
+  model::DurationMs evaluation_interval_ms = 60'000;  // upstream's default
+  model::DurationMs rule_query_offset_ms = 0;
+  model::Labels external_labels;
+};
+
+struct Config {
+  GlobalConfig global;
+  std::vector<std::string> rule_patterns;  // as written, made relative to the file's directory
+  std::vector<std::string> rule_files;     // what the patterns match, sorted within each
+  std::vector<scrape::ScrapeConfig> scrape_configs;
+  yaml::Node alerting;                 // decoded by alerting/config.h
+  model::DurationMs retention_ms = 0;  // 0: the flag's
+  std::string directory;               // of the file
+  std::string yaml;                    // normalised, defaults filled in, secrets hidden
+};
+
+/// Decodes `text`; `file` names it in errors and gives the directory for relative paths. Reads
+/// nothing but directory listings for rule patterns. Errors: kInvalid.
+Result<Config> parse_config(std::string_view text, const std::string& file, FileSystem& fs);
+
+/// Reads and decodes `file`. Errors: kNotFound, kIo, kInvalid.
+Result<Config> load_config(const std::string& file, FileSystem& fs);
+
+/// The directory part of a path, "." when it has none.
+std::string directory_of(std::string_view path);
+
+}  // namespace narthex::server

@@ -1,0 +1,70 @@
+// The command line, spelled as Prometheus 3.14 spells it. Every flag of upstream is known: one
+// whose feature does not exist yet is refused when it is set to anything but its default, never
+// ignored in silence.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "model/time.h"
+
+namespace narthex::server {
+
+struct Flags {
+  std::string config_file = "prometheus.yml";
+  std::vector<std::string> listen_addresses = {"0.0.0.0:9090"};
+  std::string external_url;
+  std::string route_prefix;
+  std::string cors_origin = ".*";
+  std::string page_title;
+  bool enable_lifecycle = false;
+  bool enable_remote_write_receiver = false;
+  std::size_t connections_max = 512;
+  model::DurationMs read_timeout_ms = 5 * 60 * 1000;
+  std::string storage_path = "data/";
+  model::DurationMs retention_ms = 0;   // 0: 15 days
+  std::uint64_t wal_segment_bytes = 0;  // 0: 128 MiB
+  bool wal_compression = true;
+  bool no_lockfile = false;
+  model::DurationMs lookback_ms = 5 * 60 * 1000;
+  model::DurationMs query_timeout_ms = 2 * 60 * 1000;
+  std::size_t query_concurrency = 20;
+  std::size_t query_samples_max = 50'000'000;
+  model::DurationMs outage_tolerance_ms = 60 * 60 * 1000;
+  model::DurationMs grace_period_ms = 10 * 60 * 1000;
+  model::DurationMs resend_delay_ms = 60 * 1000;
+  std::size_t notification_queue = 10'000;
+  std::size_t notification_batch = 256;
+  bool drain_notifications = true;
+  model::DurationMs discovery_reload_ms = 5'000;
+  bool adjust_timestamps = true;
+  model::DurationMs timestamp_tolerance_ms = 2;
+  std::vector<std::string> features;
+  LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kLogfmt;
+
+  /// Every flag with its value, for /api/v1/status/flags.
+  std::map<std::string, std::string> all;
+
+  bool has_feature(std::string_view name) const;
+};
+
+/// What the command line asks for: to run, or only to print `text` and exit with `status`.
+struct CommandLine {
+  Flags flags;
+  bool exit = false;
+  int status = 0;
+  std::string text;
+};
+
+/// kInvalid: the text for standard error; the caller exits with 2, as upstream.
+Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments);
+
+/// Narthex's own version.
+std::string_view own_version();
+
+}  // namespace narthex::server

@@ -1,0 +1,60 @@
+// narthexctl: checks on the command line. Knows `check config` so far; the other commands of
+// promtool answer that they are not there yet.
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "base/fs.h"
+#include "base/str.h"
+#include "server/config.h"
+#include "server/flags.h"
+
+namespace narthex::server {
+namespace {
+
+constexpr std::string_view kUsage =
+    "usage: narthexctl check config FILE...\n"
+    "       narthexctl --version\n";
+
+void print(std::FILE* out, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), out);
+}
+
+int check_config(const std::vector<std::string>& files) {
+  int status = 0;
+  for (const std::string& file : files) {
+    print(stdout, concat("Checking ", file, "\n"));
+    const Result<Config> config = load_config(file, real_file_system());
+    if (!config) {
+      print(stderr, concat("  FAILED: ", config.error().message(), "\n"));
+      status = 1;
+      continue;
+    }
+    if (!config->rule_files.empty()) {
+      print(stdout, concat("  SUCCESS: ", config->rule_files.size(), " rule files found\n"));
+    }
+    print(stdout, concat(" SUCCESS: ", file, " is valid prometheus config file syntax\n\n"));
+  }
+  return status;
+}
+
+int run(const std::vector<std::string>& arguments) {
+  if (arguments.size() == 1 && arguments[0] == "--version") {
+    print(stdout, concat("narthexctl, version ", own_version(), "\n"));
+    return 0;
+  }
+  if (arguments.size() >= 3 && arguments[0] == "check" && arguments[1] == "config") {
+    return check_config({arguments.begin() + 2, arguments.end()});
+  }
+  print(stderr, kUsage);
+  if (!arguments.empty())
+    print(stderr, concat("not implemented yet: narthexctl ", join(arguments, " "), "\n"));
+  return 2;
+}
+
+}  // namespace
+}  // namespace narthex::server
+
+int main(int argc, char** argv) {
+  return narthex::server::run({argv + 1, argv + argc});
+}
