@@ -77,6 +77,18 @@ Labels Labels::from_pairs(std::vector<std::pair<std::string, std::string>> pairs
   return builder.build();
 }
 
+Labels Labels::from_sorted(std::span<const LabelView> labels) {
+  std::size_t bytes = 0;
+  for (const auto [name, value] : labels) bytes += name.size() + value.size() + 2;
+  Labels out;
+  out.data_.reserve(bytes);
+  for (const auto [name, value] : labels) {
+    append_text(out.data_, name);
+    append_text(out.data_, value);
+  }
+  return out;
+}
+
 Labels Labels::from_data(std::string data) {
   Labels labels;
   labels.data_ = std::move(data);

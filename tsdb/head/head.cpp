@@ -124,11 +124,27 @@ Result<Slot> Head::restore_series(const model::Labels& labels, SeriesRef ref) {
   return slot;
 }
 
-void Head::restore_sample(Slot slot, TimeMs time, double value) {
-  SeriesHot& line = pages_.line(slot);
-  if (line.n != 0 && time <= line.last_t) return;
-  push_sample(line, slot, time, value);
-  widen_time(time, time);
+std::size_t Head::restore_samples(std::span<const Slot> slots, std::span<const TimeMs> times,
+                                  std::span<const double> values) {
+  std::size_t unknown = 0;
+  TimeMs low = std::numeric_limits<TimeMs>::max();
+  TimeMs high = std::numeric_limits<TimeMs>::min();
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (i + kPrefetchRows < slots.size() && slots[i + kPrefetchRows] != kNoSlot) {
+      pages_.prefetch(slots[i + kPrefetchRows]);
+    }
+    if (slots[i] == kNoSlot) {
+      ++unknown;
+      continue;
+    }
+    SeriesHot& line = pages_.line(slots[i]);
+    if (line.n != 0 && times[i] <= line.last_t) continue;
+    push_sample(line, slots[i], times[i], values[i]);
+    low = std::min(low, times[i]);
+    high = std::max(high, times[i]);
+  }
+  if (low <= high) widen_time(low, high);
+  return unknown;
 }
 
 void Head::check(const model::FloatBatch& batch, model::AppendReport& report,

@@ -58,10 +58,11 @@ class Head final : public model::Appender {
   Result<model::SeriesHandle> resolve(const model::Labels& labels) override;
   Result<model::AppendReport> append(const model::FloatBatch& batch) override;
 
-  /// Replay: a series with the reference its WAL record gave, and a sample already in the WAL. One
-  /// thread only.
+  /// Replay, from one thread only: a series with the reference its WAL record gave, and row-aligned
+  /// samples that are in the WAL already. Rows of kNoSlot are skipped; the result counts them.
   Result<Slot> restore_series(const model::Labels& labels, SeriesRef ref);
-  void restore_sample(Slot slot, model::TimeMs time, double value);
+  std::size_t restore_samples(std::span<const Slot> slots, std::span<const model::TimeMs> times,
+                              std::span<const double> values);
 
   /// What a reader at `reader`'s snapshot sees of `slot` in `range`, appended to `out`.
   Result<void> read(Slot slot, const Isolation::Reader& reader, model::TimeRange range,

@@ -9,6 +9,7 @@
 namespace narthex::tsdb {
 
 using Slot = std::uint32_t;
+inline constexpr Slot kNoSlot = 0xFFFFFFFF;
 using SlotList = std::vector<Slot>;  // ascending, no repeats
 
 class Postings {

@@ -53,12 +53,12 @@ std::span<const PairId> SeriesRegistry::pairs(Slot slot) const {
 }
 
 model::Labels SeriesRegistry::labels(Slot slot) const {
-  model::LabelsBuilder builder;
+  std::vector<model::LabelView> views;
   for (const PairId id : pairs(slot)) {
     const Pair pair = memory_.symbols.pair(id);
-    builder.set(memory_.symbols.text(pair.name), memory_.symbols.text(pair.value));
+    views.push_back({memory_.symbols.text(pair.name), memory_.symbols.text(pair.value)});
   }
-  return builder.build();
+  return model::Labels::from_sorted(views);
 }
 
 PairId SeriesRegistry::pair_of(Slot slot, Symbol name) const {

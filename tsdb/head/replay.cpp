@@ -12,7 +12,6 @@
 namespace narthex::tsdb {
 namespace {
 
-constexpr Slot kNoSlot = 0xFFFFFFFF;
 constexpr SeriesRef kDenseRefMax = 1
                                    << 24;  // tuned: 64 MiB of table at most, beyond that a hash map
 
@@ -138,15 +137,11 @@ class Replay {
 
   Result<void> samples(std::span<const std::byte> record) {
     const Result<void> decoded = decode_samples(record, rows_);
-    for (std::size_t i = 0; i < rows_.refs.size(); ++i) {
-      const Slot slot = refs_.find(rows_.refs[i]);
-      if (slot == kNoSlot) {
-        ++report_.unknown_refs;
-        continue;
-      }
-      head_.restore_sample(slot, rows_.times[i], rows_.values[i]);
-      ++report_.samples;
-    }
+    slots_.clear();
+    for (const SeriesRef ref : rows_.refs) slots_.push_back(refs_.find(ref));
+    const std::size_t unknown = head_.restore_samples(slots_, rows_.times, rows_.values);
+    report_.unknown_refs += unknown;
+    report_.samples += slots_.size() - unknown;
     return decoded;
   }
 
@@ -155,6 +150,7 @@ class Replay {
   Log& log_;
   RefMap refs_;
   SampleRows rows_;
+  std::vector<Slot> slots_;
   ReplayReport report_;
 };
 

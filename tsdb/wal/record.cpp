@@ -71,21 +71,25 @@ Result<void> decode_samples(std::span<const std::byte> record, SampleRows& rows)
 
 namespace detail {
 
-bool read_labels(ByteReader& in,
-                 std::vector<std::pair<std::string_view, std::string_view>>& pairs) {
-  pairs.clear();
+bool read_labels(ByteReader& in, std::vector<model::LabelView>& labels) {
+  labels.clear();
   const std::uint64_t count = in.uvarint();
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
     const std::string_view name = in.text();
     const std::string_view value = in.text();
-    if (in.ok()) pairs.emplace_back(name, value);
+    if (in.ok()) labels.push_back({name, value});
   }
   return in.ok();
 }
 
-model::Labels to_labels(const std::vector<std::pair<std::string_view, std::string_view>>& pairs) {
+model::Labels to_labels(const std::vector<model::LabelView>& labels) {
+  bool sorted = true;  // as every writer leaves them; anything else is put right
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    sorted = sorted && !labels[i].value.empty() && (i == 0 || labels[i - 1].name < labels[i].name);
+  }
+  if (sorted) return model::Labels::from_sorted(labels);
   model::LabelsBuilder builder;
-  for (const auto& [name, value] : pairs) builder.set(name, value);
+  for (const auto& [name, value] : labels) builder.set(name, value);
   return builder.build();
 }
 

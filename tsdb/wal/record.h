@@ -65,19 +65,19 @@ void encode_samples(std::string& out, const SampleRowsView& rows);
 
 namespace detail {
 /// Reads one label set in the record's form into Labels' layout. False at damage.
-bool read_labels(ByteReader& in, std::vector<std::pair<std::string_view, std::string_view>>& pairs);
-model::Labels to_labels(const std::vector<std::pair<std::string_view, std::string_view>>& pairs);
+bool read_labels(ByteReader& in, std::vector<model::LabelView>& labels);
+model::Labels to_labels(const std::vector<model::LabelView>& labels);
 Error corrupt_record(std::string_view kind);
 }  // namespace detail
 
 template <typename Each>
 Result<void> decode_series(std::span<const std::byte> record, Each each) {
   ByteReader in(record.subspan(1));
-  std::vector<std::pair<std::string_view, std::string_view>> pairs;
+  std::vector<model::LabelView> labels;
   while (in.left() > 0) {
     const std::uint64_t ref = in.be64();
-    if (!detail::read_labels(in, pairs)) return detail::corrupt_record("series");
-    each(ref, detail::to_labels(pairs));
+    if (!detail::read_labels(in, labels)) return detail::corrupt_record("series");
+    each(ref, detail::to_labels(labels));
   }
   return {};
 }
