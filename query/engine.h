@@ -1,4 +1,5 @@
-// The only way into PromQL evaluation: parse, plan, run under limits. See docs/architecture.md, life of a query.
+// The only way into PromQL evaluation: parse, plan, run under limits. See docs/architecture.md,
+// life of a query.
 #pragma once
 
 #include <cstddef>
@@ -18,12 +19,13 @@
 namespace narthex::query {
 
 struct EngineOptions {
-  DurationMs lookback_ms = 5 * 60 * 1000;             // upstream's default of --query.lookback-delta
-  DurationMs timeout_ms = 2 * 60 * 1000;              // upstream's default of --query.timeout
-  std::size_t samples_max = 50'000'000;               // upstream's default of --query.max-samples; 0: none
-  std::size_t concurrency_max = 20;                   // upstream's default of --query.max-concurrency
-  std::size_t queue_max = 200;                        // design: limits, then kUnavailable
-  DurationMs subquery_step_ms = 60 * 1000;            // global.evaluation_interval
+  DurationMs lookback_ms = 5 * 60 * 1000;   // upstream's default of --query.lookback-delta
+  DurationMs timeout_ms = 2 * 60 * 1000;    // upstream's default of --query.timeout
+  std::size_t samples_max = 50'000'000;     // upstream's default of --query.max-samples; 0: none
+  std::size_t concurrency_max = 20;         // upstream's default of --query.max-concurrency
+  std::size_t queue_max = 200;              // design: limits, then kUnavailable
+  DurationMs subquery_step_ms = 60 * 1000;  // global.evaluation_interval
+  bool delayed_name_removal = false;        // feature promql-delayed-name-removal
   ParserOptions parser;
 };
 
@@ -44,10 +46,11 @@ class Engine {
   Engine(EngineOptions options, const Clock& clock, Metrics& metrics);
   ~Engine();
 
-  /// Evaluates against `store`. Errors: kInvalid (parse and type errors, text as upstream's), kExecution, kLimit (shown
-  /// as execution too), kTimeout, kCancelled, kInternal for errors of the store. "not implemented yet: ..." is
-  /// kExecution.
-  Result<QueryResult> run(model::Queryable& store, const QueryRequest& request, StopToken caller = {});
+  /// Evaluates against `store`. Errors: kInvalid (parse and type errors, text as upstream's),
+  /// kExecution, kLimit (shown as execution too), kTimeout, kCancelled, kInternal for errors of the
+  /// store. "not implemented yet: ..." is kExecution.
+  Result<QueryResult> run(model::Queryable& store, const QueryRequest& request,
+                          StopToken caller = {});
 
   const EngineOptions& options() const;
 

@@ -1,4 +1,5 @@
-// Results of queries, as columns: a matrix is one shared time axis and, per series, its values and presence.
+// Results of queries, as columns: a matrix is one shared time axis and, per series, its values and
+// presence.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,120 @@
+// Texts of warnings and infos.
+#include "query/annotations.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/str.h"
+#include "query/promql/ast.h"
+
+namespace narthex::query {
+namespace {
+
+// Go's %g.
+std::string number(double value) {
+  return format_float(value, FloatStyle::kGeneral);
+}
+
+std::string for_metric(std::string_view metric) {
+  return metric.empty() ? std::string() : concat(" for metric name ", quote(metric));
+}
+
+// Go's RFC3339 of whole seconds.
+std::string seconds_text(model::TimeMs time) {
+  return model::format_rfc3339(time / 1000 * 1000);
+}
+
+}  // namespace
+
+void Annotations::add(std::vector<Note>& notes, Note note) {
+  const auto same = std::ranges::find(notes, note.text, &Note::text);
+  if (same == notes.end()) return notes.push_back(std::move(note));
+  if (!note.is_monotonicity) return;
+  Monotonicity& held = same->monotonicity;
+  const Monotonicity& seen = note.monotonicity;
+  held.min_time = std::min(held.min_time, seen.min_time);
+  held.max_time = std::max(held.max_time, seen.max_time);
+  held.min_bucket = std::min(held.min_bucket, seen.min_bucket);
+  held.max_bucket = std::max(held.max_bucket, seen.max_bucket);
+  held.max_difference = std::max(held.max_difference, seen.max_difference);
+  held.samples += seen.samples;
+}
+
+void Annotations::warn(Position position, std::string text) {
+  add(warnings_, {.position = position, .text = std::move(text)});
+}
+
+void Annotations::inform(Position position, std::string text) {
+  add(infos_, {.position = position, .text = std::move(text)});
+}
+
+void Annotations::invalid_quantile(Position position, double q) {
+  warn(position, concat("quantile value should be between 0 and 1, got ", number(q)));
+}
+
+void Annotations::invalid_ratio(Position position, double ratio, double capped) {
+  warn(position, concat("ratio value should be between -1 and 1, got ", number(ratio),
+                        ", capping to ", number(capped)));
+}
+
+void Annotations::bad_bucket_label(Position position, std::string_view metric,
+                                   std::string_view label) {
+  warn(position, concat("bucket label \"le\" is missing or has a malformed value of ", quote(label),
+                        for_metric(metric)));
+}
+
+void Annotations::possible_non_counter(Position position, std::string_view metric) {
+  inform(position,
+         concat("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ",
+                quote(metric)));
+}
+
+void Annotations::sort_in_range_query(Position position) {
+  warn(position,
+       "sort is ineffective for range queries since results are always ordered by labels");
+}
+
+void Annotations::incompatible_types(Position position, std::string_view left, std::string_view op,
+                                     std::string_view right) {
+  inform(position, concat("incompatible sample types encountered for binary operator ", quote(op),
+                          ": ", left, " ", op, " ", right));
+}
+
+void Annotations::forced_monotonicity(Position position, std::string_view metric,
+                                      const Monotonicity& seen) {
+  constexpr std::string_view kText =
+      "input to histogram_quantile needed to be fixed for monotonicity (see "
+      "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
+  add(infos_, {.position = position,
+               .text = concat(kText, for_metric(metric)),
+               .is_monotonicity = true,
+               .monotonicity = seen});
+}
+
+std::vector<std::string> Annotations::texts(const std::vector<Note>& notes, std::string_view prefix,
+                                            std::string_view query) {
+  std::vector<std::string> out;
+  for (const Note& note : notes) {
+    std::string text = concat(prefix, note.text);
+    if (note.is_monotonicity) {
+      const Monotonicity& m = note.monotonicity;
+      text += fmt::format(
+          ", from buckets {} to {}, with a max diff of {:.2g}, over {} samples from {} to {}",
+          number(m.min_bucket), number(m.max_bucket), m.max_difference, m.samples,
+          seconds_text(m.min_time), seconds_text(m.max_time));
+    }
+    out.push_back(concat(text, " (", line_and_column(query, note.position.start), ")"));
+  }
+  return out;
+}
+
+std::vector<std::string> Annotations::warnings(std::string_view query) const {
+  return texts(warnings_, "PromQL warning: ", query);
+}
+
+std::vector<std::string> Annotations::infos(std::string_view query) const {
+  return texts(infos_, "PromQL info: ", query);
+}
+
+}  // namespace narthex::query

@@ -1,0 +1,58 @@
+// Warnings and infos of one query, in upstream's words (util/annotations at v3.14). The same text
+// is kept once, at its first position. Thread-compatible.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/time.h"
+#include "query/promql/token.h"
+
+namespace narthex::query {
+
+class Annotations {
+ public:
+  /// `text` without the "PromQL warning: " in front.
+  void warn(Position position, std::string text);
+  void inform(Position position, std::string text);
+
+  void invalid_quantile(Position position, double q);
+  void invalid_ratio(Position position, double ratio, double capped);
+  void bad_bucket_label(Position position, std::string_view metric, std::string_view label);
+  void possible_non_counter(Position position, std::string_view metric);
+  void sort_in_range_query(Position position);
+  void incompatible_types(Position position, std::string_view left, std::string_view op,
+                          std::string_view right);
+  /// Repeated notes of one text grow together: the widest span of buckets, time and difference is
+  /// reported.
+  struct Monotonicity {
+    model::TimeMs min_time = 0;
+    model::TimeMs max_time = 0;
+    double min_bucket = 0;
+    double max_bucket = 0;
+    double max_difference = 0;
+    std::size_t samples = 1;
+  };
+  void forced_monotonicity(Position position, std::string_view metric, const Monotonicity& seen);
+
+  /// With prefix and ` (line:column)`, in order of first appearance.
+  std::vector<std::string> warnings(std::string_view query) const;
+  std::vector<std::string> infos(std::string_view query) const;
+
+ private:
+  struct Note {
+    Position position;
+    std::string text;
+    bool is_monotonicity = false;
+    Monotonicity monotonicity;
+  };
+  static void add(std::vector<Note>& notes, Note note);
+  static std::vector<std::string> texts(const std::vector<Note>& notes, std::string_view prefix,
+                                        std::string_view query);
+
+  std::vector<Note> warnings_;
+  std::vector<Note> infos_;
+};
+
+}  // namespace narthex::query

@@ -1,0 +1,245 @@
+// One query from text to columns: parse, plan, open the store, run the operators, shape the result.
+#include "query/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/str.h"
+#include "query/context.h"
+#include "query/gate.h"
+#include "query/plan/builder.h"
+#include "query/promql/ast.h"
+
+namespace narthex::query {
+namespace {
+
+constexpr std::int64_t kNsPerMs = 1'000'000;
+constexpr double kNsPerSecond = 1e9;
+
+struct EngineMetrics {
+  explicit EngineMetrics(Metrics& metrics, std::size_t concurrency_max)
+      : queries(metrics.gauge("prometheus_engine_queries",
+                              "The current number of queries being executed or waiting.")),
+        samples(metrics.counter("prometheus_engine_query_samples_total",
+                                "The total number of samples loaded by all queries.")),
+        queue_time(slice(metrics, "queue_time")),
+        prepare_time(slice(metrics, "prepare_time")),
+        inner_eval(slice(metrics, "inner_eval")),
+        result_sort(slice(metrics, "result_sort")) {
+    metrics
+        .gauge("prometheus_engine_queries_concurrent_max", "The max number of concurrent queries.")
+        .set(static_cast<double>(concurrency_max));
+  }
+
+  static Observer& slice(Metrics& metrics, std::string_view name) {
+    return metrics.summary("prometheus_engine_query_duration_seconds", "Query timings",
+                           {{"slice", name}});
+  }
+
+  Gauge& queries;
+  Counter& samples;
+  Observer& queue_time;
+  Observer& prepare_time;
+  Observer& inner_eval;
+  Observer& result_sort;
+};
+
+// Counts a query as long as it lives.
+class Counted {
+ public:
+  explicit Counted(Gauge& gauge) : gauge_(gauge) { gauge_.add(1); }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { gauge_.add(-1); }
+
+ private:
+  Gauge& gauge_;
+};
+
+StepAxis axis_of(const QueryRequest& request) {
+  if (request.step <= 0 || request.end <= request.start) return {.start = request.start};
+  const DurationMs span = request.end - request.start;
+  return {.start = request.start,
+          .step = request.step,
+          .count = static_cast<std::size_t>(span / request.step) + 1};
+}
+
+Result<void> run_operators(QueryContext& context, Plan& plan) {
+  for (const OperatorPtr& op : plan.operators) {
+    NX_TRY(op->prepare(context));
+    if (op->blocking()) NX_TRY(op->materialize(context));
+  }
+  return {};
+}
+
+MatrixSeries series_of(const Rows& rows, const Table& table, const StepAxis& axis,
+                       std::size_t row) {
+  MatrixSeries series{.labels = rows.labels(row), .times = {}, .values = {}};
+  for_each_bit(table.row_bits(row), table.words(), [&](std::size_t step) {
+    series.times.push_back(axis.at(step));
+    series.values.push_back(table.value(row, step));
+  });
+  return series;
+}
+
+MatrixValue matrix_of(const Rows& rows, const Table& table, const StepAxis& axis) {
+  MatrixValue out;
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    if (!any_bit(table.row_bits(row), table.words())) continue;
+    out.series.push_back(series_of(rows, table, axis, row));
+  }
+  std::ranges::sort(
+      out.series, [](const MatrixSeries& a, const MatrixSeries& b) { return a.labels < b.labels; });
+  return out;
+}
+
+VectorValue vector_of(const Rows& rows, const Table& table, TimeMs time) {
+  VectorValue out{.time = time, .labels = {}, .values = {}};
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    if (!table.has(row, 0)) continue;
+    out.labels.push_back(rows.labels(row));
+    out.values.push_back(table.value(row, 0));
+  }
+  return out;
+}
+
+// Names whose removal was put off go now.
+Result<void> remove_delayed_names(Rows& rows, Table& table) {
+  Rows cleaned;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    const model::Labels& labels = rows.labels(row);
+    cleaned.add(rows.drops_name(row) ? drop_metadata(labels) : labels, false);
+  }
+  rows = std::move(cleaned);
+  return merge_equal_rows(rows, table);
+}
+
+Result<MatrixValue> raw_matrix(QueryContext& context, const SelectorSpec& spec) {
+  MatrixValue out;
+  NX_TRY_ASSIGN(const auto set, open_selection(context, spec, context.axis));
+  for (std::size_t i = 0; i < set->size(); ++i) {
+    NX_TRY(context.stop.check());
+    model::SampleColumns columns;
+    if (Result<void> read = set->read(i, spec.needed(context.axis), columns); !read) {
+      return store_error(std::move(read).error());
+    }
+    drop_stale(columns);
+    if (columns.size() == 0) continue;
+    context.samples_total += columns.size();
+    NX_TRY(context.hold(columns.size()));
+    out.series.push_back({.labels = set->labels(i),
+                          .times = std::move(columns.times),
+                          .values = std::move(columns.values)});
+  }
+  std::ranges::sort(
+      out.series, [](const MatrixSeries& a, const MatrixSeries& b) { return a.labels < b.labels; });
+  return out;
+}
+
+Result<Value> result_of(QueryContext& context, Plan& plan, ValueType type, bool instant) {
+  if (plan.text) return StringValue{.time = context.axis.start, .value = *plan.text};
+  if (plan.raw && plan.raw->selector) return raw_matrix(context, *plan.raw->selector);
+  Operator& root = *plan.root;
+  NX_TRY_ASSIGN(const Table* table, root.materialize(context));
+  if (type == ValueType::kScalar && instant) {
+    return ScalarValue{.time = context.axis.start, .value = table->value(0, 0)};
+  }
+  Rows rows = root.rows();
+  if (!context.delayed_name_removal) {
+    if (instant && type == ValueType::kVector) return vector_of(rows, *table, context.axis.start);
+    return matrix_of(rows, *table, root.axis());
+  }
+  Table own = *table;
+  NX_TRY(remove_delayed_names(rows, own));
+  if (instant && type == ValueType::kVector) return vector_of(rows, own, context.axis.start);
+  return matrix_of(rows, own, root.axis());
+}
+
+Result<void> check_type(const Expr& expr, bool instant) {
+  if (instant || expr.type == ValueType::kVector || expr.type == ValueType::kScalar) return {};
+  return Error(Code::kInvalid, concat("invalid expression type ", quote(documented_type(expr.type)),
+                                      " for range query, must be Scalar or instant Vector"));
+}
+
+}  // namespace
+
+struct Engine::State {
+  State(EngineOptions engine_options, const Clock& engine_clock, Metrics& metrics_registry)
+      : options(std::move(engine_options)),
+        clock(engine_clock),
+        metrics(metrics_registry, options.concurrency_max),
+        gate(options.concurrency_max, options.queue_max) {}
+
+  double seconds_since(std::int64_t start_ns) const {
+    return static_cast<double>(clock.monotonic_ns() - start_ns) / kNsPerSecond;
+  }
+  Result<QueryResult> evaluate(model::Queryable& store, const QueryRequest& request,
+                               const Expr& expr, const Stop& stop);
+
+  EngineOptions options;
+  const Clock& clock;
+  EngineMetrics metrics;
+  Gate gate;
+};
+
+Engine::Engine(EngineOptions options, const Clock& clock, Metrics& metrics)
+    : state_(std::make_unique<State>(std::move(options), clock, metrics)) {}
+
+Engine::~Engine() = default;
+
+const EngineOptions& Engine::options() const {
+  return state_->options;
+}
+
+Result<QueryResult> Engine::run(model::Queryable& store, const QueryRequest& request,
+                                StopToken caller) {
+  State& state = *state_;
+  const bool instant = request.step == 0;
+  NX_TRY_ASSIGN(const ExprPtr expr, parse_expression(request.expression, state.options.parser));
+  NX_TRY(check_type(*expr, instant));
+  const Counted counted(state.metrics.queries);
+  const std::int64_t start_ns = state.clock.monotonic_ns();
+  DurationMs timeout_ms = state.options.timeout_ms;
+  if (request.timeout_ms > 0) timeout_ms = std::min(timeout_ms, request.timeout_ms);
+  const Stop stop{.caller = std::move(caller),
+                  .deadline = StopToken(state.clock, start_ns + timeout_ms * kNsPerMs)};
+  NX_TRY_ASSIGN(const Gate::Pass pass, state.gate.enter(stop));
+  state.metrics.queue_time.observe(state.seconds_since(start_ns));
+  return state.evaluate(store, request, *expr, stop);
+}
+
+Result<QueryResult> Engine::State::evaluate(model::Queryable& store, const QueryRequest& request,
+                                            const Expr& expr, const Stop& stop) {
+  const std::int64_t prepare_ns = clock.monotonic_ns();
+  QueryContext context{
+      .text = request.expression,
+      .axis = axis_of(request),
+      .lookback_ms = request.lookback_ms > 0 ? request.lookback_ms : options.lookback_ms,
+      .subquery_step_ms = options.subquery_step_ms,
+      .samples_max = options.samples_max,
+      .delayed_name_removal = options.delayed_name_removal,
+      .stop = stop};
+  const QueryTimes times{.start = request.start, .end = request.end, .step = request.step};
+  NX_TRY_ASSIGN(Plan plan, build_plan(context, expr, times));
+  Result<std::unique_ptr<model::Querier>> querier = store.querier(plan.needed);
+  if (!querier) return store_error(std::move(querier).error());
+  context.querier = *std::move(querier);
+  metrics.prepare_time.observe(seconds_since(prepare_ns));
+
+  const std::int64_t eval_ns = clock.monotonic_ns();
+  NX_TRY(run_operators(context, plan));
+  QueryResult result;
+  metrics.inner_eval.observe(seconds_since(eval_ns));
+  const std::int64_t sort_ns = clock.monotonic_ns();
+  NX_TRY_ASSIGN(result.value, result_of(context, plan, expr.type, request.step == 0));
+  metrics.result_sort.observe(seconds_since(sort_ns));
+  result.warnings = context.notes.warnings(request.expression);
+  result.infos = context.notes.infos(request.expression);
+  result.statistics = {.samples_total = context.samples_total,
+                       .samples_peak = context.samples_peak,
+                       .eval_seconds = seconds_since(eval_ns)};
+  metrics.samples.add(static_cast<double>(context.samples_total));
+  return result;
+}
+
+}  // namespace narthex::query

@@ -1,0 +1,33 @@
+// sum, avg, count, group, min, max, stddev, stdvar: one accumulator per group and step, fed with
+// tiles in series order, so that every addition happens in the order upstream adds.
+#pragma once
+
+#include "query/ops/operator.h"
+#include "query/promql/token.h"
+
+namespace narthex::query {
+
+/// Groups of an operator's rows, and the labels of each group.
+struct Grouping {
+  std::vector<std::uint32_t> group_of_row;
+  std::size_t count = 0;
+  Rows rows;
+};
+Grouping make_groups(const Rows& input, const LabelChoice& choice);
+
+class AggregateOp final : public Operator {
+ public:
+  AggregateOp(StepAxis axis, Token op, LabelChoice choice, Operator* vector)
+      : Operator(axis, {vector}), op_(op), choice_(std::move(choice)) {}
+  Result<void> prepare(QueryContext& context) override;
+
+ protected:
+  Result<void> run(QueryContext& context) override;
+
+ private:
+  Token op_;
+  LabelChoice choice_;
+  Grouping groups_;
+};
+
+}  // namespace narthex::query

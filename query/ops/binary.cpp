@@ -1,0 +1,266 @@
+// Vector matching and arithmetic.
+#include "query/ops/binary.h"
+
+#include <algorithm>
+
+#include "base/str.h"
+#include "query/functions/math.h"
+
+namespace narthex::query {
+namespace {
+
+bool changes_meaning(Token op) {
+  return op >= Token::kAdd && op <= Token::kAtan2;
+}
+
+model::Labels matched_labels(const model::Labels& labels, const VectorMatching& matching) {
+  model::LabelsBuilder builder(labels);
+  if (matching.on) return builder.keep(matching.labels).build();
+  builder.remove("__name__");
+  for (const std::string& name : matching.labels) builder.remove(name);
+  return builder.build();
+}
+
+}  // namespace
+
+std::size_t match_signatures(const Rows& left, const Rows& right, const VectorMatching& matching,
+                             std::vector<std::uint32_t>& left_out,
+                             std::vector<std::uint32_t>& right_out) {
+  std::unordered_map<std::string, std::uint32_t> known;
+  const auto number = [&](const Rows& rows, std::vector<std::uint32_t>& out) {
+    out.resize(rows.size());
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      const model::Labels key = matched_labels(rows.labels(row), matching);
+      out[row] =
+          known.try_emplace(key.data(), static_cast<std::uint32_t>(known.size())).first->second;
+    }
+  };
+  number(left, left_out);
+  number(right, right_out);
+  return known.size();
+}
+
+// Combines tiles of the many side, as they come, with the whole one side.
+class BinaryOp::ManySink final : public TileSink {
+ public:
+  ManySink(BinaryOp& op, QueryContext& context)
+      : op_(op), context_(context), any(op.table_.words()) {}
+
+  Result<void> take(Tile& tile) override {
+    const std::size_t first_word = tile.first_step / kWordBits;
+    for (std::size_t r = 0; r < tile.rows; ++r) {
+      for (std::size_t w = 0; w < tile.words(); ++w) any[first_word + w] |= tile.row_bits(r)[w];
+      const std::size_t row = tile.first_row + r;
+      const std::vector<std::size_t>& ones = op_.one_rows_[op_.many_signatures_[row]];
+      if (ones.empty()) continue;
+      const std::vector<std::size_t>& slots = op_.slots_of_row(context_, row);
+      for (std::size_t i = 0; i < ones.size(); ++i) {
+        NX_TRY(op_.combine(context_, tile, r, ones[i], op_.slots_[slots[i]]));
+      }
+    }
+    return {};
+  }
+
+ private:
+  BinaryOp& op_;
+  QueryContext& context_;
+
+ public:
+  std::vector<std::uint64_t> any;  // steps at which the many side has an element
+};
+
+bool BinaryOp::drops_name_now(const QueryContext& context) const {
+  return changes_meaning(op_) || (return_bool_ && !context.delayed_name_removal);
+}
+
+Result<void> BinaryOp::prepare(QueryContext&) {
+  if (matching_.fill_left || matching_.fill_right) {
+    return Error(Code::kExecution, "not implemented yet: fill modifiers");
+  }
+  trims_ = op_ == Token::kTrimLower || op_ == Token::kTrimUpper;
+  std::vector<std::uint32_t> one_signatures;
+  const std::size_t count =
+      match_signatures(many().rows(), one().rows(), matching_, many_signatures_, one_signatures);
+  one_rows_.assign(count, {});
+  for (std::size_t row = 0; row < one_signatures.size(); ++row) {
+    one_rows_[one_signatures[row]].push_back(row);
+  }
+  return {};
+}
+
+model::Labels BinaryOp::result_labels(QueryContext& context, std::size_t many_row,
+                                      std::size_t one_row) const {
+  const model::Labels& many_labels = many().rows().labels(many_row);
+  model::LabelsBuilder builder(many_labels);
+  if (drops_name_now(context)) {
+    builder.remove("__name__").remove("__type__").remove("__unit__");
+  }
+  if (matching_.cardinality == Cardinality::kOneToOne) {
+    if (matching_.on) {
+      builder.keep(matching_.labels);
+    } else {
+      for (const std::string& name : matching_.labels) builder.remove(name);
+    }
+  }
+  for (const std::string& name : matching_.include) {
+    builder.set(name, one().rows().labels(one_row).get(name));
+  }
+  return builder.build();
+}
+
+std::size_t BinaryOp::slot_for(std::uint32_t signature, model::Labels labels, bool drops_name) {
+  std::string key(reinterpret_cast<const char*>(&signature), sizeof signature);
+  key += labels.data();
+  const auto [at, is_new] = slot_of_.try_emplace(std::move(key), slots_.size());
+  if (is_new) {
+    slots_.push_back({.row = rows_.size(), .touched = std::vector<std::uint64_t>(table_.words())});
+    rows_.add(std::move(labels), drops_name);
+    table_.add_row();
+  }
+  return at->second;
+}
+
+const std::vector<std::size_t>& BinaryOp::slots_of_row(QueryContext& context, std::size_t row) {
+  std::vector<std::size_t>& slots = slots_of_row_[row];
+  if (!slots.empty()) return slots;
+  const std::uint32_t signature = many_signatures_[row];
+  for (const std::size_t one_row : one_rows_[signature]) {
+    slots.push_back(slot_for(signature, result_labels(context, row, one_row), return_bool_));
+  }
+  return slots;
+}
+
+Error BinaryOp::multiple_matches_error() const {
+  if (matching_.cardinality == Cardinality::kOneToOne) {
+    return Error(Code::kExecution,
+                 "multiple matches for labels: many-to-one matching must be "
+                 "explicit (group_left/group_right)");
+  }
+  return Error(Code::kExecution,
+               "multiple matches for labels: grouping labels must ensure unique matches");
+}
+
+Result<void> BinaryOp::combine(QueryContext& context, const Tile& tile, std::size_t r,
+                               std::size_t one_row, Slot& slot) {
+  const std::size_t first_word = tile.first_step / kWordBits;
+  const double* other = one_table_->row_values(one_row) + tile.first_step;
+  const std::uint64_t* other_bits = one_table_->row_bits(one_row) + first_word;
+  const double* own = tile.row_values(r);
+  const bool filters = is_comparison(op_) && !return_bool_;
+  for (std::size_t w = 0; w < tile.words(); ++w) {
+    const std::uint64_t both = tile.row_bits(r)[w] & other_bits[w];
+    if (both == 0) continue;
+    if (trims_) {
+      context.notes.incompatible_types(position_, "float", spelling(op_), "float");
+      continue;
+    }
+    if ((slot.touched[first_word + w] & both) != 0) return multiple_matches_error();
+    slot.touched[first_word + w] |= both;
+    double* out = table_.row_values(slot.row) + tile.first_step + w * kWordBits;
+    std::uint64_t kept = both;
+    for_each_bit(&both, 1, [&](std::size_t bit) {
+      const std::size_t k = w * kWordBits + bit;
+      const double left = swapped() ? other[k] : own[k];
+      const double right = swapped() ? own[k] : other[k];
+      if (filters) {
+        out[bit] = left;
+        if (!compare(op_, left, right)) clear_bit(&kept, bit);
+      } else {
+        out[bit] = binary_math(op_, left, right);
+      }
+    });
+    table_.row_bits(slot.row)[first_word + w] |= kept;
+  }
+  return {};
+}
+
+Error BinaryOp::duplicate_error(std::size_t later, std::size_t earlier) const {
+  const Rows& rows = one().rows();
+  return Error(Code::kExecution,
+               concat("found duplicate series for the match group ",
+                      matched_labels(rows.labels(later), matching_).to_string(), " on the ",
+                      swapped() ? "left" : "right", " hand-side of the operation: [",
+                      rows.labels(later).to_string(), ", ", rows.labels(earlier).to_string(),
+                      "];many-to-many matching not allowed: matching labels must be unique on one "
+                      "side"));
+}
+
+// At a step where both sides have elements, no two elements of the one side may have one signature.
+Result<void> BinaryOp::check_one_side(const Table& one_table,
+                                      const std::vector<std::uint64_t>& any_many) {
+  for (const std::vector<std::size_t>& rows : one_rows_) {
+    if (rows.size() < 2) continue;
+    for (std::size_t w = 0; w < one_table.words(); ++w) {
+      std::uint64_t seen = 0;
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        const std::uint64_t present = one_table.row_bits(rows[i])[w] & any_many[w];
+        if ((seen & present) == 0) {
+          seen |= present;
+          continue;
+        }
+        const auto meets = [&](std::size_t row) {
+          return (one_table.row_bits(row)[w] & present) != 0;
+        };
+        return duplicate_error(rows[i], *std::ranges::find_if(rows, meets));
+      }
+    }
+  }
+  return {};
+}
+
+Result<void> BinaryOp::run(QueryContext& context) {
+  NX_TRY_ASSIGN(one_table_, one().materialize(context));
+  rows_ = Rows();
+  table_ = Table(0, axis_.count);
+  slots_of_row_.assign(many_signatures_.size(), {});
+  ManySink sink(*this, context);
+  // A duplicate on the one side is the more telling error, so it is looked for before any other is
+  // returned.
+  const Result<void> combined = many().stream(context, sink);
+  if (!combined && combined.error().code() != Code::kExecution) return combined;
+  NX_TRY(check_one_side(*one_table_, sink.any));
+  NX_TRY(combined);
+  return merge_equal_rows(rows_, table_);
+}
+
+Result<void> SetOp::prepare(QueryContext&) {
+  signature_count_ = match_signatures(input(0).rows(), input(1).rows(), matching_, left_signatures_,
+                                      right_signatures_);
+  return {};
+}
+
+Result<void> SetOp::run(QueryContext& context) {
+  NX_TRY_ASSIGN(const Table* left, input(0).materialize(context));
+  NX_TRY_ASSIGN(const Table* right, input(1).materialize(context));
+  const bool is_or = op_ == Token::kOr;
+  const Table& other = is_or ? *left : *right;
+  const std::vector<std::uint32_t>& other_signatures = is_or ? left_signatures_ : right_signatures_;
+  std::vector<std::uint64_t> present(signature_count_ * other.words());  // steps, by signature
+  for (std::size_t row = 0; row < other.rows(); ++row) {
+    std::uint64_t* bits = present.data() + other_signatures[row] * other.words();
+    for (std::size_t w = 0; w < other.words(); ++w) bits[w] |= other.row_bits(row)[w];
+  }
+  const auto masked = [&](std::uint64_t bits, std::uint64_t seen) {
+    return op_ == Token::kAnd ? bits & seen : bits & ~seen;
+  };
+  table_ = *left;
+  rows_ = input(0).rows();
+  const Table& filtered = is_or ? *right : *left;
+  const std::vector<std::uint32_t>& signatures = is_or ? right_signatures_ : left_signatures_;
+  for (std::size_t row = 0; row < filtered.rows(); ++row) {
+    std::size_t target = row;
+    if (is_or) {
+      target = rows_.size();
+      rows_.add(input(1).rows().labels(row), input(1).rows().drops_name(row));
+      table_.add_row();
+      std::copy_n(filtered.row_values(row), axis_.count, table_.row_values(target));
+    }
+    const std::uint64_t* seen = present.data() + signatures[row] * filtered.words();
+    for (std::size_t w = 0; w < filtered.words(); ++w) {
+      table_.row_bits(target)[w] = masked(filtered.row_bits(row)[w], seen[w]);
+    }
+  }
+  return is_or ? merge_equal_rows(rows_, table_) : Result<void>{};
+}
+
+}  // namespace narthex::query

@@ -1,0 +1,66 @@
+// Cell by cell.
+#include "query/ops/map.h"
+
+namespace narthex::query {
+
+class MapOp::Sink final : public TileSink {
+ public:
+  Sink(const MapOp& op, TileSink& next) : op_(op), next_(next) {}
+
+  Result<void> take(Tile& tile) override {
+    const auto scalar = [&](std::size_t i) {
+      return i < op_.scalars_.size() ? op_.scalars_[i] + tile.first_step : nullptr;
+    };
+    for (std::size_t r = 0; op_.kernel_ && r < tile.rows; ++r) {
+      op_.kernel_({.values = tile.row_values(r),
+                   .bits = tile.row_bits(r),
+                   .steps = tile.steps,
+                   .first_step = tile.first_step,
+                   .axis = &op_.axis_,
+                   .a = scalar(0),
+                   .b = scalar(1)});
+    }
+    return next_.take(tile);
+  }
+
+ private:
+  const MapOp& op_;
+  TileSink& next_;
+};
+
+Result<void> MapOp::prepare(QueryContext& context) {
+  rows_ = input(0).rows();
+  if (drops_name_) rows_ = rows_.without_name(context.delayed_name_removal);
+  if (relabel_) relabel_rows();
+  const bool changed = relabel_ != nullptr || (drops_name_ && !context.delayed_name_removal);
+  merges_ = (changed && rows_.has_duplicates()) || input(0).stream_depth() >= kStreamDepthMax;
+  scalars_.clear();
+  for (std::size_t i = 1; i < inputs().size(); ++i) {
+    NX_TRY_ASSIGN(const Table* table, input(i).materialize(context));
+    scalars_.push_back(table->row_values(0));
+  }
+  return {};
+}
+
+void MapOp::relabel_rows() {
+  Rows changed;
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    std::optional<model::Labels> labels = relabel_(rows_.labels(row));
+    const bool writes_name = labels && target_ == "__name__";
+    changed.add(labels ? *std::move(labels) : rows_.labels(row),
+                rows_.drops_name(row) && !writes_name);
+  }
+  rows_ = std::move(changed);
+}
+
+Result<void> MapOp::run(QueryContext& context) {
+  NX_TRY(Operator::run(context));
+  return merge_equal_rows(rows_, table_);
+}
+
+Result<void> MapOp::run_stream(QueryContext& context, TileSink& sink) {
+  Sink mapping(*this, sink);
+  return input(0).stream(context, mapping);
+}
+
+}  // namespace narthex::query

@@ -1,0 +1,123 @@
+// What all operators do alike: tables, tiles and the count of samples.
+#include "query/ops/operator.h"
+
+#include <string_view>
+#include <unordered_map>
+
+namespace narthex::query {
+namespace {
+
+// Counts the cells that pass by.
+class CountingSink final : public TileSink {
+ public:
+  CountingSink(QueryContext& context, TileSink& next, std::uint64_t& held)
+      : context_(context), next_(next), held_(held) {}
+
+  Result<void> take(Tile& tile) override {
+    NX_TRY(context_.stop.check());
+    const std::size_t cells = count_bits(tile.bits, tile.rows * tile.words());
+    held_ += cells;
+    NX_TRY(context_.hold(cells));
+    return next_.take(tile);
+  }
+
+ private:
+  QueryContext& context_;
+  TileSink& next_;
+  std::uint64_t& held_;
+};
+
+}  // namespace
+
+Result<void> QueryContext::check_room(std::uint64_t samples) {
+  if (samples_max == 0 || samples_held + samples <= samples_max) return {};
+  return Error(Code::kLimit,
+               "query processing would load too many samples into memory in query execution");
+}
+
+Result<void> QueryContext::hold(std::uint64_t samples) {
+  NX_TRY(check_room(samples));
+  samples_held += samples;
+  samples_peak = std::max(samples_peak, samples_held);
+  return {};
+}
+
+Result<void> Operator::run(QueryContext& context) {
+  table_ = Table(rows_.size(), axis_.count);
+  TableSink sink(table_);
+  return run_stream(context, sink);
+}
+
+Result<void> Operator::run_stream(QueryContext&, TileSink&) {
+  return Error(Code::kInternal, "operator does not stream");
+}
+
+Result<void> Operator::execute(QueryContext& context) {
+  NX_TRY(context.stop.check());
+  if (axis_.count == 0) {
+    table_ = Table(rows_.size(), 0);
+  } else {
+    NX_TRY(run(context));
+  }
+  filled_ = true;
+  const std::uint64_t cells = table_.cells();
+  held_ += cells;
+  NX_TRY(context.hold(cells));
+  for (Operator* used : inputs_) used->release(context);
+  return {};
+}
+
+Result<void> Operator::stream(QueryContext& context, TileSink& sink) {
+  if (filled_) return table_.stream(sink);
+  CountingSink counting(context, sink, held_);
+  return run_stream(context, counting);
+}
+
+Result<const Table*> Operator::materialize(QueryContext& context) {
+  if (filled_) return &table_;
+  NX_TRY(execute(context));
+  return &table_;
+}
+
+void Operator::release(QueryContext& context) {
+  context.release(held_);
+  held_ = 0;
+  const bool streamed = !filled_;
+  filled_ = false;
+  table_ = Table();
+  if (!streamed) return;
+  for (Operator* used : inputs_) used->release(context);
+}
+
+Error same_labelset_error() {
+  return Error(Code::kExecution, "vector cannot contain metrics with the same labelset");
+}
+
+Result<void> merge_equal_rows(Rows& rows, Table& table) {
+  std::unordered_map<std::string_view, std::size_t> first_of;
+  std::vector<std::size_t> kept;
+  const auto& labels = rows.all();
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    const auto [at, is_new] = first_of.try_emplace(labels[row].data(), row);
+    if (is_new) {
+      kept.push_back(row);
+      continue;
+    }
+    const std::size_t target = at->second;
+    if (any_bit(table.row_bits(row), table.words()) &&
+        !any_bit(table.row_bits(target), table.words())) {
+      rows.set_drops_name(target, rows.drops_name(row));
+    }
+    for (std::size_t w = 0; w < table.words(); ++w) {
+      if ((table.row_bits(target)[w] & table.row_bits(row)[w]) != 0) return same_labelset_error();
+    }
+    for_each_bit(table.row_bits(row), table.words(),
+                 [&](std::size_t step) { table.set(target, step, table.value(row, step)); });
+  }
+  if (kept.size() == rows.size()) return {};
+  table.reorder(kept);
+  rows = rows.select(kept);
+  return {};
+}
+
+}  // namespace narthex::query

@@ -1,0 +1,86 @@
+// Physical operators. The builder lays them out as a list, inputs before users; the engine prepares
+// and runs them in that order, so depth of an expression costs no C++ stack. A streaming operator
+// hands tiles through to its user as they come; a blocking one fills a table when its turn comes.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "query/context.h"
+#include "query/rows.h"
+#include "query/table.h"
+#include "query/tile.h"
+
+namespace narthex::query {
+
+/// Thread-compatible. Inputs outlive it.
+class Operator {
+ public:
+  Operator(StepAxis axis, std::vector<Operator*> inputs)
+      : axis_(axis), inputs_(std::move(inputs)) {}
+  virtual ~Operator() = default;
+  Operator(const Operator&) = delete;
+  Operator& operator=(const Operator&) = delete;
+
+  /// Settles rows(), as far as they do not depend on values. Inputs are prepared, and run if they
+  /// block.
+  virtual Result<void> prepare(QueryContext& context) = 0;
+  /// Whether execute() fills table(); asked after prepare().
+  virtual bool blocking() const { return true; }
+  /// Fills the table and releases the inputs. Only for operators that block.
+  Result<void> execute(QueryContext& context);
+  /// Hands on every tile. Tiles of one strip come in row order.
+  Result<void> stream(QueryContext& context, TileSink& sink);
+  /// The result was used: its memory and its count of samples go.
+  void release(QueryContext& context);
+
+  const StepAxis& axis() const { return axis_; }
+  const Rows& rows() const { return rows_; }
+  const Table& table() const { return table_; }
+  /// Runs a streaming operator into its table, for a user that needs it whole.
+  Result<const Table*> materialize(QueryContext& context);
+  /// Streaming operators between this one and the next table below.
+  virtual std::size_t stream_depth() const { return 0; }
+
+ protected:
+  virtual Result<void> run(QueryContext& context);
+  virtual Result<void> run_stream(QueryContext& context, TileSink& sink);
+
+  Operator& input(std::size_t i) const { return *inputs_[i]; }
+  const std::vector<Operator*>& inputs() const { return inputs_; }
+
+  StepAxis axis_;
+  Rows rows_;
+  Table table_;
+
+ private:
+  std::vector<Operator*> inputs_;
+  std::uint64_t held_ = 0;
+  bool filled_ = false;
+};
+
+using OperatorPtr = std::unique_ptr<Operator>;
+
+/// Copies tiles into a table.
+class TableSink final : public TileSink {
+ public:
+  explicit TableSink(Table& table) : table_(table) {}
+  Result<void> take(Tile& tile) override {
+    table_.copy_in(tile);
+    return {};
+  }
+
+ private:
+  Table& table_;
+};
+
+/// Rows that share labels become one; two values at one step are upstream's error. `rows` and
+/// `table` are replaced.
+Result<void> merge_equal_rows(Rows& rows, Table& table);
+
+/// The error of merge_equal_rows.
+Error same_labelset_error();
+
+}  // namespace narthex::query

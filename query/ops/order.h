@@ -1,0 +1,50 @@
+// sort and its kin, and absent: operators that look at which rows there are.
+#pragma once
+
+#include <string>
+
+#include "query/ops/operator.h"
+
+namespace narthex::query {
+
+/// sort, sort_desc, sort_by_label, sort_by_label_desc. They order instant results; range results
+/// pass unchanged.
+class SortOp final : public Operator {
+ public:
+  /// `labels` empty: by value.
+  SortOp(StepAxis axis, bool descending, std::vector<std::string> labels, Position position,
+         Operator* vector)
+      : Operator(axis, {vector}),
+        descending_(descending),
+        labels_(std::move(labels)),
+        position_(position) {}
+  Result<void> prepare(QueryContext& context) override;
+
+ protected:
+  Result<void> run(QueryContext& context) override;
+
+ private:
+  bool label_less(std::size_t a, std::size_t b) const;
+  bool descending_;
+  std::vector<std::string> labels_;
+  Position position_;
+};
+
+/// absent and absent_over_time: 1 where the input has no element.
+class AbsentOp final : public Operator {
+ public:
+  AbsentOp(StepAxis axis, model::Labels labels, Operator* vector)
+      : Operator(axis, {vector}), labels_(std::move(labels)) {}
+  Result<void> prepare(QueryContext& context) override;
+
+ protected:
+  Result<void> run(QueryContext& context) override;
+
+ private:
+  model::Labels labels_;
+};
+
+/// Digits compare as numbers, other text by bytes: "a2" is before "a10". Upstream's natsort.
+bool natural_less(std::string_view a, std::string_view b);
+
+}  // namespace narthex::query

@@ -1,0 +1,84 @@
+// Instant vector selectors.
+#include "query/ops/select.h"
+
+namespace narthex::query {
+
+Result<void> SelectOp::prepare(QueryContext& context) {
+  NX_TRY_ASSIGN(set_, open_selection(context, spec_, axis_));
+  rows_ = Rows(set_);
+  if (output_ == Output::kTimestamp) {
+    rows_ = rows_.without_name(context.delayed_name_removal);
+    merges_ = !context.delayed_name_removal && rows_.has_duplicates();
+  }
+  return {};
+}
+
+Result<void> SelectOp::run(QueryContext& context) {
+  NX_TRY(Operator::run(context));
+  return merges_ ? merge_equal_rows(rows_, table_) : Result<void>{};
+}
+
+Result<void> SelectOp::run_stream(QueryContext& context, TileSink& sink) {
+  TileBuffer buffer;
+  const bool newest_only = axis_.count == 1;
+  return for_each_tile(
+      set_->size(), axis_.count,
+      [&](std::size_t row, std::size_t rows, std::size_t step, std::size_t steps) -> Result<void> {
+        Tile tile = buffer.shape(row, rows, step, steps);
+        if (newest_only) {
+          NX_TRY(fill_newest(tile));
+        } else {
+          if (step == 0) NX_TRY(read_block(row, rows));
+          for (std::size_t r = 0; r < rows; ++r) fill_row(r, tile);
+        }
+        context.samples_total += count_bits(tile.bits, rows * tile.words());
+        return sink.take(tile);
+      });
+}
+
+Result<void> SelectOp::fill_newest(Tile& tile) const {
+  const model::TimeRange range = spec_.needed(axis_);
+  for (std::size_t r = 0; r < tile.rows; ++r) {
+    Result<std::optional<model::Sample>> newest = set_->read_newest(tile.first_row + r, range);
+    if (!newest) return store_error(std::move(newest).error());
+    if (!*newest || model::is_stale((*newest)->value)) continue;
+    *tile.row_values(r) = output((*newest)->time, (*newest)->value);
+    set_bit(tile.row_bits(r), 0);
+  }
+  return {};
+}
+
+Result<void> SelectOp::read_block(std::size_t first, std::size_t rows) {
+  const model::TimeRange range = spec_.needed(axis_);
+  columns_.resize(kTileRows);
+  cursors_.assign(kTileRows, 0);
+  for (std::size_t r = 0; r < rows; ++r) {
+    columns_[r].clear();
+    if (Result<void> read = set_->read(first + r, range, columns_[r]); !read) {
+      return store_error(std::move(read).error());
+    }
+  }
+  return {};
+}
+
+void SelectOp::fill_row(std::size_t r, Tile& tile) {
+  const model::SampleColumns& columns = columns_[r];
+  const std::size_t count = columns.size();
+  const TimeMs* times = columns.times.data();
+  double* out = tile.row_values(r);
+  std::uint64_t* bits = tile.row_bits(r);
+  std::size_t next = cursors_[r];
+  const DurationMs step_ms = spec_.shift.reference_step(axis_);
+  TimeMs reference = spec_.shift.reference(axis_, tile.first_step);
+  for (std::size_t k = 0; k < tile.steps; ++k, reference += step_ms) {
+    while (next < count && times[next] <= reference) ++next;
+    if (next == 0 || times[next - 1] <= reference - spec_.window_ms) continue;
+    const double value = columns.values[next - 1];
+    if (model::is_stale(value)) continue;
+    out[k] = output(times[next - 1], value);
+    set_bit(bits, k);
+  }
+  cursors_[r] = next;
+}
+
+}  // namespace narthex::query

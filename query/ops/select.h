@@ -1,0 +1,39 @@
+// Instant vector selectors: for every step the newest sample of the lookback window, or its time.
+#pragma once
+
+#include "query/ops/operator.h"
+#include "query/ops/selection.h"
+
+namespace narthex::query {
+
+class SelectOp final : public Operator {
+ public:
+  enum class Output : std::uint8_t { kValue, kTimestamp };
+
+  SelectOp(StepAxis axis, SelectorSpec spec, Output output)
+      : Operator(axis, {}), spec_(std::move(spec)), output_(output) {}
+
+  Result<void> prepare(QueryContext& context) override;
+  bool blocking() const override { return merges_; }
+
+ protected:
+  Result<void> run(QueryContext& context) override;
+  Result<void> run_stream(QueryContext& context, TileSink& sink) override;
+
+ private:
+  Result<void> fill_newest(Tile& tile) const;
+  Result<void> read_block(std::size_t first, std::size_t rows);
+  void fill_row(std::size_t r, Tile& tile);
+  double output(TimeMs time, double value) const {
+    return output_ == Output::kTimestamp ? static_cast<double>(time) / 1000 : value;
+  }
+
+  SelectorSpec spec_;
+  Output output_;
+  std::shared_ptr<const model::SeriesSet> set_;
+  std::vector<model::SampleColumns> columns_;  // of the block of rows at hand
+  std::vector<std::size_t> cursors_;  // first sample not yet passed; live on from strip to strip
+  bool merges_ = false;
+};
+
+}  // namespace narthex::query

@@ -1,0 +1,50 @@
+// Asks the store, once for equal selections.
+#include "query/ops/selection.h"
+
+#include "base/str.h"
+
+namespace narthex::query {
+namespace {
+
+std::string selection_key(const SelectorSpec& spec, const model::TimeRange& range) {
+  std::string key = concat(range.min, ";", range.max);
+  for (const model::Matcher& matcher : spec.matchers) key += concat(";", matcher.to_string());
+  return key;
+}
+
+}  // namespace
+
+Error store_error(Error error) {
+  const bool stopped = error.code() == Code::kTimeout || error.code() == Code::kCancelled;
+  const Code code = stopped ? error.code() : Code::kInternal;
+  return Error(code, concat("expanding series: ", error.message()));
+}
+
+Result<std::shared_ptr<const model::SeriesSet>> open_selection(QueryContext& context,
+                                                               const SelectorSpec& spec,
+                                                               const StepAxis& axis) {
+  const model::TimeRange range = spec.needed(axis);
+  const std::string key = selection_key(spec, range);
+  if (const auto known = context.selections.find(key); known != context.selections.end()) {
+    return known->second;
+  }
+  const model::SelectHints hints{.range = range, .step = spec.step_ms, .function = spec.function};
+  Result<std::unique_ptr<model::SeriesSet>> set = context.querier->select(spec.matchers, hints);
+  if (!set) return store_error(std::move(set).error());
+  std::shared_ptr<const model::SeriesSet> shared = *std::move(set);
+  context.selections.emplace(key, shared);
+  return shared;
+}
+
+void drop_stale(model::SampleColumns& columns) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (model::is_stale(columns.values[i])) continue;
+    columns.times[kept] = columns.times[i];
+    columns.values[kept++] = columns.values[i];
+  }
+  columns.times.resize(kept);
+  columns.values.resize(kept);
+}
+
+}  // namespace narthex::query

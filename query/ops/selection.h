@@ -1,0 +1,54 @@
+// A selector with all its times settled, and the store's answer to it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "model/matcher.h"
+#include "query/context.h"
+#include "query/promql/token.h"
+#include "query/tile.h"
+
+namespace narthex::query {
+
+/// Where a window or a look-up ends for every step of an axis.
+struct TimeShift {
+  DurationMs offset = 0;
+  std::optional<TimeMs> at;  // fixes the time for all steps
+
+  TimeMs reference(const StepAxis& axis, std::size_t k) const {
+    return (at ? *at : axis.at(k)) - offset;
+  }
+  DurationMs reference_step(const StepAxis& axis) const { return at ? 0 : axis.step; }
+};
+
+struct SelectorSpec {
+  model::Matchers matchers;
+  Position position;
+  TimeShift shift;
+  DurationMs window_ms = 0;  // the range, or the lookback of an instant selector: times in
+                             // (reference - window, reference]
+  DurationMs step_ms = 0;
+  std::string function;  // around the selector, a hint
+
+  /// Closed, as stores read.
+  model::TimeRange needed(const StepAxis& axis) const {
+    return {.min = shift.reference(axis, 0) - window_ms + 1,
+            .max = shift.reference(axis, axis.count == 0 ? 0 : axis.count - 1)};
+  }
+};
+
+/// The series of `spec`. Equal selections share one answer. Errors of the store become kInternal.
+Result<std::shared_ptr<const model::SeriesSet>> open_selection(QueryContext& context,
+                                                               const SelectorSpec& spec,
+                                                               const StepAxis& axis);
+
+/// An error that the store gave while it was read.
+Error store_error(Error error);
+
+/// Takes stale markers out of `columns`.
+void drop_stale(model::SampleColumns& columns);
+
+}  // namespace narthex::query

@@ -1,0 +1,27 @@
+// Expressions that do not depend on time.
+#include "query/ops/step_invariant.h"
+
+namespace narthex::query {
+
+Result<void> StepInvariantOp::prepare(QueryContext& context) {
+  NX_TRY_ASSIGN(once_, input(0).materialize(context));
+  rows_ = input(0).rows();
+  return {};
+}
+
+Result<void> StepInvariantOp::run_stream(QueryContext&, TileSink& sink) {
+  TileBuffer buffer;
+  return for_each_tile(once_->rows(), axis_.count,
+                       [&](std::size_t row, std::size_t rows, std::size_t step, std::size_t steps) {
+                         Tile tile = buffer.shape(row, rows, step, steps);
+                         for (std::size_t r = 0; r < rows; ++r) {
+                           if (!once_->has(row + r, 0)) continue;
+                           std::fill_n(tile.row_values(r), steps, once_->value(row + r, 0));
+                           for (std::size_t w = 0; w < tile.words(); ++w)
+                             tile.row_bits(r)[w] = word_mask(steps, w);
+                         }
+                         return sink.take(tile);
+                       });
+}
+
+}  // namespace narthex::query

@@ -1,0 +1,196 @@
+// Functions over ranges.
+#include "query/ops/window.h"
+
+#include <cmath>
+#include <unordered_set>
+
+#include "base/str.h"
+
+namespace narthex::query {
+namespace {
+
+// Go's Duration.Seconds().
+double seconds_of(std::int64_t ns) {
+  constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+  return static_cast<double>(ns / kNsPerSecond) +
+         static_cast<double>(ns % kNsPerSecond) / static_cast<double>(kNsPerSecond);
+}
+
+bool has_counter_suffix(std::string_view name) {
+  return name.ends_with("_total") || name.ends_with("_sum") || name.ends_with("_count") ||
+         name.ends_with("_bucket");
+}
+
+// Two rows of one name, both with results, are an error even if they never meet at a step.
+Result<void> check_no_duplicates(const Rows& rows, const Table& table) {
+  std::unordered_set<std::string_view> seen;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    if (!any_bit(table.row_bits(row), table.words())) continue;
+    if (!seen.insert(rows.labels(row).data()).second) return same_labelset_error();
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> WindowOp::prepare(QueryContext& context) {
+  if (spec_.selector) {
+    NX_TRY_ASSIGN(set_, open_selection(context, *spec_.selector, axis_));
+    source_rows_ = Rows(set_);
+  } else {
+    NX_TRY_ASSIGN(inner_, input(0).materialize(context));
+    source_rows_ = input(0).rows();
+    inner_axis_ = input(0).axis();
+  }
+  rows_ = spec_.function->keeps_name ? source_rows_
+                                     : source_rows_.without_name(context.delayed_name_removal);
+  checks_duplicates_ = !context.delayed_name_removal && rows_.has_duplicates();
+  if (spec_.function->wants_counter) {
+    name_ids_ = source_rows_.name_ids();
+  }
+  return load_scalars(context);
+}
+
+Result<void> WindowOp::load_scalars(QueryContext& context) {
+  scalars_.clear();
+  for (std::size_t i = first_scalar(); i < inputs().size(); ++i) {
+    NX_TRY_ASSIGN(const Table* table, input(i).materialize(context));
+    scalars_.push_back(table->row_values(0));
+  }
+  return {};
+}
+
+// Arguments out of bounds are an error, or a note, if any window is evaluated with them.
+Result<void> WindowOp::check_scalars(QueryContext& context) const {
+  const std::string_view name = spec_.function->name;
+  if (name == "quantile_over_time") {
+    for (std::size_t k = 0; k < axis_.count; ++k) {
+      const double q = scalars_[0][k];
+      if (std::isnan(q) || q < 0 || q > 1) {
+        context.notes.invalid_quantile(spec_.quantile_position, q);
+      }
+    }
+  }
+  if (name != "double_exponential_smoothing") return {};
+  for (std::size_t k = 0; k < axis_.count; ++k) {
+    const auto bad = [](double factor) { return factor <= 0 || factor >= 1; };
+    if (bad(scalars_[0][k])) {
+      return Error(
+          Code::kExecution,
+          fmt::format("invalid smoothing factor. Expected: 0 < sf < 1, got: {:f}", scalars_[0][k]));
+    }
+    if (bad(scalars_[1][k])) {
+      return Error(
+          Code::kExecution,
+          fmt::format("invalid trend factor. Expected: 0 < tf < 1, got: {:f}", scalars_[1][k]));
+    }
+  }
+  return {};
+}
+
+Result<void> WindowOp::run(QueryContext& context) {
+  NX_TRY(Operator::run(context));
+  return checks_duplicates_ ? check_no_duplicates(rows_, table_) : Result<void>{};
+}
+
+Result<void> WindowOp::run_stream(QueryContext& context, TileSink& sink) {
+  TileBuffer buffer;
+  if (source_rows_.size() > 0) NX_TRY(check_scalars(context));
+  return for_each_tile(
+      source_rows_.size(), axis_.count,
+      [&](std::size_t row, std::size_t rows, std::size_t step, std::size_t steps) -> Result<void> {
+        Tile tile = buffer.shape(row, rows, step, steps);
+        if (step == 0) NX_TRY(read_block(row, rows));
+        for (std::size_t r = 0; r < rows; ++r) NX_TRY(fill_row(context, row + r, r, tile));
+        return sink.take(tile);
+      });
+}
+
+Result<void> WindowOp::read_block(std::size_t first, std::size_t rows) {
+  columns_.resize(kTileRows);
+  cursors_.assign(kTileRows, {});
+  for (std::size_t r = 0; r < rows; ++r) {
+    model::SampleColumns& columns = columns_[r];
+    columns.clear();
+    if (inner_ != nullptr) {
+      const std::size_t row = first + r;
+      for_each_bit(inner_->row_bits(row), inner_->words(), [&](std::size_t step) {
+        columns.push(inner_axis_.at(step), inner_->value(row, step));
+      });
+    } else if (Result<void> read = set_->read(first + r, spec_.selector->needed(axis_), columns);
+               !read) {
+      return store_error(std::move(read).error());
+    }
+    drop_stale(columns);
+  }
+  return {};
+}
+
+// Moves both ends of row r's windows along the steps of `tile`.
+void WindowOp::slide(const model::SampleColumns& columns, std::size_t r, const Tile& tile) {
+  const auto count = static_cast<std::uint32_t>(columns.size());
+  const TimeMs* times = columns.times.data();
+  const DurationMs range = range_ms();
+  const DurationMs step_ms = spec_.shift.reference_step(axis_);
+  lo_.resize(tile.steps);
+  hi_.resize(tile.steps);
+  auto [lo, hi] = cursors_[r];
+  TimeMs end = spec_.shift.reference(axis_, tile.first_step);
+  for (std::size_t k = 0; k < tile.steps; ++k, end += step_ms) {
+    while (hi < count && times[hi] <= end) ++hi;
+    while (lo < hi && times[lo] <= end - range) ++lo;
+    lo_[k] = lo;
+    hi_[k] = hi;
+  }
+  cursors_[r] = {.lo = lo, .hi = hi};
+}
+
+Result<void> WindowOp::fill_row(QueryContext& context, std::size_t row, std::size_t r, Tile& tile) {
+  const model::SampleColumns& columns = columns_[r];
+  if (columns.size() == 0) return {};
+  slide(columns, r, tile);
+  std::uint64_t seen = 0;
+  std::uint32_t largest = 0;
+  for (std::size_t k = 0; k < tile.steps; ++k) {
+    const std::uint32_t size = hi_[k] - lo_[k];
+    seen += size;
+    largest = std::max(largest, size);
+  }
+  context.samples_total += seen;
+  NX_TRY(context.check_room(largest));
+  const auto scalar = [&](std::size_t i) {
+    return i < scalars_.size() ? scalars_[i] + tile.first_step : nullptr;
+  };
+  const WindowArgs args{.times = columns.times.data(),
+                        .values = columns.values.data(),
+                        .lo = lo_.data(),
+                        .hi = hi_.data(),
+                        .steps = tile.steps,
+                        .first_end = spec_.shift.reference(axis_, tile.first_step),
+                        .end_step = spec_.shift.reference_step(axis_),
+                        .first_eval = axis_.at(tile.first_step),
+                        .eval_step = axis_.step,
+                        .range_ms = range_ms(),
+                        .range_seconds = seconds_of(spec_.range_ns),
+                        .a = scalar(0),
+                        .b = scalar(1),
+                        .scratch = &scratch_};
+  spec_.function->kernel(args, tile.row_values(r), tile.row_bits(r));
+  const bool has_result = any_bit(tile.row_bits(r), tile.words());
+  if (has_result && spec_.function->wants_counter) note_counter(context, row);
+  return {};
+}
+
+void WindowOp::note_counter(QueryContext& context, std::size_t row) {
+  const std::uint32_t id = name_ids_[row];
+  if (id == 0) return;
+  if (names_seen_.size() <= id) names_seen_.resize(id + 1U, 0);
+  if (std::exchange(names_seen_[id], std::uint8_t{1}) != 0) return;
+  const model::Labels labels = set_ ? set_->labels(row) : source_rows_.labels(row);
+  const std::string_view name = labels.get("__name__");
+  if (!has_counter_suffix(name)) {
+    context.notes.possible_non_counter(spec_.argument_position, name);
+  }
+}
+
+}  // namespace narthex::query

@@ -1,0 +1,66 @@
+// Functions over ranges: decodes a block of series to columns, slides both ends of the windows
+// along the steps and lets a kernel fill the tile. The samples come from a selector or from the
+// table of a subquery.
+#pragma once
+
+#include <optional>
+
+#include "query/functions/window.h"
+#include "query/ops/operator.h"
+#include "query/ops/selection.h"
+
+namespace narthex::query {
+
+struct WindowSpec {
+  const WindowFunction* function = nullptr;
+  std::int64_t range_ns = 0;
+  TimeShift shift;
+  std::optional<SelectorSpec> selector;  // none: the first input is a subquery's inner expression
+  Position argument_position;            // of the range, for notes
+  Position quantile_position;            // of the first argument
+};
+
+class WindowOp final : public Operator {
+ public:
+  /// Inputs: the subquery's operator if there is no selector, then scalar arguments.
+  WindowOp(StepAxis axis, WindowSpec spec, std::vector<Operator*> inputs)
+      : Operator(axis, std::move(inputs)), spec_(std::move(spec)) {}
+
+  Result<void> prepare(QueryContext& context) override;
+  bool blocking() const override { return checks_duplicates_; }
+
+ protected:
+  Result<void> run(QueryContext& context) override;
+  Result<void> run_stream(QueryContext& context, TileSink& sink) override;
+
+ private:
+  DurationMs range_ms() const { return spec_.range_ns / 1'000'000; }
+  std::size_t first_scalar() const { return spec_.selector ? 0 : 1; }
+  Result<void> load_scalars(QueryContext& context);
+  Result<void> check_scalars(QueryContext& context) const;
+  Result<void> read_block(std::size_t first, std::size_t rows);
+  Result<void> fill_row(QueryContext& context, std::size_t row, std::size_t r, Tile& tile);
+  void slide(const model::SampleColumns& columns, std::size_t r, const Tile& tile);
+  void note_counter(QueryContext& context, std::size_t row);
+
+  WindowSpec spec_;
+  Rows source_rows_;
+  std::shared_ptr<const model::SeriesSet> set_;
+  const Table* inner_ = nullptr;
+  StepAxis inner_axis_;
+  std::vector<const double*> scalars_;
+  std::vector<model::SampleColumns> columns_;
+  struct Cursor {
+    std::uint32_t lo = 0;
+    std::uint32_t hi = 0;
+  };
+  std::vector<Cursor> cursors_;
+  std::vector<std::uint32_t> lo_;
+  std::vector<std::uint32_t> hi_;
+  WindowScratch scratch_;
+  std::vector<std::uint32_t> name_ids_;
+  std::vector<std::uint8_t> names_seen_;
+  bool checks_duplicates_ = false;
+};
+
+}  // namespace narthex::query

@@ -1,0 +1,409 @@
+// The physical builder. It walks the tree with a stack of its own: on the way down it settles at
+// which steps each node is evaluated, on the way up it makes operators from those of the children.
+#include "query/plan/builder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <utility>
+
+#include "base/str.h"
+#include "query/functions/math.h"
+#include "query/functions/window.h"
+#include "query/ops/binary.h"
+#include "query/ops/histogram.h"
+#include "query/ops/map.h"
+#include "query/ops/order.h"
+#include "query/ops/rank.h"
+#include "query/ops/scalar.h"
+#include "query/ops/select.h"
+#include "query/ops/step_invariant.h"
+#include "query/ops/window.h"
+#include "query/plan/maps.h"
+
+namespace narthex::query {
+namespace {
+
+constexpr std::size_t kSubqueryStepsMax = 1'000'000;  // design: limits of queries
+constexpr std::int64_t kNsPerMs = 1'000'000;
+
+Error not_implemented(std::string_view what) {
+  return Error(Code::kExecution, concat("not implemented yet: ", what));
+}
+
+class Builder {
+ public:
+  Builder(QueryContext& context, const Expr& root, const QueryTimes& times)
+      : context_(context), root_(unwrap(root)), times_(times), invariant_(find_invariant(root)) {}
+
+  Result<Plan> run() {
+    if (const auto* text = root_.as<StringLiteral>()) {
+      plan_.text = text->value;
+      return std::move(plan_);
+    }
+    if (root_.type == ValueType::kMatrix) {
+      NX_TRY(build_raw());
+    } else {
+      NX_TRY_ASSIGN(plan_.root, build(root_, context_.axis));
+    }
+    if (any_selector_) plan_.needed = needed_;
+    return std::move(plan_);
+  }
+
+ private:
+  // What is left to do on the way through the tree.
+  struct Task {
+    enum class Kind : std::uint8_t { kEnter, kExit, kRepeat } kind = Kind::kEnter;
+    const Expr* expr = nullptr;
+    StepAxis axis;
+    std::size_t children = 0;
+  };
+  struct Child {
+    const Expr* expr = nullptr;
+    StepAxis axis;
+  };
+  using Inputs = std::vector<Operator*>;
+  using Made = Result<Operator*>;
+
+  template <typename Op, typename... Args>
+  Operator* add(Args&&... args) {
+    plan_.operators.push_back(std::make_unique<Op>(std::forward<Args>(args)...));
+    return plan_.operators.back().get();
+  }
+
+  Made build(const Expr& expr, const StepAxis& axis) {
+    std::vector<Task> tasks{{.expr = &expr, .axis = axis}};
+    Inputs made;
+    while (!tasks.empty()) {
+      const Task task = tasks.back();
+      tasks.pop_back();
+      if (task.kind == Task::Kind::kEnter) {
+        NX_TRY(enter(task, tasks));
+        continue;
+      }
+      const auto first = made.end() - static_cast<std::ptrdiff_t>(task.children);
+      const Inputs inputs(first, made.end());
+      made.erase(first, made.end());
+      if (task.kind == Task::Kind::kRepeat) {
+        made.push_back(add<StepInvariantOp>(task.axis, inputs[0]));
+        continue;
+      }
+      NX_TRY_ASSIGN(Operator * op, make(*task.expr, task.axis, inputs));
+      made.push_back(op);
+    }
+    return made.back();
+  }
+
+  Result<void> enter(const Task& task, std::vector<Task>& tasks) {
+    const Expr& expr = unwrap(*task.expr);
+    const bool literal = expr.as<NumberLiteral>() != nullptr;
+    StepAxis axis = task.axis;
+    if (axis.count > 1 && !literal && invariant_.at(&expr)) {
+      tasks.push_back({.kind = Task::Kind::kRepeat, .axis = axis, .children = 1});
+      axis.count = 1;
+    }
+    NX_TRY_ASSIGN(const std::vector<Child> children, children_of(expr, axis));
+    tasks.push_back(
+        {.kind = Task::Kind::kExit, .expr = &expr, .axis = axis, .children = children.size()});
+    for (auto child = children.rbegin(); child != children.rend(); ++child) {
+      tasks.push_back({.expr = child->expr, .axis = child->axis});
+    }
+    return {};
+  }
+
+  // The sub-expressions that become inputs, and where they are evaluated.
+  Result<std::vector<Child>> children_of(const Expr& expr, const StepAxis& axis) {
+    std::vector<Child> out;
+    if (expr.as<UnaryNode>() != nullptr) {
+      out.push_back({.expr = &below_signs(expr), .axis = axis});
+      return out;
+    }
+    const bool is_timestamp = is_timestamp_of_selector(expr);
+    for (const ExprPtr& child : expr.children) {
+      const Expr& bare = unwrap(*child);
+      if (bare.type == ValueType::kString || is_timestamp) continue;
+      if (const auto* sub = bare.as<SubqueryNode>()) {
+        NX_TRY_ASSIGN(const StepAxis inner, inner_axis(*sub, axis));
+        out.push_back({.expr = bare.children[0].get(), .axis = inner});
+      } else if (bare.as<MatrixSelector>() == nullptr) {
+        out.push_back({.expr = &bare, .axis = axis});
+      }
+    }
+    return out;
+  }
+
+  static bool is_timestamp_of_selector(const Expr& expr) {
+    const auto* call = expr.as<CallNode>();
+    return call != nullptr && call->function->name == "timestamp" &&
+           unwrap(*expr.children[0]).as<VectorSelector>() != nullptr;
+  }
+
+  // Signs in a row are one operator: what they all stand before.
+  static const Expr& below_signs(const Expr& expr) {
+    const Expr* at = &expr;
+    while (at->as<UnaryNode>() != nullptr) at = at->children[0].get();
+    return *at;
+  }
+
+  Result<TimeShift> shift_of(const TimeModifiers& time) {
+    TimeShift shift;
+    NX_TRY_ASSIGN(const std::int64_t ns, resolve_duration(time.offset, times_, true));
+    shift.offset = ns / kNsPerMs;
+    shift.at = time.at;
+    if (time.at_edge == Token::kStart) shift.at = times_.start;
+    if (time.at_edge == Token::kEnd) shift.at = times_.end;
+    return shift;
+  }
+
+  Result<StepAxis> inner_axis(const SubqueryNode& sub, const StepAxis& outer) {
+    NX_TRY_ASSIGN(const TimeShift shift, shift_of(sub.time));
+    NX_TRY_ASSIGN(const std::int64_t range_ns, resolve_duration(sub.range, times_, false));
+    DurationMs step = context_.subquery_step_ms;
+    if (sub.step.set()) {
+      NX_TRY_ASSIGN(const std::int64_t step_ns, resolve_duration(sub.step, times_, false));
+      step = std::max<DurationMs>(step_ns / kNsPerMs, 1);
+    }
+    const TimeMs begin = shift.reference(outer, 0) - range_ns / kNsPerMs;
+    const TimeMs end = shift.reference(outer, outer.count == 0 ? 0 : outer.count - 1);
+    TimeMs start = step * (begin / step);
+    if (start <= begin) start += step;
+    StepAxis inner{.start = start, .step = step, .count = 0};
+    if (end >= start && outer.count > 0) {
+      inner.count = static_cast<std::size_t>((end - start) / step) + 1;
+    }
+    if (inner.count > kSubqueryStepsMax) {
+      return Error(Code::kLimit,
+                   concat("subquery has ", inner.count, " steps, more than ", kSubqueryStepsMax));
+    }
+    return inner;
+  }
+
+  Result<SelectorSpec> selector_spec(const VectorSelector& selector, Position position,
+                                     DurationMs window, const StepAxis& axis,
+                                     std::string_view function) {
+    if (selector.anchored) return not_implemented("anchored");
+    if (selector.smoothed) return not_implemented("smoothed");
+    SelectorSpec spec{.matchers = selector.matchers,
+                      .position = position,
+                      .shift = {},
+                      .window_ms = window,
+                      .step_ms = axis.count > 1 ? axis.step : 0,
+                      .function = std::string(function)};
+    NX_TRY_ASSIGN(spec.shift, shift_of(selector.time));
+    const model::TimeRange range = spec.needed(axis);
+    needed_.min = any_selector_ ? std::min(needed_.min, range.min) : range.min;
+    needed_.max = any_selector_ ? std::max(needed_.max, range.max) : range.max;
+    any_selector_ = true;
+    return spec;
+  }
+
+  // A range selector or a subquery alone.
+  Result<void> build_raw() {
+    plan_.raw.emplace();
+    if (const auto* sub = root_.as<SubqueryNode>()) {
+      NX_TRY_ASSIGN(const StepAxis inner, inner_axis(*sub, context_.axis));
+      NX_TRY_ASSIGN(plan_.root, build(*root_.children[0], inner));
+      return {};
+    }
+    const auto& matrix = *root_.as<MatrixSelector>();
+    NX_TRY_ASSIGN(const std::int64_t range_ns, resolve_duration(matrix.range, times_, false));
+    NX_TRY_ASSIGN(plan_.raw->selector, selector_spec(matrix.selector, root_.position,
+                                                     range_ns / kNsPerMs, context_.axis, ""));
+    return {};
+  }
+
+  Made make(const Expr& expr, const StepAxis& axis, const Inputs& in) {
+    if (const auto* n = expr.as<NumberLiteral>()) return add<NumberOp>(axis, n->value);
+    if (const auto* selector = expr.as<VectorSelector>()) {
+      NX_TRY_ASSIGN(SelectorSpec spec,
+                    selector_spec(*selector, expr.position, context_.lookback_ms, axis, ""));
+      return add<SelectOp>(axis, std::move(spec), SelectOp::Output::kValue);
+    }
+    if (expr.as<UnaryNode>() != nullptr) return make_signs(expr, axis, in);
+    if (const auto* binary = expr.as<BinaryNode>()) return make_binary(expr, *binary, axis, in);
+    if (const auto* aggregate = expr.as<AggregateNode>()) {
+      return make_aggregate(expr, *aggregate, axis, in);
+    }
+    if (const auto* call = expr.as<CallNode>()) {
+      return make_call(expr, call->function->name, axis, in);
+    }
+    return Error(Code::kInternal, "unexpected node in a query");
+  }
+
+  Made make_signs(const Expr& expr, const StepAxis& axis, const Inputs& in) {
+    std::size_t minuses = 0;
+    for (const Expr* at = &expr; at->as<UnaryNode>() != nullptr; at = at->children[0].get()) {
+      if (at->as<UnaryNode>()->op == Token::kSub) ++minuses;
+    }
+    if (minuses == 0) return in[0];
+    const bool negates = minuses % 2 == 1;
+    const auto sign = [negates](const MapRow& row) {
+      if (negates) map_cells(row, [](std::size_t, double v) { return -v; });
+    };
+    return add<MapOp>(axis, MapKernel(sign), true, in);
+  }
+
+  Made make_binary(const Expr& expr, const BinaryNode& node, const StepAxis& axis,
+                   const Inputs& in) {
+    const bool left_scalar = expr.children[0]->type == ValueType::kScalar;
+    const bool right_scalar = expr.children[1]->type == ValueType::kScalar;
+    if (left_scalar && right_scalar) {
+      return add<ScalarMathOp>(axis, node.op, &binary_math, in[0], in[1]);
+    }
+    if (left_scalar || right_scalar) {
+      Inputs vector_first = in;
+      if (left_scalar) std::swap(vector_first[0], vector_first[1]);
+      const bool drops_name = node.return_bool || !is_comparison(node.op);
+      return add<MapOp>(axis, vector_scalar_map(context_, node, expr.position, left_scalar),
+                        drops_name, std::move(vector_first));
+    }
+    if (is_set_operator(node.op)) return add<SetOp>(axis, node, in[0], in[1]);
+    return add<BinaryOp>(axis, node, expr.position, in[0], in[1]);
+  }
+
+  Made make_aggregate(const Expr& expr, const AggregateNode& node, const StepAxis& axis,
+                      const Inputs& in) {
+    LabelChoice choice{.names = node.grouping, .without = node.without};
+    if (node.op == Token::kCountValues) {
+      const std::string& label = unwrap(*expr.children[1]).as<StringLiteral>()->value;
+      if (!node.without) choice.names.push_back(label);
+      return add<CountValuesOp>(axis, label, std::move(choice), in[0]);
+    }
+    if (!is_aggregator_with_parameter(node.op)) {
+      return add<AggregateOp>(axis, node.op, std::move(choice), in[0]);
+    }
+    const Position parameter = unwrap(*expr.children[1]).position;
+    if (node.op == Token::kQuantile) {
+      return add<QuantileOp>(axis, std::move(choice), parameter, in[0], in[1]);
+    }
+    return add<SelectionOp>(axis, node.op, std::move(choice), parameter, in[0], in[1]);
+  }
+
+  Made make_call(const Expr& expr, std::string_view name, const StepAxis& axis, const Inputs& in) {
+    if (find_window_function(name) != nullptr) return make_window(expr, name, axis, in);
+    if (is_timestamp_of_selector(expr)) {
+      const Expr& argument = unwrap(*expr.children[0]);
+      NX_TRY_ASSIGN(SelectorSpec spec,
+                    selector_spec(*argument.as<VectorSelector>(), argument.position,
+                                  context_.lookback_ms, axis, name));
+      return add<SelectOp>(axis, std::move(spec), SelectOp::Output::kTimestamp);
+    }
+    if (name == "time") return add<TimeOp>(axis);
+    if (name == "pi") return add<NumberOp>(axis, std::numbers::pi);
+    if (name == "scalar") return add<ScalarOp>(axis, in[0]);
+    if (name == "vector") return add<VectorOp>(axis, in[0]);
+    if (name == "absent") return add<AbsentOp>(axis, labels_of_absent(*expr.children[0]), in[0]);
+    if (name.starts_with("sort")) return make_sort(expr, name, axis, in);
+    if (name == "max_of" || name == "min_of") {
+      const auto math = name == "max_of" ? [](Token, double a, double b) { return go_max(a, b); }
+                                         : [](Token, double a, double b) { return go_min(a, b); };
+      return add<ScalarMathOp>(axis, Token::kAdd, math, in[0], in[1]);
+    }
+    if (name == "label_replace" || name == "label_join") return make_relabel(expr, name, axis, in);
+    if (name.starts_with("histogram_")) return make_histogram(expr, name, axis, in);
+    if (const std::optional<double> known = context_value(name)) return add<NumberOp>(axis, *known);
+    return make_map(name, axis, in);
+  }
+
+  // start(), end(), range(), step(): numbers that the query as a whole fixes.
+  std::optional<double> context_value(std::string_view name) const {
+    const auto seconds = [](DurationMs ms) { return static_cast<double>(ms) / 1000; };
+    if (name == "start") return seconds(times_.start);
+    if (name == "end") return seconds(times_.end);
+    if (name == "range") return seconds(times_.end - times_.start);
+    if (name == "step") return times_.start == times_.end ? 0 : seconds(times_.step);
+    return std::nullopt;
+  }
+
+  Made make_map(std::string_view name, const StepAxis& axis, Inputs in) {
+    if (in.empty() && is_calendar_function(name)) {
+      in.push_back(add<VectorOp>(axis, add<TimeOp>(axis)));
+    }
+    std::optional<MapKernel> kernel = function_map(name);
+    if (!kernel) return not_implemented(concat("function ", name));
+    return add<MapOp>(axis, *std::move(kernel), true, std::move(in));
+  }
+
+  Made make_window(const Expr& expr, std::string_view name, const StepAxis& axis,
+                   const Inputs& in) {
+    const auto is_range = [](const ExprPtr& arg) { return arg->type == ValueType::kMatrix; };
+    const Expr& argument = unwrap(**std::ranges::find_if(expr.children, is_range));
+    WindowSpec spec{.function = find_window_function(name),
+                    .argument_position = unwrap(*expr.children[0]).position,
+                    .quantile_position = unwrap(*expr.children[0]).position};
+    Inputs inputs = in;
+    if (const auto* matrix = argument.as<MatrixSelector>()) {
+      NX_TRY_ASSIGN(spec.range_ns, resolve_duration(matrix->range, times_, false));
+      NX_TRY_ASSIGN(spec.selector, selector_spec(matrix->selector, argument.position,
+                                                 spec.range_ns / kNsPerMs, axis, name));
+      spec.shift = spec.selector->shift;
+    } else {
+      const auto& sub = *argument.as<SubqueryNode>();
+      NX_TRY_ASSIGN(spec.range_ns, resolve_duration(sub.range, times_, false));
+      NX_TRY_ASSIGN(spec.shift, shift_of(sub.time));
+      // The subquery's operator goes first, wherever the range stands among the arguments.
+      if (name == "quantile_over_time") std::swap(inputs[0], inputs[1]);
+    }
+    Operator* window = add<WindowOp>(axis, std::move(spec), std::move(inputs));
+    if (name != "absent_over_time") return window;
+    const bool is_selector = argument.as<MatrixSelector>() != nullptr;
+    return add<AbsentOp>(axis, is_selector ? labels_of_absent(argument) : model::Labels{}, window);
+  }
+
+  Made make_sort(const Expr& expr, std::string_view name, const StepAxis& axis, const Inputs& in) {
+    std::vector<std::string> labels = string_arguments(expr);
+    if (name.starts_with("sort_by_label") && labels.empty()) labels.emplace_back("");
+    return add<SortOp>(axis, name.ends_with("_desc"), std::move(labels), expr.position, in[0]);
+  }
+
+  static std::vector<std::string> string_arguments(const Expr& call) {
+    std::vector<std::string> out;
+    for (const ExprPtr& child : call.children) {
+      if (const auto* text = unwrap(*child).as<StringLiteral>()) out.push_back(text->value);
+    }
+    return out;
+  }
+
+  Made make_relabel(const Expr& expr, std::string_view name, const StepAxis& axis,
+                    const Inputs& in) {
+    const std::vector<std::string> args = string_arguments(expr);
+    Result<Relabel> relabel =
+        name == "label_replace" ? label_replace_map(args) : label_join_map(args);
+    if (!relabel) return std::move(relabel).error();
+    return add<MapOp>(axis, *std::move(relabel), args[0], in[0]);
+  }
+
+  Made make_histogram(const Expr& expr, std::string_view name, const StepAxis& axis, Inputs in) {
+    const bool is_fraction = name == "histogram_fraction";
+    const bool is_plural = name == "histogram_quantiles";
+    if (!is_fraction && !is_plural && name != "histogram_quantile") {
+      return not_implemented(concat("native histograms (", name, ")"));
+    }
+    HistogramOp::Spec spec{.kind = is_fraction ? HistogramOp::Kind::kFraction
+                                               : HistogramOp::Kind::kQuantile};
+    for (const ExprPtr& child : expr.children) {
+      const Expr& bare = unwrap(*child);
+      if (bare.type == ValueType::kVector) spec.vector_position = bare.position;
+      if (bare.type == ValueType::kScalar) spec.scalar_positions.push_back(bare.position);
+    }
+    if (is_plural) spec.quantile_label = string_arguments(expr)[0];
+    if (!is_plural) std::rotate(in.begin(), in.end() - 1, in.end());  // buckets first
+    return add<HistogramOp>(axis, std::move(spec), std::move(in));
+  }
+
+  QueryContext& context_;
+  const Expr& root_;
+  QueryTimes times_;
+  Invariance invariant_;
+  Plan plan_;
+  model::TimeRange needed_{.min = 0, .max = 0};
+  bool any_selector_ = false;
+};
+
+}  // namespace
+
+Result<Plan> build_plan(QueryContext& context, const Expr& root, const QueryTimes& times) {
+  return Builder(context, root, times).run();
+}
+
+}  // namespace narthex::query

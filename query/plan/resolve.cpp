@@ -1,0 +1,117 @@
+// Durations, invariance, and labels of absent.
+#include "query/plan/resolve.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <set>
+
+#include "base/str.h"
+#include "query/functions/math.h"
+
+namespace narthex::query {
+namespace {
+
+Error duration_error(const DurationExpr& expr, std::string_view message) {
+  return Error(Code::kExecution,
+               concat(expr.position.start, ":", expr.position.end, ": ", message));
+}
+
+double seconds_of(DurationMs ms) {
+  return static_cast<double>(ms) / 1000;
+}
+
+// Recursion is bounded: the parser caps the nodes of a duration expression.
+Result<double> evaluate(const DurationExpr& expr, const QueryTimes& times) {
+  if (expr.is_literal()) return expr.seconds;
+  if (expr.op == Token::kStep) return seconds_of(times.step);
+  if (expr.op == Token::kRange) return seconds_of(times.end - times.start);
+  double left = 0;
+  if (expr.left) {
+    NX_TRY_ASSIGN(left, evaluate(*expr.left, times));
+  }
+  NX_TRY_ASSIGN(const double right, evaluate(*expr.right, times));
+  if (expr.op == Token::kMinOf) return go_min(left, right);
+  if (expr.op == Token::kMaxOf) return go_max(left, right);
+  if (!expr.left) return expr.op == Token::kSub ? -right : right;
+  if (expr.op == Token::kDiv && right == 0) return duration_error(expr, "division by zero");
+  if (expr.op == Token::kMod && right == 0) return duration_error(expr, "modulo by zero");
+  return binary_math(expr.op, left, right);
+}
+
+// Functions whose result changes with the time of evaluation though their arguments do not.
+bool depends_on_time(std::string_view function) {
+  constexpr auto kNames = std::to_array<std::string_view>(
+      {"day_of_month", "day_of_week", "day_of_year", "days_in_month", "hour", "minute", "month",
+       "predict_linear", "time", "timestamp", "year"});
+  return std::ranges::find(kNames, function) != kNames.end();
+}
+
+bool call_is_invariant(const Expr& expr, const CallNode& call, const Invariance& known) {
+  const auto invariant = [&](const ExprPtr& arg) { return known.at(arg.get()); };
+  if (!std::ranges::all_of(expr.children, invariant)) return false;
+  const std::string_view name = call.function->name;
+  if (name == "timestamp") return unwrap(*expr.children[0]).as<VectorSelector>() != nullptr;
+  return !depends_on_time(name);
+}
+
+bool is_invariant(const Expr& expr, const Invariance& known) {
+  if (const auto* vector = expr.as<VectorSelector>()) return vector->time.has_at();
+  if (const auto* matrix = expr.as<MatrixSelector>()) return matrix->selector.time.has_at();
+  if (const auto* sub = expr.as<SubqueryNode>()) return sub->time.has_at();
+  if (expr.as<AggregateNode>() != nullptr) return known.at(expr.children[0].get());
+  if (const auto* call = expr.as<CallNode>()) return call_is_invariant(expr, *call, known);
+  return std::ranges::all_of(expr.children,
+                             [&](const ExprPtr& child) { return known.at(child.get()); });
+}
+
+}  // namespace
+
+Result<std::int64_t> resolve_duration(const DurationSpec& spec, const QueryTimes& times,
+                                      bool may_be_negative) {
+  if (!spec.expr) return spec.ns;
+  NX_TRY_ASSIGN(const double seconds, evaluate(*spec.expr, times));
+  constexpr double kSecondsMax = 9223372036.854775808;  // 2^63 ns
+  constexpr std::int64_t kNsPerMs = 1'000'000;
+  if (!std::isfinite(seconds)) return duration_error(*spec.expr, "duration is NaN or infinite");
+  if (seconds <= 0 && !may_be_negative) {
+    return duration_error(*spec.expr, "duration must be greater than 0");
+  }
+  if (std::fabs(seconds) >= kSecondsMax) {
+    return duration_error(*spec.expr, "duration is out of range");
+  }
+  return static_cast<std::int64_t>(seconds * 1000) * kNsPerMs;
+}
+
+Invariance find_invariant(const Expr& root) {
+  Invariance known;
+  for (const Expr* expr : post_order(root)) known[expr] = is_invariant(*expr, known);
+  return known;
+}
+
+const Expr& unwrap(const Expr& expr) {
+  const Expr* at = &expr;
+  while (at->as<ParenNode>() != nullptr) at = at->children[0].get();
+  return *at;
+}
+
+model::Labels labels_of_absent(const Expr& argument) {
+  const Expr& bare = unwrap(argument);
+  const model::Matchers* matchers = nullptr;
+  if (const auto* vector = bare.as<VectorSelector>()) matchers = &vector->matchers;
+  if (const auto* matrix = bare.as<MatrixSelector>()) matchers = &matrix->selector.matchers;
+  if (matchers == nullptr) return {};
+  model::LabelsBuilder labels;
+  std::set<std::string> seen;
+  for (const model::Matcher& matcher : *matchers) {
+    if (matcher.name() == "__name__") continue;
+    if (matcher.type() == model::MatchType::kEqual && seen.insert(matcher.name()).second) {
+      labels.set(matcher.name(), matcher.value());
+    } else {
+      labels.remove(matcher.name());
+    }
+  }
+  return labels.build();
+}
+
+}  // namespace narthex::query

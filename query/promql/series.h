@@ -1,0 +1,33 @@
+// Series lines of test scripts and rule tests: a metric and a run of values, `up{job="a"} 0+10x5 _
+// stale`. Upstream's series description in promql/parser. Pure.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/labels.h"
+
+namespace narthex::query {
+
+inline constexpr std::size_t kSeriesValuesMax =
+    10'000'000;  // ours: a repetition cannot fill the memory
+
+struct SequenceValue {
+  double value = 0;
+  bool omitted = false;       // `_`: no sample at this step
+  bool is_histogram = false;  // `{{...}}`: seen, not read yet
+};
+
+struct SeriesDescription {
+  model::Labels labels;
+  std::vector<SequenceValue> values;
+};
+
+/// kInvalid for a bad metric or value, kLimit for too many values.
+Result<SeriesDescription> parse_series(std::string_view text);
+
+/// The values alone, without the metric.
+Result<std::vector<SequenceValue>> parse_series_values(std::string_view text);
+
+}  // namespace narthex::query

@@ -1,0 +1,195 @@
+// Label sets of rows, and grouping by them.
+#include "query/rows.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <unordered_set>
+#include <utility>
+
+#include <xxhash.h>
+
+namespace narthex::query {
+namespace {
+
+constexpr std::string_view kName = "__name__";
+
+// Appends the chosen labels in a form that is equal only for equal choices.
+void append_key(std::string& key, const model::Labels& labels, const LabelChoice& choice) {
+  const auto append = [&](std::string_view text) {
+    const auto size = static_cast<std::uint32_t>(text.size());
+    key.append(std::string_view(std::bit_cast<std::array<char, 4>>(size).data(), 4));
+    key.append(text);
+  };
+  for (const auto label : labels) {
+    const bool named = std::ranges::find(choice.names, label.name) != choice.names.end();
+    if (choice.without ? named || label.name == kName : !named) continue;
+    append(label.name);
+    append(label.value);
+  }
+}
+
+// Numbers keys by first appearance.
+template <typename Key, typename Hash = std::hash<Key>>
+class Numbering {
+ public:
+  std::uint32_t of(const Key& key) {
+    return ids_.try_emplace(key, static_cast<std::uint32_t>(ids_.size())).first->second;
+  }
+  std::size_t count() const { return ids_.size(); }
+
+ private:
+  std::unordered_map<Key, std::uint32_t, Hash> ids_;
+};
+
+struct IdsHash {
+  std::size_t operator()(const std::vector<std::uint32_t>& ids) const {
+    return XXH3_64bits(ids.data(), ids.size() * sizeof ids[0]);
+  }
+};
+
+}  // namespace
+
+bool is_metadata_label(std::string_view name) {
+  return name == kName || name == "__type__" || name == "__unit__";
+}
+
+model::Labels drop_metadata(const model::Labels& labels) {
+  const auto is_metadata = [](const auto& label) { return is_metadata_label(label.name); };
+  if (std::none_of(labels.begin(), labels.end(), is_metadata)) return labels;
+  return model::LabelsBuilder(labels).remove(kName).remove("__type__").remove("__unit__").build();
+}
+
+Rows::Rows(std::shared_ptr<const model::SeriesSet> source)
+    : size_(source->size()), source_(std::move(source)) {}
+
+Rows::Rows(std::vector<model::Labels> labels)
+    : size_(labels.size()), labels_(std::move(labels)), built_(true) {}
+
+const std::vector<model::Labels>& Rows::all() const {
+  if (built_ || !source_) return labels_;
+  labels_.reserve(size_);
+  for (std::size_t i = 0; i < size_; ++i) {
+    const model::Labels labels = source_->labels(i);
+    labels_.push_back(name_dropped_ ? drop_metadata(labels) : labels);
+  }
+  built_ = true;
+  return labels_;
+}
+
+Rows Rows::without_name(bool delayed) const {
+  Rows out = *this;
+  if (delayed) {
+    out.drop_all_ = true;
+    return out;
+  }
+  if (out.built_) {
+    for (model::Labels& labels : out.labels_) labels = drop_metadata(labels);
+  }
+  out.name_dropped_ = true;
+  return out;
+}
+
+Rows Rows::select(std::span<const std::size_t> order) const {
+  Rows out;
+  for (const std::size_t row : order) out.add(labels(row), drops_name(row));
+  return out;
+}
+
+void Rows::add(model::Labels labels, bool drops_name) {
+  all();
+  built_ = true;
+  source_.reset();
+  labels_.push_back(std::move(labels));
+  ++size_;
+  if (drops_name) set_drops_name(size_ - 1, true);
+}
+
+void Rows::set_drops_name(std::size_t row, bool value) {
+  if (drop_.size() < size_) drop_.resize(size_, drop_all_ ? 1 : 0);
+  drop_all_ = false;
+  drop_[row] = value ? 1 : 0;
+}
+
+std::vector<std::uint32_t> Rows::group_by_ids(const std::vector<std::string>& names,
+                                              std::size_t& count) const {
+  std::vector<std::vector<std::uint32_t>> columns(names.size(), std::vector<std::uint32_t>(size_));
+  for (std::size_t n = 0; n < names.size(); ++n) source_->label_value_ids(names[n], columns[n]);
+  std::vector<std::uint32_t> groups(size_);
+  Numbering<std::vector<std::uint32_t>, IdsHash> numbering;
+  std::vector<std::uint32_t> key(names.size());
+  for (std::size_t row = 0; row < size_; ++row) {
+    for (std::size_t n = 0; n < names.size(); ++n) key[n] = columns[n][row];
+    groups[row] = numbering.of(key);
+  }
+  count = numbering.count();
+  return groups;
+}
+
+std::vector<std::uint32_t> Rows::group(const LabelChoice& choice, std::size_t& count) const {
+  if (!choice.without && choice.names.empty()) {
+    count = size_ == 0 ? 0 : 1;
+    return std::vector<std::uint32_t>(size_, 0);
+  }
+  const bool uses_metadata = std::ranges::any_of(choice.names, is_metadata_label);
+  if (source_ && !choice.without && !(name_dropped_ && uses_metadata)) {
+    return group_by_ids(choice.names, count);
+  }
+  std::vector<std::uint32_t> groups(size_);
+  Numbering<std::string> numbering;
+  std::string key;
+  for (std::size_t row = 0; row < size_; ++row) {
+    key.clear();
+    append_key(key, labels(row), choice);
+    groups[row] = numbering.of(key);
+  }
+  count = numbering.count();
+  return groups;
+}
+
+model::Labels Rows::group_labels(std::size_t row, const LabelChoice& choice) const {
+  if (!choice.without && choice.names.empty()) return {};
+  const bool from_source = source_ && !built_ && !name_dropped_;
+  model::LabelsBuilder builder(from_source ? source_->labels(row) : labels(row));
+  if (!choice.without) return builder.keep(choice.names).build();
+  for (const std::string& name : choice.names) builder.remove(name);
+  return builder.remove(kName).build();
+}
+
+std::vector<std::uint32_t> Rows::name_ids() const {
+  std::vector<std::uint32_t> ids(size_, 0);
+  if (source_ && !name_dropped_) {
+    source_->label_value_ids(kName, ids);
+    return ids;
+  }
+  Numbering<std::string> numbering;
+  for (std::size_t row = 0; row < size_; ++row) {
+    const std::string_view name = labels(row).get(kName);
+    ids[row] = name.empty() ? 0 : numbering.of(std::string(name)) + 1;
+  }
+  return ids;
+}
+
+bool Rows::has_duplicates() const {
+  if (size_ < 2) return false;
+  if (source_) {
+    if (!name_dropped_) return false;
+    // A store's series differ; without their name they differ still unless there are several names.
+    bool same = true;
+    for (const std::string_view name :
+         {kName, std::string_view("__type__"), std::string_view("__unit__")}) {
+      std::vector<std::uint32_t> ids(size_);
+      source_->label_value_ids(name, ids);
+      same = same && std::ranges::all_of(ids, [&](std::uint32_t id) { return id == ids[0]; });
+    }
+    if (same) return false;
+  }
+  std::unordered_set<std::string_view> seen;
+  seen.reserve(size_);
+  for (const model::Labels& labels : all()) {
+    if (!seen.insert(labels.data()).second) return true;
+  }
+  return false;
+}
+
+}  // namespace narthex::query

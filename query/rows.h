@@ -1,0 +1,74 @@
+// The label sets of an operator's rows. Rows that come straight from a store keep their SeriesSet,
+// so that grouping works on the store's value ids and label text is built only if somebody asks for
+// it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "model/labels.h"
+#include "model/storage.h"
+
+namespace narthex::query {
+
+/// `__name__`, `__type__` and `__unit__`: what operators that change a value's meaning take away.
+bool is_metadata_label(std::string_view name);
+model::Labels drop_metadata(const model::Labels& labels);
+
+/// Which labels make a group or a match.
+struct LabelChoice {
+  std::vector<std::string> names;
+  bool without = false;  // all labels but `names` and the metric name
+};
+
+/// Thread-compatible. Cheap to copy as long as labels have not been built.
+class Rows {
+ public:
+  Rows() = default;
+  explicit Rows(std::shared_ptr<const model::SeriesSet> source);
+  explicit Rows(std::vector<model::Labels> labels);
+
+  std::size_t size() const { return size_; }
+  const model::Labels& labels(std::size_t row) const { return all()[row]; }
+  /// Builds the label sets on first use.
+  const std::vector<model::Labels>& all() const;
+
+  bool drops_name(std::size_t row) const {
+    return drop_all_ || (row < drop_.size() && drop_[row] != 0);
+  }
+
+  /// The rows of an operator that drops names: at once, or with a flag when removal is delayed to
+  /// the end.
+  Rows without_name(bool delayed) const;
+  /// Rows `order`, in that order.
+  Rows select(std::span<const std::size_t> order) const;
+  void add(model::Labels labels, bool drops_name);
+  void set_drops_name(std::size_t row, bool value);
+
+  /// A group number per row, numbered by first appearance; `count` is how many there are.
+  std::vector<std::uint32_t> group(const LabelChoice& choice, std::size_t& count) const;
+  /// The labels that all rows of `row`'s group have in common.
+  model::Labels group_labels(std::size_t row, const LabelChoice& choice) const;
+  /// Whether two rows could have the same labels. False is certain and cheap; true is exact too.
+  bool has_duplicates() const;
+  /// The metric name of every row as a number; equal numbers are equal names, 0 is none.
+  std::vector<std::uint32_t> name_ids() const;
+
+ private:
+  std::vector<std::uint32_t> group_by_ids(const std::vector<std::string>& names,
+                                          std::size_t& count) const;
+
+  std::size_t size_ = 0;
+  std::shared_ptr<const model::SeriesSet> source_;
+  bool name_dropped_ = false;  // from source_, when labels are built
+  bool drop_all_ = false;
+  std::vector<std::uint8_t> drop_;
+  mutable std::vector<model::Labels> labels_;
+  mutable bool built_ = false;
+};
+
+}  // namespace narthex::query

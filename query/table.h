@@ -1,0 +1,51 @@
+// A whole operator's result in memory: rows x steps of values, and presence bits. 8.1 bytes per
+// cell.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "query/tile.h"
+
+namespace narthex::query {
+
+/// Thread-compatible.
+class Table {
+ public:
+  Table() = default;
+  /// No cell is present.
+  Table(std::size_t rows, std::size_t steps);
+
+  std::size_t rows() const { return rows_; }
+  std::size_t steps() const { return steps_; }
+  std::size_t words() const { return words_; }
+  double* row_values(std::size_t row) { return values_.data() + row * steps_; }
+  const double* row_values(std::size_t row) const { return values_.data() + row * steps_; }
+  std::uint64_t* row_bits(std::size_t row) { return bits_.data() + row * words_; }
+  const std::uint64_t* row_bits(std::size_t row) const { return bits_.data() + row * words_; }
+
+  bool has(std::size_t row, std::size_t step) const { return test_bit(row_bits(row), step); }
+  double value(std::size_t row, std::size_t step) const { return row_values(row)[step]; }
+  void set(std::size_t row, std::size_t step, double value) {
+    row_values(row)[step] = value;
+    set_bit(row_bits(row), step);
+  }
+
+  /// Cells present in the whole table.
+  std::size_t cells() const;
+  void add_row();
+  /// Keeps the rows at `order`, in that order.
+  void reorder(std::span<const std::size_t> order);
+  void copy_in(const Tile& tile);
+  /// Hands the cells on as tiles, which the sink may change: the table keeps its own.
+  Result<void> stream(TileSink& sink) const;
+
+ private:
+  std::size_t rows_ = 0;
+  std::size_t steps_ = 0;
+  std::size_t words_ = 0;
+  std::vector<double> values_;
+  std::vector<std::uint64_t> bits_;
+};
+
+}  // namespace narthex::query

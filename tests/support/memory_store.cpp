@@ -1,0 +1,136 @@
+// A store for tests.
+#include "tests/support/memory_store.h"
+
+#include <algorithm>
+#include <set>
+
+namespace narthex::test {
+namespace {
+
+using Series = MemoryStore::Series;
+
+class MemorySeriesSet final : public model::SeriesSet {
+ public:
+  explicit MemorySeriesSet(std::vector<const Series*> series) : series_(std::move(series)) {}
+
+  std::size_t size() const override { return series_.size(); }
+  model::Labels labels(std::size_t index) const override { return series_[index]->labels; }
+
+  void label_value_ids(std::string_view name, std::span<std::uint32_t> out) const override {
+    std::map<std::string, std::uint32_t, std::less<>> ids;
+    for (std::size_t i = 0; i < series_.size(); ++i) {
+      const std::string_view value = series_[i]->labels.get(name);
+      const auto next = static_cast<std::uint32_t>(ids.size() + 1);
+      out[i] = value.empty() ? 0 : ids.try_emplace(std::string(value), next).first->second;
+    }
+  }
+
+  Result<void> read(std::size_t index, model::TimeRange range,
+                    model::SampleColumns& out) const override {
+    const auto [begin, end] = bounds(index, range);
+    const model::SampleColumns& samples = series_[index]->samples;
+    for (std::size_t i = begin; i < end; ++i) out.push(samples.times[i], samples.values[i]);
+    return {};
+  }
+
+  Result<std::optional<model::Sample>> read_newest(std::size_t index,
+                                                   model::TimeRange range) const override {
+    const auto [begin, end] = bounds(index, range);
+    if (begin == end) return std::nullopt;
+    const model::SampleColumns& samples = series_[index]->samples;
+    return model::Sample{.time = samples.times[end - 1], .value = samples.values[end - 1]};
+  }
+
+ private:
+  struct Bounds {
+    std::size_t begin;
+    std::size_t end;
+  };
+  Bounds bounds(std::size_t index, model::TimeRange range) const {
+    const auto& times = series_[index]->samples.times;
+    const auto begin = std::ranges::lower_bound(times, range.min);
+    const auto end = std::ranges::upper_bound(times, range.max);
+    if (end < begin) return {.begin = 0, .end = 0};
+    return {.begin = static_cast<std::size_t>(begin - times.begin()),
+            .end = static_cast<std::size_t>(end - times.begin())};
+  }
+
+  std::vector<const Series*> series_;
+};
+
+class MemoryQuerier final : public model::Querier {
+ public:
+  explicit MemoryQuerier(const std::vector<std::unique_ptr<Series>>& series) : series_(series) {}
+
+  Result<std::unique_ptr<model::SeriesSet>> select(const model::Matchers& matchers,
+                                                   const model::SelectHints&) override {
+    return std::make_unique<MemorySeriesSet>(matching(matchers));
+  }
+
+  Result<std::vector<std::string>> label_values(const std::string& name,
+                                                const model::Matchers& matchers,
+                                                std::size_t limit) override {
+    std::set<std::string> values;
+    for (const Series* series : matching(matchers)) {
+      if (series->labels.has(name)) values.emplace(series->labels.get(name));
+    }
+    return cut(values, limit);
+  }
+
+  Result<std::vector<std::string>> label_names(const model::Matchers& matchers,
+                                               std::size_t limit) override {
+    std::set<std::string> names;
+    for (const Series* series : matching(matchers)) {
+      for (const auto label : series->labels) names.emplace(label.name);
+    }
+    return cut(names, limit);
+  }
+
+ private:
+  std::vector<const Series*> matching(const model::Matchers& matchers) const {
+    std::vector<const Series*> found;
+    for (const auto& series : series_) {
+      if (model::matches_all(matchers, series->labels)) found.push_back(series.get());
+    }
+    return found;
+  }
+
+  static std::vector<std::string> cut(const std::set<std::string>& all, std::size_t limit) {
+    std::vector<std::string> out(all.begin(), all.end());
+    if (limit != 0 && out.size() > limit) out.resize(limit);
+    return out;
+  }
+
+  const std::vector<std::unique_ptr<Series>>& series_;
+};
+
+}  // namespace
+
+void MemoryStore::add(const model::Labels& labels, model::TimeMs time, double value) {
+  Series*& series = by_labels_[labels];
+  if (series == nullptr) {
+    series_.push_back(std::make_unique<Series>(Series{.labels = labels, .samples = {}}));
+    series = series_.back().get();
+  }
+  model::SampleColumns& samples = series->samples;
+  if (samples.times.empty() || samples.times.back() < time) return samples.push(time, value);
+  const auto at = std::ranges::lower_bound(samples.times, time);
+  const auto index = at - samples.times.begin();
+  if (*at == time) {
+    samples.values[static_cast<std::size_t>(index)] = value;
+    return;
+  }
+  samples.times.insert(at, time);
+  samples.values.insert(samples.values.begin() + index, value);
+}
+
+void MemoryStore::clear() {
+  by_labels_.clear();
+  series_.clear();
+}
+
+Result<std::unique_ptr<model::Querier>> MemoryStore::querier(model::TimeRange) {
+  return std::make_unique<MemoryQuerier>(series_);
+}
+
+}  // namespace narthex::test
