@@ -81,6 +81,7 @@ Rows Rows::without_name(bool delayed) const {
   Rows out = *this;
   if (delayed) {
     out.drop_all_ = true;
+    out.drop_.clear();
     return out;
   }
   if (out.built_) {
@@ -101,12 +102,17 @@ void Rows::add(model::Labels labels, bool drops_name) {
   built_ = true;
   source_.reset();
   labels_.push_back(std::move(labels));
+  const bool was_uniform = drop_.empty() && (size_ == 0 || drop_all_ == drops_name);
   ++size_;
-  if (drops_name) set_drops_name(size_ - 1, true);
+  if (was_uniform) {
+    drop_all_ = drops_name;
+  } else {
+    set_drops_name(size_ - 1, drops_name);
+  }
 }
 
 void Rows::set_drops_name(std::size_t row, bool value) {
-  if (drop_.size() < size_) drop_.resize(size_, drop_all_ ? 1 : 0);
+  drop_.resize(size_, drop_all_ ? 1 : 0);
   drop_all_ = false;
   drop_[row] = value ? 1 : 0;
 }

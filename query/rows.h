@@ -37,9 +37,7 @@ class Rows {
   /// Builds the label sets on first use.
   const std::vector<model::Labels>& all() const;
 
-  bool drops_name(std::size_t row) const {
-    return drop_all_ || (row < drop_.size() && drop_[row] != 0);
-  }
+  bool drops_name(std::size_t row) const { return drop_.empty() ? drop_all_ : drop_[row] != 0; }
 
   /// The rows of an operator that drops names: at once, or with a flag when removal is delayed to
   /// the end.
@@ -64,9 +62,9 @@ class Rows {
 
   std::size_t size_ = 0;
   std::shared_ptr<const model::SeriesSet> source_;
-  bool name_dropped_ = false;  // from source_, when labels are built
-  bool drop_all_ = false;
-  std::vector<std::uint8_t> drop_;
+  bool name_dropped_ = false;       // from source_, when labels are built
+  bool drop_all_ = false;           // of all rows, while drop_ is empty
+  std::vector<std::uint8_t> drop_;  // one per row, or empty
   mutable std::vector<model::Labels> labels_;
   mutable bool built_ = false;
 };

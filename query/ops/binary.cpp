@@ -21,6 +21,17 @@ model::Labels matched_labels(const model::Labels& labels, const VectorMatching& 
   return builder.build();
 }
 
+// Upstream's Labels.String(), which gives the metric name no place of its own.
+std::string braced(const model::Labels& labels) {
+  std::vector<std::string> shown;
+  for (const auto label : labels) {
+    const std::string name(label.name);
+    shown.push_back(
+        concat(model::is_legacy_label_name(name) ? name : quote(name), "=", quote(label.value)));
+  }
+  return concat("{", join(shown, ", "), "}");
+}
+
 }  // namespace
 
 std::size_t match_signatures(const Rows& left, const Rows& right, const VectorMatching& matching,
@@ -174,13 +185,14 @@ Result<void> BinaryOp::combine(QueryContext& context, const Tile& tile, std::siz
   return {};
 }
 
-Error BinaryOp::duplicate_error(std::size_t later, std::size_t earlier) const {
+Error BinaryOp::duplicate_error(std::size_t first, std::size_t second) const {
   const Rows& rows = one().rows();
+  const auto [low, high] = std::minmax(rows.labels(first), rows.labels(second));
   return Error(Code::kExecution,
                concat("found duplicate series for the match group ",
-                      matched_labels(rows.labels(later), matching_).to_string(), " on the ",
-                      swapped() ? "left" : "right", " hand-side of the operation: [",
-                      rows.labels(later).to_string(), ", ", rows.labels(earlier).to_string(),
+                      braced(matched_labels(rows.labels(first), matching_)), " on the ",
+                      swapped() ? "left" : "right", " hand-side of the operation: [", braced(low),
+                      ", ", braced(high),
                       "];many-to-many matching not allowed: matching labels must be unique on one "
                       "side"));
 }

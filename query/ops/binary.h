@@ -41,7 +41,7 @@ class BinaryOp final : public Operator {
   std::size_t slot_for(std::uint32_t signature, model::Labels labels, bool drops_name);
   const std::vector<std::size_t>& slots_of_row(QueryContext& context, std::size_t row);
   Result<void> check_one_side(const Table& one_table, const std::vector<std::uint64_t>& any_many);
-  Error duplicate_error(std::size_t later, std::size_t earlier) const;
+  Error duplicate_error(std::size_t first, std::size_t second) const;
   Error multiple_matches_error() const;
   Result<void> combine(QueryContext& context, const Tile& tile, std::size_t r, std::size_t one_row,
                        Slot& slot);

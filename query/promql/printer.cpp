@@ -83,10 +83,16 @@ std::string_view extended_text(const VectorSelector& selector) {
   return selector.smoothed ? " smoothed" : "";
 }
 
+// Whether a grouping list can hold `label` without quotes: a few words cannot name a label there.
+bool is_plain_label(const std::string& label) {
+  const Token token = keyword(label);
+  return model::is_legacy_label_name(label) && token != Token::kWithout && token != Token::kNumber;
+}
+
 std::string label_list(const std::vector<std::string>& labels) {
   std::vector<std::string> shown;
   for (const std::string& label : labels) {
-    shown.push_back(model::is_legacy_label_name(label) ? label : quote(label));
+    shown.push_back(is_plain_label(label) ? label : quote(label));
   }
   return join(shown, ", ");
 }

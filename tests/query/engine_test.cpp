@@ -1,0 +1,245 @@
+// The engine as its callers see it: limits, errors, cancellation, shapes of results, metrics.
+#include "query/engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "model/sample.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/memory_store.h"
+
+namespace narthex::query {
+namespace {
+
+using testing::HasSubstr;
+
+class EngineTest : public testing::Test {
+ protected:
+  EngineTest() {
+    for (int i = 0; i < 10; ++i) {
+      const TimeMs time = i * 60'000;
+      store_.add({{"__name__", "a"}, {"x", "1"}}, time, i);
+      store_.add({{"__name__", "a"}, {"x", "2"}}, time, 10 * i);
+      store_.add({{"__name__", "b"}, {"x", "1"}}, time, 2);
+    }
+  }
+
+  Result<QueryResult> instant(std::string expression, TimeMs at = 540'000) {
+    return engine_.run(store_, {.expression = std::move(expression), .start = at, .end = at});
+  }
+  Result<QueryResult> range(std::string expression) {
+    return engine_.run(
+        store_, {.expression = std::move(expression), .start = 0, .end = 540'000, .step = 60'000});
+  }
+  static std::string error_of(const Result<QueryResult>& result) {
+    return result ? "" : result.error().message();
+  }
+  static EngineOptions options() {
+    EngineOptions out;
+    out.samples_max = 1000;
+    out.parser.experimental_functions = true;
+    return out;
+  }
+
+  test::FakeClock clock_;
+  Metrics metrics_;
+  test::MemoryStore store_;
+  Engine engine_{options(), clock_, metrics_};
+};
+
+TEST_F(EngineTest, GivesEachTypeOfResult) {
+  EXPECT_EQ(result_type_name(instant("a")->value), "vector");
+  EXPECT_EQ(result_type_name(instant("1")->value), "scalar");
+  EXPECT_EQ(result_type_name(instant("a[5m]")->value), "matrix");
+  EXPECT_EQ(result_type_name(instant("a[5m:1m]")->value), "matrix");
+  EXPECT_EQ(result_type_name(instant("\"x\"")->value), "string");
+  EXPECT_EQ(result_type_name(range("a")->value), "matrix");
+  EXPECT_EQ(result_type_name(range("1")->value), "matrix");
+}
+
+TEST_F(EngineTest, SortsRangeResultsByLabels) {
+  const Result<QueryResult> result = range("{__name__=~\"a|b\"}");
+
+  ASSERT_TRUE(result);
+  const auto& series = std::get<MatrixValue>(result->value).series;
+  ASSERT_EQ(series.size(), 3U);
+  EXPECT_EQ(series[0].labels.to_string(), "a{x=\"1\"}");
+  EXPECT_EQ(series[1].labels.to_string(), "a{x=\"2\"}");
+  EXPECT_EQ(series[2].labels.to_string(), "b{x=\"1\"}");
+  EXPECT_EQ(series[2].times.size(), 10U);
+}
+
+TEST_F(EngineTest, RefusesRangeQueriesOfRanges) {
+  const Result<QueryResult> result = range("a[5m]");
+
+  EXPECT_EQ(result.error().code(), Code::kInvalid);
+  EXPECT_EQ(error_of(result),
+            "invalid expression type \"range vector\" for range query, must be Scalar or instant "
+            "Vector");
+}
+
+TEST_F(EngineTest, PassesParseErrorsOn) {
+  const Result<QueryResult> result = instant("a +");
+
+  EXPECT_EQ(result.error().code(), Code::kInvalid);
+  EXPECT_THAT(error_of(result), HasSubstr("parse error"));
+}
+
+TEST_F(EngineTest, SaysWhatIsNotThereYet) {
+  const Result<QueryResult> result = instant("histogram_count(a)");
+
+  EXPECT_EQ(result.error().code(), Code::kExecution);
+  EXPECT_THAT(error_of(result), HasSubstr("not implemented yet: "));
+}
+
+TEST_F(EngineTest, TripsOverTooManySamples) {
+  for (int i = 0; i < 2000; ++i) {
+    store_.add({{"__name__", "many"}, {"i", std::to_string(i)}}, 540'000, 1);
+  }
+
+  for (const char* text : {"many", "sum(many)", "count_over_time(many[5m:1s])", "many[5m]"}) {
+    SCOPED_TRACE(text);
+    const Result<QueryResult> result = instant(text);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code(), Code::kLimit);
+    EXPECT_EQ(error_of(result),
+              "query processing would load too many samples into memory in query execution");
+  }
+}
+
+TEST_F(EngineTest, BoundsTheStepsOfSubqueries) {
+  const Result<QueryResult> result = instant("count_over_time(vector(1)[10000d:1ms])");
+
+  EXPECT_EQ(result.error().code(), Code::kLimit);
+}
+
+TEST_F(EngineTest, StopsWhenCancelled) {
+  const StopToken stop(clock_, std::numeric_limits<std::int64_t>::max());
+  stop.cancel();
+
+  const Result<QueryResult> result = engine_.run(store_, {.expression = "a"}, stop);
+
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), Code::kCancelled);
+}
+
+TEST_F(EngineTest, ReportsDuplicateLabelSets) {
+  const Result<QueryResult> result = instant("abs({__name__=~\"a|b\"})");
+
+  ASSERT_FALSE(result);
+  EXPECT_EQ(error_of(result), "vector cannot contain metrics with the same labelset");
+  EXPECT_TRUE(instant("abs({__name__=~\"a|b\", x=\"2\"})"));
+}
+
+TEST_F(EngineTest, HintsAtCountersWithOddNames) {
+  const Result<QueryResult> result = instant("rate(a[5m])");
+
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->infos, std::vector<std::string>{
+                               "PromQL info: metric might not be a counter, name does not end "
+                               "in _total/_sum/_count/_bucket: \"a\" (1:6)"});
+  EXPECT_TRUE(result->warnings.empty());
+}
+
+TEST_F(EngineTest, CountsSamples) {
+  const Result<QueryResult> selector = range("a");
+  const Result<QueryResult> window = instant("sum_over_time(a[5m])");
+
+  EXPECT_EQ(selector->statistics.samples_total, 20U);
+  EXPECT_EQ(window->statistics.samples_total, 10U);
+  EXPECT_GE(selector->statistics.samples_peak, 20U);
+}
+
+// Ten thousand operands make a tree as deep; neither planning nor running may follow it on the C++
+// stack.
+TEST_F(EngineTest, EvaluatesLongChains) {
+  std::string sum = "1";
+  std::string vectors = "a";
+  std::string map = "a";
+  for (int i = 1; i < 10'000; ++i) sum += "+1", map += "+1";
+  for (int i = 1; i < 2'000; ++i) vectors += " or a";
+  EngineOptions unlimited = options();
+  unlimited.samples_max = 0;
+  Metrics metrics;
+  Engine engine(unlimited, clock_, metrics);
+
+  const Result<QueryResult> scalar = engine.run(store_, {.expression = sum});
+  const Result<QueryResult> mapped =
+      engine.run(store_, {.expression = map, .start = 540'000, .end = 540'000});
+  const Result<QueryResult> joined =
+      engine.run(store_, {.expression = vectors, .start = 540'000, .end = 540'000});
+
+  ASSERT_TRUE(scalar) << scalar.error().message();
+  EXPECT_EQ(std::get<ScalarValue>(scalar->value).value, 10'000);
+  ASSERT_TRUE(mapped) << mapped.error().message();
+  EXPECT_EQ(std::get<VectorValue>(mapped->value).values[0], 9 + 9'999);
+  ASSERT_TRUE(joined) << joined.error().message();
+  EXPECT_EQ(std::get<VectorValue>(joined->value).values.size(), 2U);
+}
+
+// Strips of 256 steps and blocks of 64 rows must not show in results.
+TEST_F(EngineTest, CrossesTileBordersUnseen) {
+  for (int s = 0; s < 130; ++s) {
+    for (int i = 0; i < 700; ++i) {
+      store_.add({{"__name__", "wide"}, {"s", std::to_string(s)}}, i * 1000, i + s);
+    }
+  }
+  EngineOptions unlimited = options();
+  unlimited.samples_max = 0;
+  Metrics metrics;
+  Engine engine(unlimited, clock_, metrics);
+  const auto run = [&](std::string expression) {
+    return engine.run(
+        store_, {.expression = std::move(expression), .start = 0, .end = 699'000, .step = 1000});
+  };
+
+  const Result<QueryResult> sum = run("sum(wide)");
+  const Result<QueryResult> rate = run("sum(increase(wide[10s]))");
+  const Result<QueryResult> plain = run("wide");
+
+  ASSERT_TRUE(sum);
+  const MatrixSeries& series = std::get<MatrixValue>(sum->value).series[0];
+  ASSERT_EQ(series.values.size(), 700U);
+  for (std::size_t i = 0; i < 700; ++i) {
+    EXPECT_EQ(series.values[i], 130.0 * static_cast<double>(i) + 130 * 129 / 2.0);
+  }
+  const MatrixSeries& rates = std::get<MatrixValue>(rate->value).series[0];
+  ASSERT_EQ(rates.values.size(), 699U);
+  for (std::size_t i = 20; i < 699; ++i) EXPECT_DOUBLE_EQ(rates.values[i], 1300);
+  EXPECT_EQ(std::get<MatrixValue>(plain->value).series.size(), 130U);
+}
+
+TEST_F(EngineTest, PublishesItsMetrics) {
+  ASSERT_TRUE(instant("a"));
+
+  const std::string text = metrics_.expose();
+
+  EXPECT_THAT(text, HasSubstr("prometheus_engine_queries 0"));
+  EXPECT_THAT(text, HasSubstr("prometheus_engine_queries_concurrent_max 20"));
+  EXPECT_THAT(text,
+              HasSubstr("prometheus_engine_query_duration_seconds_count{slice=\"inner_eval\"} 1"));
+}
+
+// Two infinities and a sum that would overflow: the corners of compensated addition.
+TEST_F(EngineTest, AddsAsUpstreamAdds) {
+  const auto add = [&](const char* name, std::initializer_list<double> values) {
+    int i = 0;
+    for (const double v : values) {
+      store_.add({{"__name__", name}, {"i", std::to_string(i++)}}, 540'000, v);
+    }
+  };
+  add("small", {1e100, 1, -1e100});
+  add("large", {1.7e308, 1.7e308, -1.7e308});
+  add("infinite", {std::numeric_limits<double>::infinity(), 1});
+  const auto value = [&](const char* text) {
+    return std::get<VectorValue>(instant(text)->value).values[0];
+  };
+
+  EXPECT_EQ(value("sum(small)"), 1);
+  EXPECT_EQ(value("avg(small)"), 1.0 / 3);
+  EXPECT_DOUBLE_EQ(value("avg(large)"), 1.7e308 / 3);
+  EXPECT_EQ(value("sum(infinite)"), std::numeric_limits<double>::infinity());
+}
+
+}  // namespace
+}  // namespace narthex::query
