@@ -1,0 +1,48 @@
+// The functions that templates may call: Go's builtins and Prometheus' 29. `and` and `or` are the
+// executor's, because they do not evaluate all their arguments.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "alerting/template/value.h"
+#include "base/result.h"
+
+namespace narthex::alerting::tmpl {
+
+/// What functions know of the world around the template.
+struct Environment {
+  /// Evaluates PromQL at the evaluation's time; empty: `query` is an error.
+  std::function<Result<std::vector<Sample>>(const std::string& expression)> query;
+  std::string external_url;
+  std::string path_prefix;
+  model::TimeMs now = 0;
+};
+
+/// What a parameter takes; constants are converted or refused accordingly, as Go's reflection does.
+enum class Parameter : unsigned char { kAny, kString, kSample, kSamples };
+
+struct Function {
+  std::string_view name;
+  std::vector<Parameter> parameters;  // of a variadic function the last repeats
+  bool variadic = false;
+  Result<Value> (*call)(const Environment&, std::span<const Value>) = nullptr;
+};
+
+/// Null when there is none.
+const Function* find_function(std::string_view name);
+
+/// Go's name of the parameter's type.
+std::string_view parameter_name(Parameter parameter);
+
+/// Go's url.QueryEscape.
+std::string query_escape(std::string_view text);
+
+/// One of Go's template comparisons; for tests and functions.cpp.
+Result<bool> values_equal(const Value& a, const Value& b);
+Result<bool> value_less(const Value& a, const Value& b);
+
+}  // namespace narthex::alerting::tmpl
