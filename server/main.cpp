@@ -1,0 +1,20 @@
+// narthex: the server's entry.
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "server/flags.h"
+#include "server/lifecycle.h"
+
+int main(int argc, char** argv) {
+  const auto line = narthex::server::parse_command_line({argv + 1, argv + argc});
+  if (!line) {
+    std::fprintf(stderr, "narthex: %s\n", line.error().message().c_str());
+    return 2;  // upstream's status for a bad command line
+  }
+  if (line->exit) {
+    std::fputs(line->text.c_str(), stdout);
+    return line->status;
+  }
+  return narthex::server::run_server(line->flags);
+}

@@ -1,0 +1,33 @@
+// What the operating system says of this process: for own metrics and /api/v1/status/runtimeinfo.
+// Linux only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/fs.h"
+#include "base/metrics.h"
+
+namespace narthex::server {
+
+struct ProcessState {
+  double cpu_seconds = 0;
+  std::uint64_t resident_bytes = 0;
+  std::uint64_t virtual_bytes = 0;
+  std::uint64_t open_files = 0;
+  std::uint64_t open_files_max = 0;
+  std::uint64_t threads = 0;
+  double start_time_seconds = 0;  // since 1970
+};
+
+/// Fields that cannot be read stay 0.
+ProcessState read_process_state(FileSystem& fs);
+
+/// Keeps the process_* metrics of upstream's client library up to date.
+void publish_process_metrics(Metrics& metrics, FileSystem& fs);
+
+/// The host's name, fully qualified where the system knows it.
+std::string host_name();
+std::string working_directory();
+
+}  // namespace narthex::server
