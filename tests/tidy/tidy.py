@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""House rules as a test: reads the sources and prints every breach with what to write instead.
+
+usage: tidy.py [ROOT]   exits 1 when a rule is broken. Each rule has its test in tidy_test.py.
+"""
+import os
+import re
+import sys
+
+FOLDERS = ("base", "model", "tsdb", "scrape", "query", "alerting", "remote", "web", "server", "tests")
+# Who may include whom: a folder and everything below it (style, section 3).
+MAY_USE = {
+    "base": {"base"},
+    "model": {"base", "model"},
+    "tsdb": {"base", "model", "tsdb"},
+    "scrape": {"base", "model", "scrape"},
+    "query": {"base", "model", "query"},
+    "alerting": {"base", "model", "query", "scrape", "alerting"},
+    "remote": {"base", "model", "tsdb", "remote"},
+    "web": {"base", "model", "tsdb", "scrape", "query", "alerting", "remote", "web"},
+    "server": set(FOLDERS) - {"tests"},
+    "tests": set(FOLDERS),
+}
+# What a folder may see of another, where it is not all of it.
+ONLY = {
+    ("alerting", "query"): ("query/engine.h", "query/value.h", "query/promql/"),
+    ("alerting", "scrape"): ("scrape/discovery/",),
+    ("remote", "tsdb"): ("tsdb/wal/",),
+}
+BEAST_FILES = {"base/http/client.cpp", "web/http_session.cpp", "web/http_server.cpp", "base/asio_impl.cpp"}
+HEADER_CAP, SOURCE_CAP, TEST_CAP, LINE_CAP = 250, 600, 1000, 100
+# pattern, what to write instead, files where it is at home (prefixes)
+BANS = [
+    (r"\bdetached\b", "spawn through a TaskGroup", ("base/executors.cpp",)),
+    (r"\bsleep_for\b", "co_await sleep_for_ns(), or a FakeClock in tests", ()),
+    (r"std::(j)?thread\b(?!::(id|hardware_concurrency))", "use base/executors", ("base/executors",)),
+    (r"\bsystem_clock\b", "take a Clock", ("base/clock.cpp",)),
+    (r"(?<![\w.>:])::(open|write|read|rename|unlink|mmap|fsync|fdatasync)\(", "go through FileSystem",
+     ("base/fs.cpp", "base/memory.cpp", "web/http_server.cpp", "scrape/discovery/watch.cpp", "tests/")),
+    (r"\bnew [A-Za-z_:]+[({]", "std::make_unique", ()),
+    (r"(?<![\w_])assert\(", "NX_CHECK or NX_DCHECK", ()),
+    (r"std::regex\b", "base/regex.h", ()),
+    (r"std::endl\b", "'\\n'", ()),
+    (r"\bFIXME\b", "TODO(#issue)", ("tests/tidy/",)),
+]
+# Sources whose behaviour is tested through another file's test.
+UNTESTED = {
+    "base/asio_impl.cpp", "base/check.cpp", "base/clock.cpp", "server/main.cpp", "server/tool/main.cpp",
+    "cmake/pch.cpp",
+}
+
+
+def listed(root):
+    """Source files below the folders, with '/' separators, sorted."""
+    for folder in FOLDERS:
+        for base, _, names in os.walk(os.path.join(root, folder)):
+            for name in sorted(names):
+                if name.endswith((".h", ".cpp")):
+                    yield os.path.relpath(os.path.join(base, name), root).replace(os.sep, "/")
+
+
+def strip(text):
+    """Code without comments and string contents, lines kept."""
+    pattern = r'//[^\n]*|/\*.*?\*/|R"\w*\(.*?\)\w*"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\''
+
+    def blank(match):
+        found = match.group(0)
+        if found.startswith("/"):
+            return re.sub(r"[^\n]", " ", found)
+        return '""' + "\n" * found.count("\n")
+
+    return re.sub(pattern, blank, text, flags=re.S)
+
+
+def check_includes(path, text):
+    folder = path.split("/")[0]
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.match(r'\s*#include "([^"]+)"', line)
+        if not match:
+            continue
+        target = match.group(1)
+        other = target.split("/")[0]
+        if other not in FOLDERS:
+            continue
+        if other not in MAY_USE[folder]:
+            yield number, f"{folder} may not include {other}; arrows point down (docs/architecture.md)"
+        only = ONLY.get((folder, other))
+        if only and not target.startswith(only):
+            yield number, f"{folder} sees of {other} only {', '.join(only)}"
+
+
+def check_beast(path, text):
+    if path in BEAST_FILES or path.startswith("tests/tidy/"):
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(r"\s*#include <boost/(beast|asio\.hpp)", line):
+            yield number, "Beast lives in four files; use base/http or web/http_server.h"
+
+
+def check_sizes(path, text):
+    lines = text.splitlines()
+    allowed = any("tidy: long" in line or "tidy: the" in line for line in lines[:12])
+    cap = HEADER_CAP if path.endswith(".h") else TEST_CAP if path.startswith("tests/") else SOURCE_CAP
+    if len(lines) > cap and not allowed:
+        yield len(lines), f"{len(lines)} lines, cap {cap}: split it, or say '// tidy: long, <reason>' at the top"
+    for number, line in enumerate(lines, 1):
+        if len(line.encode()) > LINE_CAP and '"' not in line and "http" not in line:
+            yield number, f"line over {LINE_CAP} columns: run clang-format"
+
+
+def check_bans(path, text):
+    code = strip(text)
+    for pattern, instead, homes in BANS:
+        if any(path.startswith(home) for home in homes):
+            continue
+        for match in re.finditer(pattern, code):
+            yield code.count("\n", 0, match.start()) + 1, f"'{match.group(0)}': write {instead}"
+
+
+def check_opening(path, text):
+    if not text.startswith("//"):
+        yield 1, "a file opens with a comment: what it is, the invariant that matters, its thread-safety"
+    if path.endswith(".h") and "#pragma once" not in text:
+        yield 1, "a header needs #pragma once"
+
+
+def check_namespace(path, text):
+    if path.endswith(".h") and re.search(r"^using namespace", text, flags=re.M):
+        yield 1, "no 'using namespace' in a header"
+
+
+RULES = (check_includes, check_beast, check_sizes, check_bans, check_opening, check_namespace)
+
+
+def check_tests(root, paths):
+    """A source without any test that includes its header, or is named for it."""
+    tests = "".join(open(os.path.join(root, p), encoding="utf-8").read() for p in paths if p.startswith("tests/"))
+    headers = set(re.findall(r'#include "([^"]+)"', tests))
+    for path in paths:
+        if not path.endswith(".cpp") or path.startswith("tests/") or path in UNTESTED:
+            continue
+        folder = os.path.dirname(path)
+        if not any(os.path.dirname(header) == folder or header.startswith(folder + "/") for header in headers):
+            yield path, 1, f"no test includes a header of {folder}/: write tests/{folder}"
+
+
+def check_links(root):
+    """Relative links in documents must lead somewhere."""
+    documents = [os.path.join(root, n) for n in os.listdir(root) if n.endswith(".md")]
+    for base, _, names in os.walk(os.path.join(root, "docs")):
+        documents += [os.path.join(base, n) for n in names if n.endswith(".md")]
+    for document in sorted(documents):
+        text = open(document, encoding="utf-8").read()
+        for match in re.finditer(r"\]\(([^)#\s]+)", text):
+            target = match.group(1)
+            if "://" in target or target.startswith("mailto:"):
+                continue
+            if not os.path.exists(os.path.join(os.path.dirname(document), target)):
+                yield os.path.relpath(document, root), text.count("\n", 0, match.start()) + 1, f"dead link: {target}"
+
+
+def check(root):
+    """Every breach as (path, line, message)."""
+    paths = list(listed(root))
+    for path in paths:
+        text = open(os.path.join(root, path), encoding="utf-8").read()
+        for rule in RULES:
+            for line, message in rule(path, text):
+                yield path, line, message
+    yield from check_tests(root, paths)
+    yield from check_links(root)
+
+
+def main():
+    root = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+    found = 0
+    for path, line, message in check(os.path.normpath(root)):
+        print(f"{path}:{line}: {message}")
+        found += 1
+    print(f"tidy: {found} breaches")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
