@@ -77,7 +77,11 @@ Result<void> Head::decode(const ChunkView& chunk, const SeriesHot& line, model::
   std::array<std::byte, kArenaClasses.back() + kXorPaddingBytes> buffer;
   std::size_t size = 0;
   if (chunk.open) {
-    std::memcpy(buffer.data(), arena_->at(chunk.handle), line.chunk_len);
+    // Not the header: a writer that cuts this chunk meanwhile fills it in.
+    if (line.chunk_len > kXorHeaderBytes) {
+      std::memcpy(buffer.data() + kXorHeaderBytes, arena_->at(chunk.handle) + kXorHeaderBytes,
+                  line.chunk_len - kXorHeaderBytes);
+    }
     xor_finish(line, buffer.data());
     size = xor_chunk_bytes(line);
   } else {
