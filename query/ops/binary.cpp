@@ -124,7 +124,12 @@ std::size_t BinaryOp::slot_for(std::uint32_t signature, model::Labels labels, bo
   key += labels.data();
   const auto [at, is_new] = slot_of_.try_emplace(std::move(key), slots_.size());
   if (is_new) {
-    slots_.push_back({.row = rows_.size(), .touched = std::vector<std::uint64_t>(table_.words())});
+    std::size_t touched = touched_.size();
+    if (matching_.cardinality == Cardinality::kOneToOne) {
+      touched = touched_of_signature_.try_emplace(signature, touched).first->second;
+    }
+    if (touched == touched_.size()) touched_.emplace_back(table_.words());
+    slots_.push_back({.row = rows_.size(), .touched = touched});
     rows_.add(std::move(labels), drops_name);
     table_.add_row();
   }
@@ -165,8 +170,9 @@ Result<void> BinaryOp::combine(QueryContext& context, const Tile& tile, std::siz
       context.notes.incompatible_types(position_, "float", spelling(op_), "float");
       continue;
     }
-    if ((slot.touched[first_word + w] & both) != 0) return multiple_matches_error();
-    slot.touched[first_word + w] |= both;
+    std::uint64_t& touched = touched_[slot.touched][first_word + w];
+    if ((touched & both) != 0) return multiple_matches_error();
+    touched |= both;
     double* out = table_.row_values(slot.row) + tile.first_step + w * kWordBits;
     std::uint64_t kept = both;
     for_each_bit(&both, 1, [&](std::size_t bit) {

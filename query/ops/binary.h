@@ -28,8 +28,8 @@ class BinaryOp final : public Operator {
   // Cells that one signature and one result label set make; several rows may write to it at
   // different steps.
   struct Slot {
-    std::size_t row = 0;                 // of table_
-    std::vector<std::uint64_t> touched;  // steps at which a pair was combined
+    std::size_t row = 0;      // of table_
+    std::size_t touched = 0;  // its index in touched_
   };
   class ManySink;
 
@@ -58,6 +58,10 @@ class BinaryOp final : public Operator {
   std::vector<std::vector<std::size_t>>
       slots_of_row_;  // of the many side, one per row of the one side
   std::unordered_map<std::string, std::size_t> slot_of_;
+  /// Steps at which a pair was combined: one to one by match group, whatever the result's labels,
+  /// else by result row.
+  std::vector<std::vector<std::uint64_t>> touched_;
+  std::unordered_map<std::uint32_t, std::size_t> touched_of_signature_;
   bool trims_ = false;
 };
 
