@@ -22,7 +22,8 @@ void append_chars(std::string& out, double value, std::chars_format format) {
   out.append(buffer, end.ptr);
 }
 
-// Go fills the places behind the shortest digits with zeros; std::to_chars would write the exact integer.
+// Go fills the places behind the shortest digits with zeros; std::to_chars would write the exact
+// integer.
 void append_large_integer(std::string& out, double value) {
   std::string digits;
   append_chars(digits, value, std::chars_format::scientific);

@@ -133,14 +133,14 @@ RULES = (check_includes, check_beast, check_sizes, check_bans, check_opening, ch
 
 
 def check_tests(root, paths):
-    """A source without any test that includes its header, or is named for it."""
+    """A source in a folder that no test reaches."""
     tests = "".join(open(os.path.join(root, p), encoding="utf-8").read() for p in paths if p.startswith("tests/"))
     headers = set(re.findall(r'#include "([^"]+)"', tests))
     for path in paths:
         if not path.endswith(".cpp") or path.startswith("tests/") or path in UNTESTED:
             continue
-        folder = os.path.dirname(path)
-        if not any(os.path.dirname(header) == folder or header.startswith(folder + "/") for header in headers):
+        folder = path.split("/")[0]  # inner folders are tested through their folder's public headers
+        if not any(header.startswith(folder + "/") for header in headers):
             yield path, 1, f"no test includes a header of {folder}/: write tests/{folder}"
 
 
