@@ -13,6 +13,8 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -93,8 +95,14 @@ class TaskGroup {
 /// Suspends the calling coroutine. False when cancelled before the time was up.
 asio::awaitable<bool> sleep_for_ns(std::int64_t duration_ns);
 
+/// A co_await that no cancellation signal reaches.
+inline auto uncancellable() {
+  return asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable);
+}
+
 /// Runs `work` on `pool`, then resumes the caller on the caller's own executor. `work` must not
-/// throw.
+/// throw. Cancelling the caller does not reach the hop: asio would hand the signal to the pool's
+/// thread while this one may already have dropped it. The caller sees it at its next co_await.
 template <std::invocable Work>
 asio::awaitable<std::invoke_result_t<Work>> run_on(asio::any_io_executor pool, Work work) {
   using Value = std::invoke_result_t<Work>;
@@ -103,14 +111,14 @@ asio::awaitable<std::invoke_result_t<Work>> run_on(asio::any_io_executor pool, W
       work();
       co_return;
     };
-    co_await asio::co_spawn(pool, job, asio::use_awaitable);
+    co_await asio::co_spawn(pool, job, uncancellable());
   } else {
     std::optional<Value> result;  // co_spawn wants a default-constructible type
     auto job = [&]() -> asio::awaitable<void> {
       result.emplace(work());
       co_return;
     };
-    co_await asio::co_spawn(pool, job, asio::use_awaitable);
+    co_await asio::co_spawn(pool, job, uncancellable());
     co_return *std::move(result);
   }
 }

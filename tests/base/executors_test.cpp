@@ -38,5 +38,24 @@ TEST(RunOn, BringsTheValueBack) {
   EXPECT_EQ(seen.load(), 42);
 }
 
+// The signal and the end of the hop race with each other; neither may touch what the other freed.
+TEST(RunOn, MayBeCancelledAtAnyMoment) {
+  Executors executors(2, 2);
+  for (int round = 0; round < 200; ++round) {
+    TaskGroup group(executors.io());
+    auto body = [&]() -> asio::awaitable<void> {
+      for (int hop = 0; hop < 20; ++hop) {
+        auto work = [] { return 1; };
+        co_await run_on(executors.cpu(), std::move(work));
+      }
+    };
+    for (int i = 0; i < 4; ++i) group.spawn(body);
+
+    group.stop();
+
+    ASSERT_TRUE(group.wait(std::chrono::seconds(10)));
+  }
+}
+
 }  // namespace
 }  // namespace narthex
