@@ -189,9 +189,12 @@ TEST(Api, RoutesEveryPath) {
   QueryApi query(run, {}, clock);
   const SeriesApi series(store);
   const TargetsApi targets(one_target(), {});
+  const RulesApi rules([] { return std::vector<alerting::GroupSnapshot>(); });
   const StatusApi status({});
-  add_api_routes(router, {.query = query, .series = series, .targets = targets, .status = status},
-                 executors);
+  add_api_routes(
+      router,
+      {.query = query, .series = series, .targets = targets, .status = status, .rules = &rules},
+      executors);
   const auto ask = [&](std::string method, std::string_view target) {
     auto handler = [&router](const http::Request& r) { return router.handle(r); };
     return test::await_response(executors, handler, make_request(std::move(method), target));
@@ -200,6 +203,8 @@ TEST(Api, RoutesEveryPath) {
   EXPECT_EQ(ask("GET", "/api/v1/query?query=1").status, 200);
   EXPECT_EQ(ask("POST", "/api/v1/query_range").status, 400);
   EXPECT_EQ(ask("GET", "/api/v1/label/job/values").body, data(R"(["a"])"));
+  EXPECT_EQ(ask("GET", "/api/v1/rules").body, data(R"({"groups":[]})"));
+  EXPECT_EQ(ask("GET", "/api/v1/alerts").body, data(R"({"alerts":[]})"));
   EXPECT_EQ(ask("OPTIONS", "/api/v1/anything").status, 204);
   EXPECT_EQ(ask("OPTIONS", "/api/v1/query").status, 204);
   EXPECT_EQ(ask("GET", "/api/v1/anything").status, 404);

@@ -82,6 +82,17 @@ void add_target_routes(Adder& adder, const ApiParts& parts) {
   adder.get("/metadata", [targets](const auto& r) { return targets->metric_metadata(r); });
 }
 
+void add_rule_routes(Adder& adder, const ApiParts& parts) {
+  const RulesApi* rules = parts.rules;
+  if (rules == nullptr) {
+    adder.missing({"GET"}, "/rules");
+    adder.missing({"GET"}, "/alerts");
+    return;
+  }
+  adder.get("/rules", [rules](const auto& r) { return rules->rules(r); });
+  adder.get("/alerts", [rules](const auto& r) { return rules->alerts(r); });
+}
+
 void add_status_routes(Adder& adder, const ApiParts& parts) {
   const StatusApi* status = &parts.status;
   adder.get("/status/config", [status](const auto& r) { return status->config(r); });
@@ -129,6 +140,7 @@ void add_api_routes(Router& router, const ApiParts& parts, Executors& executors)
   router.add({"OPTIONS"}, "/api/v1/*path", kJson, preflight);
   add_query_routes(adder, parts);
   add_target_routes(adder, parts);
+  add_rule_routes(adder, parts);
   add_status_routes(adder, parts);
   add_write_routes(adder);
   const StatusApi* status = &parts.status;

@@ -6,6 +6,7 @@
 
 #include "base/executors.h"
 #include "web/api/query_api.h"
+#include "web/api/rules_api.h"
 #include "web/api/series_api.h"
 #include "web/api/status_api.h"
 #include "web/api/targets_api.h"
@@ -19,6 +20,7 @@ struct ApiParts {
   const SeriesApi& series;
   const TargetsApi& targets;
   const StatusApi& status;
+  const RulesApi* rules = nullptr;  // null: not implemented yet
 };
 
 /// A handler that runs `answer` on the CPU pool.

@@ -216,14 +216,17 @@ http::Response TargetsApi::scrape_pools(const http::Request&) const {
 http::Response TargetsApi::alertmanagers(const http::Request&) const {
   SuccessEnvelope envelope;
   JsonWriter json(envelope.body());
-  const auto list = [&json](std::string_view key, const std::vector<std::string>& urls) {
+  const auto list = [&json](std::string_view key,
+                            const std::function<std::vector<std::string>()>& urls) {
     json.key(key).begin_array();
-    for (const std::string& url : urls) json.begin_object().member("url", url).end_object();
+    if (urls) {
+      for (const std::string& url : urls()) json.begin_object().member("url", url).end_object();
+    }
     json.end_array();
   };
   json.begin_object();
-  list("activeAlertmanagers", source_.alertmanagers());
-  list("droppedAlertmanagers", source_.dropped_alertmanagers());
+  list("activeAlertmanagers", source_.alertmanagers);
+  list("droppedAlertmanagers", source_.dropped_alertmanagers);
   json.end_object();
   return std::move(envelope).close();
 }

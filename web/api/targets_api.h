@@ -18,7 +18,7 @@ struct TargetsSource {
   std::function<std::vector<scrape::PoolCounts>()> counts;
   std::function<std::vector<std::string>()> pools;
   std::function<std::vector<scrape::TargetMetadata>(std::string_view family)> metadata;
-  /// URLs of Alertmanagers in use, and of those dropped by relabelling.
+  /// URLs of Alertmanagers in use, and of those dropped by relabelling; none when unset.
   std::function<std::vector<std::string>()> alertmanagers;
   std::function<std::vector<std::string>()> dropped_alertmanagers;
 };

@@ -1,0 +1,485 @@
+// Group evaluation: query, state, alerts, samples, staleness.
+#include "alerting/rules/group.h"
+
+#include <algorithm>
+
+#include "alerting/template/template.h"
+#include "base/str.h"
+#include "query/promql/parser.h"
+
+namespace narthex::alerting {
+namespace {
+
+constexpr std::int64_t kNanosecondsPerMs = 1'000'000;
+
+std::string group_key(const GroupSettings& settings) {
+  return concat(settings.config.file, ";", settings.config.name);
+}
+
+// A group's labels below the rule's own.
+model::Labels merge_labels(const RuleGroupConfig& group, const RuleConfig& rule) {
+  model::LabelsBuilder builder;
+  for (const auto& [name, value] : group.labels) builder.set(name, value);
+  for (const auto& [name, value] : rule.labels) builder.set(name, value);
+  return builder.build();
+}
+
+model::Labels to_labels(const std::map<std::string, std::string>& map) {
+  model::LabelsBuilder builder;
+  for (const auto& [name, value] : map) builder.set(name, value);
+  return builder.build();
+}
+
+tmpl::StringMap to_map(const model::Labels& labels) {
+  tmpl::StringMap out;
+  for (const model::LabelView label : labels) out.emplace(label.name, label.value);
+  return out;
+}
+
+// The expression as the parser prints it; it was checked when the file was read.
+std::string canonical(const std::string& expression) {
+  const auto parsed = query::parse_expression(expression);
+  return parsed ? query::to_string(**parsed) : expression;
+}
+
+std::string_view verdict_text(model::RowVerdict verdict) {
+  switch (verdict) {
+    case model::RowVerdict::kAppended:
+    case model::RowVerdict::kSameAgain:
+      return {};
+    case model::RowVerdict::kDuplicate:
+      return "duplicate sample for timestamp";
+    case model::RowVerdict::kOutOfOrder:
+      return "out of order sample";
+    case model::RowVerdict::kOutOfBounds:
+      return "out of bounds";
+    case model::RowVerdict::kGone:
+      break;
+  }
+  return "series is gone";
+}
+
+// Rows for one append.
+struct Rows {
+  std::vector<model::SeriesHandle> series;
+  std::vector<double> values;
+  void push(model::SeriesHandle handle, double value) {
+    series.push_back(handle);
+    values.push_back(value);
+  }
+};
+
+Result<model::AppendReport> append(model::Appender& appender, const Rows& rows,
+                                   model::TimeMs time) {
+  if (rows.series.empty()) return model::AppendReport{};
+  return appender.append({.series = rows.series, .values = rows.values, .time = time});
+}
+
+}  // namespace
+
+std::int64_t evaluation_slot_ns(const std::string& name, const std::string& file,
+                                model::DurationMs interval, std::int64_t now_ns) {
+  const model::Labels key{{"name", name}, {"file", file}};
+  const std::int64_t interval_ns = interval * kNanosecondsPerMs;
+  const auto offset =
+      static_cast<std::int64_t>(key.hash() % static_cast<std::uint64_t>(interval_ns));
+  const std::int64_t shifted = now_ns - offset;
+  return shifted - shifted % interval_ns + offset;
+}
+
+struct RuleGroup::Rule {
+  RuleConfig config;
+  model::Labels labels;
+  std::string query;
+  std::unique_ptr<AlertingRule> alerting;  // null for recording rules
+  SeriesMap series;  // written at the last evaluation; guarded by the group's work_
+
+  mutable Mutex mutex;
+  RuleHealth health NX_GUARDED_BY(mutex) = RuleHealth::kUnknown;
+  std::string last_error NX_GUARDED_BY(mutex);
+  double evaluation_seconds NX_GUARDED_BY(mutex) = 0;
+  model::TimeMs last_evaluation NX_GUARDED_BY(mutex) = 0;
+
+  void set_health(const Result<void>& outcome) {
+    const MutexLock lock(mutex);
+    health = outcome ? RuleHealth::kGood : RuleHealth::kBad;
+    last_error = outcome ? std::string() : outcome.error().message();
+  }
+};
+
+struct RuleGroup::Measures {
+  Measures(Metrics& metrics, const std::string& key)
+      : evaluations(metrics.counter("prometheus_rule_evaluations_total",
+                                    "The total number of rule evaluations.",
+                                    {{"rule_group", key}})),
+        failures(metrics.counter("prometheus_rule_evaluation_failures_total",
+                                 "The total number of rule evaluation failures.",
+                                 {{"rule_group", key}})),
+        iterations(metrics.counter("prometheus_rule_group_iterations_total",
+                                   "The total number of scheduled rule group evaluations, whether "
+                                   "executed or missed.",
+                                   {{"rule_group", key}})),
+        missed(metrics.counter("prometheus_rule_group_iterations_missed_total",
+                               "The total number of rule group evaluations missed due to slow rule "
+                               "group evaluation.",
+                               {{"rule_group", key}})),
+        rules(metrics.gauge("prometheus_rule_group_rules", "The number of rules.",
+                            {{"rule_group", key}})),
+        interval(metrics.gauge("prometheus_rule_group_interval_seconds",
+                               "The interval of a rule group.", {{"rule_group", key}})),
+        last_duration(metrics.gauge("prometheus_rule_group_last_duration_seconds",
+                                    "The duration of the last rule group evaluation.",
+                                    {{"rule_group", key}})),
+        last_rule_sum(
+            metrics.gauge("prometheus_rule_group_last_rule_duration_sum_seconds",
+                          "The sum of time in seconds it took to evaluate each rule in the "
+                          "group regardless of concurrency.",
+                          {{"rule_group", key}})),
+        last_time(metrics.gauge("prometheus_rule_group_last_evaluation_timestamp_seconds",
+                                "The timestamp of the last rule group evaluation in seconds.",
+                                {{"rule_group", key}})),
+        last_samples(metrics.gauge("prometheus_rule_group_last_evaluation_samples",
+                                   "The number of samples returned during the last rule group "
+                                   "evaluation.",
+                                   {{"rule_group", key}})),
+        last_restore(
+            metrics.gauge("prometheus_rule_group_last_restore_duration_seconds",
+                          "The duration of the last alert rules alerts restoration using the "
+                          "`ALERTS_FOR_STATE` series.",
+                          {{"rule_group", key}})),
+        rule_duration(metrics.summary("prometheus_rule_evaluation_duration_seconds",
+                                      "The duration for a rule to execute.")),
+        group_duration(metrics.summary("prometheus_rule_group_duration_seconds",
+                                       "The duration of rule group evaluations.")),
+        expansions(metrics.counter("prometheus_template_text_expansions_total",
+                                   "The total number of template text expansions.")),
+        expansion_failures(
+            metrics.counter("prometheus_template_text_expansion_failures_total",
+                            "The total number of template text expansion failures.")) {}
+
+  Counter& evaluations;
+  Counter& failures;
+  Counter& iterations;
+  Counter& missed;
+  Gauge& rules;
+  Gauge& interval;
+  Gauge& last_duration;
+  Gauge& last_rule_sum;
+  Gauge& last_time;
+  Gauge& last_samples;
+  Gauge& last_restore;
+  Observer& rule_duration;
+  Observer& group_duration;
+  Counter& expansions;
+  Counter& expansion_failures;
+  double samples = 0;  // of the evaluation under way
+  double seconds = 0;  // of its rules
+};
+
+RuleGroup::RuleGroup(GroupSettings settings, const RuleContext& context, bool restores)
+    : settings_(std::move(settings)),
+      context_(context),
+      restores_(restores),
+      measures_(std::make_unique<Measures>(context.metrics, group_key(settings_))) {
+  for (const RuleConfig& config : settings_.config.rules) {
+    auto rule = std::make_unique<Rule>();
+    rule->config = config;
+    rule->labels = merge_labels(settings_.config, config);
+    rule->query = canonical(config.expr);
+    if (config.is_alert()) {
+      rule->alerting = std::make_unique<AlertingRule>(config, rule->labels, !restores);
+    }
+    rules_.push_back(std::move(rule));
+  }
+  measures_->rules.set(static_cast<double>(rules_.size()));
+  measures_->interval.set(static_cast<double>(settings_.interval) / 1000);
+}
+
+RuleGroup::~RuleGroup() = default;
+
+void RuleGroup::evaluate(model::TimeMs time, const StopToken& stop) {
+  const MutexLock work(work_);
+  if (retired_) return;
+  const std::int64_t start_ns = context_.clock.monotonic_ns();
+  const model::TimeMs started = context_.clock.now_ms();
+  measures_->iterations.add();
+  measures_->samples = 0;
+  measures_->seconds = 0;
+  for (const auto& rule : rules_) {
+    if (!stop.check()) return;
+    evaluate_rule(*rule, time, stop);
+  }
+  write_stale(std::exchange(orphans_, {}), time - settings_.query_offset);
+  const double seconds = static_cast<double>(context_.clock.monotonic_ns() - start_ns) / 1e9;
+  measures_->last_duration.set(seconds);
+  measures_->group_duration.observe(seconds);
+  measures_->last_rule_sum.set(measures_->seconds);
+  measures_->last_samples.set(measures_->samples);
+  measures_->last_time.set(static_cast<double>(started) / 1000);
+  const MutexLock lock(mutex_);
+  evaluation_seconds_ = seconds;
+  last_evaluation_ = started;
+}
+
+void RuleGroup::evaluate_rule(Rule& rule, model::TimeMs time, const StopToken& stop) {
+  const std::int64_t start_ns = context_.clock.monotonic_ns();
+  const model::TimeMs started = context_.clock.now_ms();
+  measures_->evaluations.add();
+  Result<std::vector<RuleSample>> samples = run_rule(rule, time, stop);
+  Result<void> outcome;
+  if (samples) {
+    measures_->samples += static_cast<double>(samples->size());
+    if (rule.alerting) {
+      const std::string url =
+          concat(context_.options.external_url, "/graph?g0.expr=", tmpl::query_escape(rule.query),
+                 "&g0.tab=1");
+      auto due =
+          rule.alerting->take_due(time, settings_.interval, context_.options.resend_delay, url);
+      if (!due.empty()) context_.send(std::move(due));
+    }
+    outcome = write(rule, *samples, time - settings_.query_offset);
+  } else {
+    outcome = std::unexpected(std::move(samples).error());
+  }
+  rule.set_health(outcome);
+  if (!outcome) {
+    measures_->failures.add();
+    if (outcome.error().code() != Code::kCancelled) {
+      context_.log.warn("evaluating rule failed", {{"group", settings_.config.name},
+                                                   {"file", settings_.config.file},
+                                                   {"rule", rule.config.name()},
+                                                   {"err", outcome.error()}});
+    }
+  }
+  const double seconds = static_cast<double>(context_.clock.monotonic_ns() - start_ns) / 1e9;
+  measures_->rule_duration.observe(seconds);
+  measures_->seconds += seconds;
+  const MutexLock lock(rule.mutex);
+  rule.evaluation_seconds = seconds;
+  rule.last_evaluation = started;
+}
+
+Result<std::vector<RuleSample>> RuleGroup::query(const std::string& expression, model::TimeMs time,
+                                                 const StopToken& stop) const {
+  query::QueryRequest request;
+  request.expression = expression;
+  request.start = time;
+  request.end = time;
+  NX_TRY_ASSIGN(query::QueryResult result, context_.run_query(request, stop));
+  return samples_of(std::move(result.value));
+}
+
+Result<std::vector<RuleSample>> RuleGroup::run_rule(Rule& rule, model::TimeMs time,
+                                                    const StopToken& stop) {
+  NX_TRY_ASSIGN(std::vector<RuleSample> results,
+                query(rule.query, time - settings_.query_offset, stop));
+  if (!rule.alerting) {
+    return record(rule.config, rule.labels, std::move(results), settings_.config.limit);
+  }
+  return rule.alerting->update(time, results, expander(rule, time, stop), settings_.config.limit);
+}
+
+ExpandTemplate RuleGroup::expander(const Rule& rule, model::TimeMs time,
+                                   const StopToken& stop) const {
+  tmpl::Environment environment;
+  environment.external_url = context_.options.external_url;
+  environment.path_prefix = context_.options.path_prefix;
+  environment.now = time;
+  environment.query = [this, time,
+                       stop](const std::string& expression) -> Result<std::vector<tmpl::Sample>> {
+    NX_TRY_ASSIGN(const std::vector<RuleSample> samples, query(expression, time, stop));
+    std::vector<tmpl::Sample> out;
+    for (const RuleSample& sample : samples) out.push_back({to_map(sample.labels), sample.value});
+    return out;
+  };
+  return [this, &rule, stop, environment = std::move(environment)](
+             const std::string& text, const model::Labels& labels, double value) {
+    measures_->expansions.add();
+    if (text.find("{{") == std::string::npos) return text;
+    tmpl::AlertData data{.labels = to_map(labels),
+                         .external_labels = to_map(settings_.external_labels),
+                         .external_url = context_.options.external_url,
+                         .value = value};
+    const auto expanded = expand_template(
+        concat("__alert_", rule.config.alert), concat(alert_template_preamble(), text),
+        tmpl::Value(std::make_shared<const tmpl::AlertData>(std::move(data))), environment, stop);
+    if (expanded) return *expanded;
+    measures_->expansion_failures.add();
+    context_.log.warn("expanding alert template failed",
+                      {{"alert", rule.config.alert}, {"err", expanded.error()}});
+    return concat("<error expanding template: ", expanded.error().message(), ">");
+  };
+}
+
+// Writes the samples, and a stale marker for every series of the last evaluation that is not among
+// them.
+Result<void> RuleGroup::write(Rule& rule, const std::vector<RuleSample>& samples,
+                              model::TimeMs time) {
+  Rows rows;
+  std::vector<const model::Labels*> written;
+  Result<void> outcome;
+  for (const RuleSample& sample : samples) {
+    const auto known = rule.series.find(sample.labels);
+    Result<model::SeriesHandle> handle =
+        known != rule.series.end() ? known->second : context_.appender.resolve(sample.labels);
+    if (!handle) {
+      outcome = std::unexpected(std::move(handle).error());
+      continue;
+    }
+    rows.push(*handle, sample.value);
+    written.push_back(&sample.labels);
+  }
+  SeriesMap vanished = rule.series;
+  for (const RuleSample& sample : samples) vanished.erase(sample.labels);
+  for (const auto& [labels, handle] : vanished) rows.push(handle, model::stale_nan());
+
+  NX_TRY_ASSIGN(model::AppendReport report, append(context_.appender, rows, time));
+  SeriesMap returned;
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    model::RowVerdict verdict = report.verdicts[i];
+    if (verdict ==
+        model::RowVerdict::kGone) {  // the head dropped the series meanwhile: once more by labels
+      auto handle = context_.appender.resolve(*written[i]);
+      Rows again;
+      if (handle) again.push(rows.series[i] = *handle, rows.values[i]);
+      const auto second = append(context_.appender, again, time);
+      if (handle && second && !second->verdicts.empty()) verdict = second->verdicts[0];
+    }
+    const std::string_view fault = verdict_text(verdict);
+    if (fault.empty()) {
+      returned.emplace(*written[i], rows.series[i]);
+    } else {
+      outcome = Error(Code::kExecution, std::string(fault));
+    }
+  }
+  rule.series = std::move(returned);
+  return outcome;
+}
+
+void RuleGroup::write_stale(SeriesMap series, model::TimeMs time) {
+  Rows rows;
+  for (const auto& [labels, handle] : series) rows.push(handle, model::stale_nan());
+  const auto report = append(context_.appender, rows, time);
+  if (!report) context_.log.warn("adding stale samples failed", {{"err", report.error()}});
+}
+
+void RuleGroup::restore(model::TimeMs now) {
+  const MutexLock work(work_);
+  const std::int64_t start_ns = context_.clock.monotonic_ns();
+  const model::TimeRange range{.min = now - context_.options.outage_tolerance, .max = now};
+  auto querier = context_.store.querier(range);
+  if (!querier) context_.log.error("restoring 'for' state failed", {{"err", querier.error()}});
+  for (const auto& rule : rules_) {
+    if (!rule->alerting) continue;
+    if (querier && rule->config.hold >= context_.options.grace_period) {
+      rule->alerting->restore(now, context_.options.grace_period,
+                              read_alert_states(**querier, *rule, range));
+    }
+    rule->alerting->set_restored();
+  }
+  measures_->last_restore.set(static_cast<double>(context_.clock.monotonic_ns() - start_ns) / 1e9);
+}
+
+std::map<model::Labels, model::Sample> RuleGroup::read_alert_states(model::Querier& querier,
+                                                                    const Rule& rule,
+                                                                    model::TimeRange range) {
+  model::Matchers matchers = {model::Matcher::equal("__name__", "ALERTS_FOR_STATE"),
+                              model::Matcher::equal("alertname", rule.config.alert)};
+  for (const model::LabelView label : rule.labels) {
+    const bool is_template = label.value.find("{{") != std::string_view::npos;
+    if (!is_template && label.name != "alertname") {
+      matchers.push_back(model::Matcher::equal(std::string(label.name), std::string(label.value)));
+    }
+  }
+  std::map<model::Labels, model::Sample> out;
+  const auto set = querier.select(matchers, {.range = range, .step = 0, .function = "series"});
+  if (!set) {
+    context_.log.error("restoring 'for' state failed",
+                       {{"alert", rule.config.alert}, {"err", set.error()}});
+    return out;
+  }
+  for (std::size_t i = 0; i < (*set)->size(); ++i) {
+    const auto sample = (*set)->read_newest(i, range);
+    if (!sample || !sample->has_value()) continue;
+    model::LabelsBuilder labels((*set)->labels(i));
+    out.emplace(labels.remove(model::kMetricName).build(), **sample);
+  }
+  return out;
+}
+
+void RuleGroup::retire() {
+  const MutexLock work(work_);
+  retired_ = true;
+}
+
+void RuleGroup::take_state(RuleGroup& from) {
+  from.retire();
+  const MutexLock theirs(from.work_);
+  const MutexLock ours(work_);
+  orphans_ = std::move(from.orphans_);
+  std::vector<bool> used(from.rules_.size(), false);
+  for (const auto& rule : rules_) {
+    for (std::size_t i = 0; i < from.rules_.size(); ++i) {
+      Rule& old = *from.rules_[i];
+      const bool same =
+          !used[i] && old.config.name() == rule->config.name() && old.labels == rule->labels;
+      if (!same) continue;
+      used[i] = true;
+      rule->series = std::move(old.series);
+      if (rule->alerting && old.alerting) rule->alerting->copy_alerts(*old.alerting);
+      break;
+    }
+  }
+  for (std::size_t i = 0; i < from.rules_.size(); ++i) {
+    if (!used[i]) orphans_.merge(from.rules_[i]->series);
+  }
+  const MutexLock lock(mutex_);
+  const MutexLock their_lock(from.mutex_);
+  evaluation_seconds_ = from.evaluation_seconds_;
+  last_evaluation_ = from.last_evaluation_;
+}
+
+void RuleGroup::mark_stale(model::TimeMs time) {
+  const MutexLock work(work_);
+  for (const auto& rule : rules_) orphans_.merge(rule->series);
+  write_stale(std::exchange(orphans_, {}), time - settings_.query_offset);
+}
+
+void RuleGroup::count_missed(std::int64_t iterations) {
+  measures_->missed.add(static_cast<double>(iterations));
+  measures_->iterations.add(static_cast<double>(iterations));
+}
+
+GroupSnapshot RuleGroup::snapshot() const {
+  GroupSnapshot out;
+  out.name = settings_.config.name;
+  out.file = settings_.config.file;
+  out.interval = settings_.interval;
+  out.limit = settings_.config.limit;
+  for (const auto& rule : rules_) {
+    RuleSnapshot shown;
+    shown.is_alert = rule->config.is_alert();
+    shown.name = rule->config.name();
+    shown.query = rule->query;
+    shown.labels = rule->labels;
+    shown.annotations = to_labels(rule->config.annotations);
+    shown.hold = rule->config.hold;
+    shown.keep_firing_for = rule->config.keep_firing_for;
+    if (rule->alerting) {
+      shown.state = rule->alerting->state();
+      shown.alerts = rule->alerting->active_alerts();
+    }
+    const MutexLock lock(rule->mutex);
+    shown.health = rule->health;
+    shown.last_error = rule->last_error;
+    shown.evaluation_seconds = rule->evaluation_seconds;
+    shown.last_evaluation = rule->last_evaluation;
+    out.rules.push_back(std::move(shown));
+  }
+  const MutexLock lock(mutex_);
+  out.evaluation_seconds = evaluation_seconds_;
+  out.last_evaluation = last_evaluation_;
+  return out;
+}
+
+}  // namespace narthex::alerting

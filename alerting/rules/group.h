@@ -1,0 +1,127 @@
+// A rule group: rules evaluated in order at one time, each one's result written before the next is
+// evaluated.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "alerting/rules/rule.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/parallel.h"
+#include "model/storage.h"
+#include "query/engine.h"
+
+namespace narthex::alerting {
+
+/// Evaluates one query: Engine::run over the store that rules read.
+using RunRuleQuery =
+    std::function<Result<query::QueryResult>(const query::QueryRequest&, StopToken)>;
+/// Takes alerts that are due. Called from CPU threads.
+using SendAlerts = std::function<void(std::vector<Alert>)>;
+
+struct RuleOptions {
+  std::string external_url;                        // without a slash at its end
+  std::string path_prefix;                         // its path
+  model::DurationMs resend_delay = 60'000;         // --rules.alert.resend-delay
+  model::DurationMs outage_tolerance = 3'600'000;  // --rules.alert.for-outage-tolerance
+  model::DurationMs grace_period = 600'000;        // --rules.alert.for-grace-period
+};
+
+/// What groups work with. Everything must outlive them.
+struct RuleContext {
+  RunRuleQuery run_query;
+  SendAlerts send;
+  model::Appender& appender;
+  model::Queryable& store;  // local: where ALERTS_FOR_STATE is read back
+  const Clock& clock;
+  Metrics& metrics;
+  Log& log;
+  RuleOptions options;
+};
+
+/// A group's settings with the global ones filled in. Equal settings mean that a reload changes
+/// nothing.
+struct GroupSettings {
+  RuleGroupConfig config;
+  model::DurationMs interval = 60'000;
+  model::DurationMs query_offset = 0;
+  model::Labels external_labels;
+  friend bool operator==(const GroupSettings&, const GroupSettings&) = default;
+};
+
+/// Nanoseconds since 1970 of the group's newest slot at or before `now_ns`: slots are spread over
+/// the interval by a hash of name and file, as upstream's are.
+std::int64_t evaluation_slot_ns(const std::string& name, const std::string& file,
+                                model::DurationMs interval, std::int64_t now_ns);
+
+/// evaluate(), restore() and mark_stale() exclude each other; snapshots may be taken at any time.
+/// Blocking: for the CPU pool.
+class RuleGroup {
+ public:
+  /// `restores` says that restore() will be called; alert series are held back until then.
+  /// `context` must outlive the group.
+  RuleGroup(GroupSettings settings, const RuleContext& context, bool restores);
+  ~RuleGroup();
+
+  /// Evaluates every rule at `time`. After retire() it does nothing.
+  void evaluate(model::TimeMs time, const StopToken& stop);
+
+  /// Restores the `for` state of alerts; call once, after the second evaluation.
+  void restore(model::TimeMs now);
+
+  /// Takes over the state of `from`, which is retired: waits for its evaluation to end.
+  void take_state(RuleGroup& from);
+
+  /// No evaluation starts any more.
+  void retire();
+
+  /// Ends every series of this group that no later append has continued. After retire().
+  void mark_stale(model::TimeMs time);
+
+  void count_missed(std::int64_t iterations);
+
+  GroupSnapshot snapshot() const;
+  const GroupSettings& settings() const { return settings_; }
+  bool restores() const { return restores_; }
+
+ private:
+  struct Rule;
+  struct Measures;
+  using SeriesMap = std::map<model::Labels, model::SeriesHandle>;
+
+  void evaluate_rule(Rule& rule, model::TimeMs time, const StopToken& stop) NX_REQUIRES(work_);
+  Result<std::vector<RuleSample>> run_rule(Rule& rule, model::TimeMs time, const StopToken& stop);
+  Result<std::vector<RuleSample>> query(const std::string& expression, model::TimeMs time,
+                                        const StopToken& stop) const;
+  ExpandTemplate expander(const Rule& rule, model::TimeMs time, const StopToken& stop) const;
+  Result<void> write(Rule& rule, const std::vector<RuleSample>& samples, model::TimeMs time)
+      NX_REQUIRES(work_);
+  void write_stale(SeriesMap series, model::TimeMs time);
+  std::map<model::Labels, model::Sample> read_alert_states(model::Querier& querier,
+                                                           const Rule& rule,
+                                                           model::TimeRange range);
+
+  const GroupSettings settings_;
+  const RuleContext& context_;
+  const bool restores_;
+  const std::string generator_prefix_;
+  std::unique_ptr<Measures> measures_;
+
+  Mutex work_;  // held through an evaluation; before mutex_ and the rules' locks
+  bool retired_ NX_GUARDED_BY(work_) = false;
+  SeriesMap orphans_ NX_GUARDED_BY(work_);  // of rules that a reload removed
+
+  std::vector<std::unique_ptr<Rule>> rules_;
+  mutable Mutex mutex_;  // guards what snapshots show
+  double evaluation_seconds_ NX_GUARDED_BY(mutex_) = 0;
+  model::TimeMs last_evaluation_ NX_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace narthex::alerting

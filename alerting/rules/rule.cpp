@@ -1,0 +1,268 @@
+// Rules: facts in upstream rules/alerting.go and recording.go at v3.14.
+#include "alerting/rules/rule.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "base/str.h"
+
+namespace narthex::alerting {
+namespace {
+
+Error execution(std::string message) {
+  return Error(Code::kExecution, std::move(message));
+}
+
+constexpr std::int64_t kIntervalsValid =
+    4;  // copied from upstream: an alert outlives three lost sends
+
+}  // namespace
+
+std::string_view alert_state_name(AlertState state) {
+  constexpr std::array<std::string_view, 4> kNames = {"unknown", "inactive", "pending", "firing"};
+  return kNames[static_cast<std::size_t>(state)];
+}
+
+std::string_view rule_health_name(RuleHealth health) {
+  constexpr std::array<std::string_view, 3> kNames = {"unknown", "ok", "err"};
+  return kNames[static_cast<std::size_t>(health)];
+}
+
+Result<std::vector<RuleSample>> samples_of(query::Value value) {
+  std::vector<RuleSample> out;
+  if (const auto* scalar = std::get_if<query::ScalarValue>(&value)) {
+    out.push_back({.labels = {}, .value = scalar->value});
+    return out;
+  }
+  auto* vector = std::get_if<query::VectorValue>(&value);
+  if (vector == nullptr) return execution("rule result is not a vector or scalar");
+  out.reserve(vector->labels.size());
+  for (std::size_t i = 0; i < vector->labels.size(); ++i) {
+    out.push_back({.labels = std::move(vector->labels[i]), .value = vector->values[i]});
+  }
+  return out;
+}
+
+Result<std::vector<RuleSample>> record(const RuleConfig& rule, const model::Labels& rule_labels,
+                                       std::vector<RuleSample> results, std::int64_t limit) {
+  std::set<model::Labels> seen;
+  model::LabelsBuilder builder;
+  for (RuleSample& sample : results) {
+    builder.reset(sample.labels);
+    builder.set(model::kMetricName, rule.record);
+    for (const model::LabelView label : rule_labels) builder.set(label.name, label.value);
+    for (const auto& [name, value] : rule.labels) {
+      if (value.empty()) builder.remove(name);
+    }
+    sample.labels = builder.build();
+    if (!seen.insert(sample.labels).second) {
+      return execution("vector contains metrics with the same labelset after applying rule labels");
+    }
+  }
+  if (limit > 0 && std::ssize(results) > limit) {
+    return execution(concat("exceeded limit of ", limit, " with ", results.size(), " series"));
+  }
+  return results;
+}
+
+AlertingRule::AlertingRule(RuleConfig config, model::Labels labels, bool restored)
+    : config_(std::move(config)), labels_(std::move(labels)), restored_(restored) {}
+
+Result<AlertingRule::ActiveMap> AlertingRule::expand_results(model::TimeMs time,
+                                                             std::span<const RuleSample> results,
+                                                             const ExpandTemplate& expand) const {
+  ActiveMap alerts;
+  model::LabelsBuilder builder;
+  for (const RuleSample& sample : results) {
+    builder.reset(sample.labels);
+    builder.remove(model::kMetricName);
+    for (const model::LabelView label : labels_) {
+      builder.set(label.name, expand(std::string(label.value), sample.labels, sample.value));
+    }
+    builder.set("alertname", config_.alert);
+    model::LabelsBuilder annotations;
+    for (const auto& [name, text] : config_.annotations) {
+      annotations.set(name, expand(text, sample.labels, sample.value));
+    }
+    Active alert;
+    alert.annotations = annotations.build();
+    alert.value = sample.value;
+    alert.active_at = time;
+    if (!alerts.emplace(builder.build(), std::move(alert)).second) {
+      return execution(
+          "vector contains metrics with the same labelset after applying alert labels");
+    }
+  }
+  return alerts;
+}
+
+// An alert whose series is gone; true while it is kept firing. The caller erases what resolved long
+// ago.
+bool AlertingRule::settle_absent(model::TimeMs time, Active& alert) const {
+  if (alert.state == AlertState::kFiring && config_.keep_firing_for > 0) {
+    if (!alert.keep_firing_since) alert.keep_firing_since = time;
+    if (time - *alert.keep_firing_since < config_.keep_firing_for) return true;
+  }
+  if (alert.state != AlertState::kInactive) {
+    alert.state = AlertState::kInactive;
+    alert.resolved_at = time;
+  }
+  return false;
+}
+
+void AlertingRule::settle_present(model::TimeMs time, Active& alert) const {
+  const bool held = time - alert.active_at >= config_.hold;
+  if (alert.state == AlertState::kPending && held) {
+    alert.state = AlertState::kFiring;
+    alert.fired_at = time;
+  }
+  if (alert.state == AlertState::kFiring && !held) {  // `for` grew, or the state was restored
+    alert.state = AlertState::kPending;
+    alert.fired_at.reset();
+    alert.last_sent_at.reset();
+    alert.keep_firing_since.reset();
+  }
+}
+
+void AlertingRule::append_series(const model::Labels& labels, const Active& alert,
+                                 std::vector<RuleSample>& out) const {
+  model::LabelsBuilder builder(labels);
+  builder.set(model::kMetricName, "ALERTS_FOR_STATE").set("alertname", config_.alert);
+  const auto since = static_cast<double>(alert.active_at / 1000);
+  out.push_back({.labels = builder.build(), .value = since});
+  builder.set(model::kMetricName, "ALERTS").set("alertstate", alert_state_name(alert.state));
+  out.push_back({.labels = builder.build(), .value = 1});
+}
+
+Result<std::vector<RuleSample>> AlertingRule::update(model::TimeMs time,
+                                                     std::span<const RuleSample> results,
+                                                     const ExpandTemplate& expand,
+                                                     std::int64_t limit) {
+  if (results.size() > kAlertsPerRuleMax) {
+    return execution(concat("more than ", kAlertsPerRuleMax, " alerts"));
+  }
+  NX_TRY_ASSIGN(ActiveMap present, expand_results(time, results, expand));
+  const MutexLock lock(mutex_);
+  evaluated_ = true;
+  for (auto& [labels, alert] : present) {
+    Active& known = active_[labels];
+    const bool is_new = known.active_at == 0 || known.state == AlertState::kInactive;
+    if (is_new) {
+      known = alert;
+    } else {
+      known.value = alert.value;
+      known.annotations = alert.annotations;
+    }
+  }
+  std::vector<RuleSample> out;
+  std::int64_t active = 0;
+  for (auto it = active_.begin(); it != active_.end();) {
+    auto& [labels, alert] = *it;
+    const bool is_present = present.contains(labels);
+    const bool forgotten =
+        !is_present && (alert.state == AlertState::kPending ||
+                        (alert.resolved_at && time - *alert.resolved_at > kResolvedRetention));
+    if (forgotten) {
+      it = active_.erase(it);
+      continue;
+    }
+    if (is_present) alert.keep_firing_since.reset();
+    if (is_present || settle_absent(time, alert)) {
+      ++active;
+      settle_present(time, alert);
+      if (restored_) append_series(labels, alert, out);
+    }
+    ++it;
+  }
+  if (limit > 0 && active > limit) {
+    active_.clear();
+    return execution(concat("exceeded limit of ", limit, " with ", active, " alerts"));
+  }
+  return out;
+}
+
+std::vector<Alert> AlertingRule::take_due(model::TimeMs time, model::DurationMs interval,
+                                          model::DurationMs resend_delay,
+                                          const std::string& generator_url) {
+  std::vector<Alert> out;
+  const model::TimeMs valid_until = time + kIntervalsValid * std::max(interval, resend_delay);
+  const MutexLock lock(mutex_);
+  for (auto& [labels, alert] : active_) {
+    if (alert.state == AlertState::kPending) continue;
+    const bool news =
+        alert.resolved_at && (!alert.last_sent_at || *alert.resolved_at > *alert.last_sent_at);
+    const bool due = !alert.last_sent_at || *alert.last_sent_at + resend_delay < time;
+    if (!news && !due) continue;
+    alert.last_sent_at = time;
+    out.push_back({.labels = labels,
+                   .annotations = alert.annotations,
+                   .starts_at = alert.fired_at.value_or(alert.active_at),
+                   .ends_at = alert.resolved_at.value_or(valid_until),
+                   .generator_url = generator_url});
+  }
+  return out;
+}
+
+void AlertingRule::restore(model::TimeMs now, model::DurationMs grace,
+                           const std::map<model::Labels, model::Sample>& found) {
+  const MutexLock lock(mutex_);
+  for (auto& [labels, alert] : active_) {
+    const auto sample = found.find(labels);
+    if (sample == found.end() || model::is_stale(sample->second.value)) continue;
+    const model::TimeMs down_at = sample->second.time / 1000 * 1000;
+    const auto since = static_cast<model::TimeMs>(sample->second.value) * 1000;
+    const model::DurationMs remaining = config_.hold - (down_at - since);
+    if (remaining <= 0) {
+      alert.active_at = since;  // it was firing: it fires again at the next evaluation
+    } else if (remaining < grace) {
+      alert.active_at = now + grace - config_.hold;
+    } else {
+      alert.active_at = since + (now - down_at);  // the outage does not count as waiting
+    }
+  }
+  restored_ = true;
+}
+
+void AlertingRule::set_restored() {
+  const MutexLock lock(mutex_);
+  restored_ = true;
+}
+
+void AlertingRule::copy_alerts(const AlertingRule& from) {
+  ActiveMap alerts;
+  bool evaluated = false;
+  {
+    const MutexLock lock(from.mutex_);
+    alerts = from.active_;
+    evaluated = from.evaluated_;
+  }
+  const MutexLock lock(mutex_);
+  active_ = std::move(alerts);
+  evaluated_ = evaluated;
+}
+
+AlertState AlertingRule::state() const {
+  const MutexLock lock(mutex_);
+  if (!evaluated_) return AlertState::kUnknown;
+  AlertState largest = AlertState::kInactive;
+  for (const auto& [labels, alert] : active_) largest = std::max(largest, alert.state);
+  return largest;
+}
+
+std::vector<AlertSnapshot> AlertingRule::active_alerts() const {
+  std::vector<AlertSnapshot> out;
+  const MutexLock lock(mutex_);
+  for (const auto& [labels, alert] : active_) {
+    if (alert.resolved_at) continue;
+    out.push_back({.labels = labels,
+                   .annotations = alert.annotations,
+                   .state = alert.state,
+                   .active_at = alert.active_at,
+                   .keep_firing_since = alert.keep_firing_since,
+                   .value = alert.value});
+  }
+  return out;
+}
+
+}  // namespace narthex::alerting

@@ -1,0 +1,104 @@
+// One rule: a recording rule turns a result into samples, an alerting rule also keeps the state of
+// its alerts. Nothing here reads clocks, evaluates queries or appends: a group does, and hands
+// results in.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "alerting/alert.h"
+#include "alerting/rules/config.h"
+#include "alerting/rules/snapshot.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "query/value.h"
+
+namespace narthex::alerting {
+
+/// A sample to be written; the group knows its time.
+struct RuleSample {
+  model::Labels labels;
+  double value = 0;
+};
+
+/// Expands a template text for one result sample; never fails: errors become `<error expanding
+/// template: ...>`.
+using ExpandTemplate =
+    std::function<std::string(const std::string& text, const model::Labels& labels, double value)>;
+
+inline constexpr std::size_t kAlertsPerRuleMax = 100'000;                // reliability.md 7.5
+inline constexpr model::DurationMs kResolvedRetention = 15 * 60 * 1000;  // copied from upstream
+
+/// Vector or scalar results as samples; kExecution `rule result is not a vector or scalar` for
+/// others.
+Result<std::vector<RuleSample>> samples_of(query::Value value);
+
+/// A recording rule's samples: named, labelled, checked for duplicates and `limit` (0: none).
+/// kExecution.
+Result<std::vector<RuleSample>> record(const RuleConfig& rule, const model::Labels& rule_labels,
+                                       std::vector<RuleSample> results, std::int64_t limit);
+
+/// Thread-safe; lock rank: leaf.
+class AlertingRule {
+ public:
+  /// `labels` are the rule's and its group's, `restored` is false when restore() will be called.
+  AlertingRule(RuleConfig config, model::Labels labels, bool restored);
+
+  /// Takes one evaluation's result at `time` and returns the ALERTS and ALERTS_FOR_STATE samples
+  /// (none until restored). kExecution for duplicates, and for more alerts than `limit`, which
+  /// clears them all.
+  Result<std::vector<RuleSample>> update(model::TimeMs time, std::span<const RuleSample> results,
+                                         const ExpandTemplate& expand, std::int64_t limit);
+
+  /// The alerts due for sending at `time`, marked as sent. `interval` is the group's.
+  std::vector<Alert> take_due(model::TimeMs time, model::DurationMs interval,
+                              model::DurationMs resend_delay, const std::string& generator_url);
+
+  /// Moves activity back to where ALERTS_FOR_STATE says it began: `found` maps alert labels to the
+  /// newest sample. `grace` is --rules.alert.for-grace-period.
+  void restore(model::TimeMs now, model::DurationMs grace,
+               const std::map<model::Labels, model::Sample>& found);
+  void set_restored();
+
+  /// Takes over the alerts of the rule that this one replaces.
+  void copy_alerts(const AlertingRule& from);
+
+  AlertState state() const;
+  std::vector<AlertSnapshot> active_alerts() const;
+  const RuleConfig& config() const { return config_; }
+  const model::Labels& labels() const { return labels_; }
+
+ private:
+  struct Active {
+    model::Labels annotations;
+    AlertState state = AlertState::kPending;
+    double value = 0;
+    model::TimeMs active_at = 0;
+    std::optional<model::TimeMs> fired_at;
+    std::optional<model::TimeMs> resolved_at;
+    std::optional<model::TimeMs> last_sent_at;
+    std::optional<model::TimeMs> keep_firing_since;
+  };
+  using ActiveMap = std::map<model::Labels, Active>;
+
+  Result<ActiveMap> expand_results(model::TimeMs time, std::span<const RuleSample> results,
+                                   const ExpandTemplate& expand) const;
+  bool settle_absent(model::TimeMs time, Active& alert) const;
+  void settle_present(model::TimeMs time, Active& alert) const;
+  void append_series(const model::Labels& labels, const Active& alert,
+                     std::vector<RuleSample>& out) const;
+
+  const RuleConfig config_;
+  const model::Labels labels_;
+  mutable Mutex mutex_;
+  bool restored_ NX_GUARDED_BY(mutex_);
+  bool evaluated_ NX_GUARDED_BY(mutex_) = false;
+  ActiveMap active_ NX_GUARDED_BY(mutex_);
+};
+
+}  // namespace narthex::alerting

@@ -1,0 +1,58 @@
+// What the API shows of rules: copies, taken under the rules' locks.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/labels.h"
+#include "model/time.h"
+
+namespace narthex::alerting {
+
+/// In ascending weight: a rule's state is the largest of its alerts'.
+enum class AlertState : unsigned char { kUnknown, kInactive, kPending, kFiring };
+/// "unknown", "inactive", "pending", "firing".
+std::string_view alert_state_name(AlertState state);
+
+enum class RuleHealth : unsigned char { kUnknown, kGood, kBad };
+/// "unknown", "ok", "err".
+std::string_view rule_health_name(RuleHealth health);
+
+struct AlertSnapshot {
+  model::Labels labels;
+  model::Labels annotations;
+  AlertState state = AlertState::kInactive;
+  model::TimeMs active_at = 0;
+  std::optional<model::TimeMs> keep_firing_since;
+  double value = 0;
+};
+
+struct RuleSnapshot {
+  bool is_alert = false;
+  std::string name;
+  std::string query;
+  model::Labels labels;       // templates unexpanded
+  model::Labels annotations;  // templates unexpanded
+  model::DurationMs hold = 0;
+  model::DurationMs keep_firing_for = 0;
+  RuleHealth health = RuleHealth::kUnknown;
+  std::string last_error;
+  double evaluation_seconds = 0;
+  model::TimeMs last_evaluation = 0;  // 0: never
+  AlertState state = AlertState::kUnknown;
+  std::vector<AlertSnapshot> alerts;  // active ones, by labels
+};
+
+struct GroupSnapshot {
+  std::string name;
+  std::string file;
+  model::DurationMs interval = 0;
+  std::int64_t limit = 0;
+  double evaluation_seconds = 0;
+  model::TimeMs last_evaluation = 0;  // 0: never
+  std::vector<RuleSnapshot> rules;
+};
+
+}  // namespace narthex::alerting

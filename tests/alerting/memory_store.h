@@ -1,0 +1,118 @@
+// A store in memory for rule tests: keeps every sample, in order of appending, and answers
+// newest-sample reads.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "model/storage.h"
+
+namespace narthex::test {
+
+/// Not thread-safe.
+class MemoryStore final : public model::Appender, public model::Queryable {
+ public:
+  Result<model::SeriesHandle> resolve(const model::Labels& labels) override {
+    const auto found = std::ranges::find(labels_, labels);
+    if (found == labels_.end()) {
+      labels_.push_back(labels);
+      samples_.emplace_back();
+      return model::SeriesHandle{static_cast<std::uint32_t>(labels_.size() - 1), 0};
+    }
+    return model::SeriesHandle{static_cast<std::uint32_t>(found - labels_.begin()), 0};
+  }
+
+  Result<model::AppendReport> append(const model::FloatBatch& batch) override {
+    model::AppendReport report;
+    for (std::size_t i = 0; i < batch.series.size(); ++i) {
+      auto& samples = samples_[batch.series[i].slot];
+      const bool late = !samples.empty() && samples.back().time > batch.time;
+      const bool again = !samples.empty() && samples.back().time == batch.time;
+      report.verdicts.push_back(late    ? model::RowVerdict::kOutOfOrder
+                                : again ? model::RowVerdict::kDuplicate
+                                        : model::RowVerdict::kAppended);
+      if (!late && !again) samples.push_back({batch.time, batch.values[i]});
+    }
+    return report;
+  }
+
+  Result<std::unique_ptr<model::Querier>> querier(model::TimeRange) override {
+    return std::make_unique<StoreQuerier>(*this);
+  }
+
+  /// The samples of the series written `{...}` as Labels::to_string() does; stale markers read as
+  /// "stale".
+  std::string text_of(const std::string& series) const {
+    std::string out;
+    for (std::size_t i = 0; i < labels_.size(); ++i) {
+      if (labels_[i].to_string() != series) continue;
+      for (const model::Sample& sample : samples_[i]) {
+        const std::string value = model::is_stale(sample.value)
+                                      ? "stale"
+                                      : std::to_string(static_cast<long>(sample.value));
+        out += (out.empty() ? "" : " ") + value + "@" + std::to_string(sample.time / 1000);
+      }
+    }
+    return out;
+  }
+
+  std::vector<std::string> series() const {
+    std::set<std::string> names;
+    for (const model::Labels& labels : labels_) names.insert(labels.to_string());
+    return {names.begin(), names.end()};
+  }
+
+ private:
+  class Set final : public model::SeriesSet {
+   public:
+    Set(const MemoryStore& store, std::vector<std::size_t> found)
+        : store_(store), found_(std::move(found)) {}
+    std::size_t size() const override { return found_.size(); }
+    model::Labels labels(std::size_t index) const override { return store_.labels_[found_[index]]; }
+    void label_value_ids(std::string_view, std::span<std::uint32_t>) const override {}
+    Result<void> read(std::size_t, model::TimeRange, model::SampleColumns&) const override {
+      return {};
+    }
+    Result<std::optional<model::Sample>> read_newest(std::size_t index,
+                                                     model::TimeRange range) const override {
+      const auto& samples = store_.samples_[found_[index]];
+      for (auto it = samples.rbegin(); it != samples.rend(); ++it) {
+        if (it->time >= range.min && it->time <= range.max) return std::optional(*it);
+      }
+      return std::optional<model::Sample>();
+    }
+
+   private:
+    const MemoryStore& store_;
+    std::vector<std::size_t> found_;
+  };
+
+  class StoreQuerier final : public model::Querier {
+   public:
+    explicit StoreQuerier(const MemoryStore& store) : store_(store) {}
+    Result<std::unique_ptr<model::SeriesSet>> select(const model::Matchers& matchers,
+                                                     const model::SelectHints&) override {
+      std::vector<std::size_t> found;
+      for (std::size_t i = 0; i < store_.labels_.size(); ++i) {
+        if (model::matches_all(matchers, store_.labels_[i])) found.push_back(i);
+      }
+      return std::make_unique<Set>(store_, std::move(found));
+    }
+    Result<std::vector<std::string>> label_values(const std::string&, const model::Matchers&,
+                                                  std::size_t) override {
+      return std::vector<std::string>();
+    }
+    Result<std::vector<std::string>> label_names(const model::Matchers&, std::size_t) override {
+      return std::vector<std::string>();
+    }
+
+   private:
+    const MemoryStore& store_;
+  };
+
+  std::vector<model::Labels> labels_;
+  std::vector<std::vector<model::Sample>> samples_;
+};
+
+}  // namespace narthex::test
