@@ -6,7 +6,7 @@
 #include "alerting/rules/group.h"
 #include "alerting/rules/manager.h"
 #include "base/str.h"
-#include "tests/alerting/memory_store.h"
+#include "tests/alerting/rule_store.h"
 #include "tests/support/fake_clock.h"
 
 namespace narthex::alerting {
@@ -65,7 +65,7 @@ class RuleGroupTest : public ::testing::Test {
   std::vector<Alert> sent_;
   std::int64_t limit_ = 0;
   model::DurationMs offset_ = 0;
-  test::MemoryStore store_;
+  test::RuleStore store_;
   test::FakeClock clock_;
   Metrics metrics_;
   RuleContext context_{.run_query = [this](const query::QueryRequest& request,

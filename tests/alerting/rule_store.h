@@ -11,7 +11,7 @@
 namespace narthex::test {
 
 /// Not thread-safe.
-class MemoryStore final : public model::Appender, public model::Queryable {
+class RuleStore final : public model::Appender, public model::Queryable {
  public:
   Result<model::SeriesHandle> resolve(const model::Labels& labels) override {
     const auto found = std::ranges::find(labels_, labels);
@@ -66,7 +66,7 @@ class MemoryStore final : public model::Appender, public model::Queryable {
  private:
   class Set final : public model::SeriesSet {
    public:
-    Set(const MemoryStore& store, std::vector<std::size_t> found)
+    Set(const RuleStore& store, std::vector<std::size_t> found)
         : store_(store), found_(std::move(found)) {}
     std::size_t size() const override { return found_.size(); }
     model::Labels labels(std::size_t index) const override { return store_.labels_[found_[index]]; }
@@ -84,13 +84,13 @@ class MemoryStore final : public model::Appender, public model::Queryable {
     }
 
    private:
-    const MemoryStore& store_;
+    const RuleStore& store_;
     std::vector<std::size_t> found_;
   };
 
   class StoreQuerier final : public model::Querier {
    public:
-    explicit StoreQuerier(const MemoryStore& store) : store_(store) {}
+    explicit StoreQuerier(const RuleStore& store) : store_(store) {}
     Result<std::unique_ptr<model::SeriesSet>> select(const model::Matchers& matchers,
                                                      const model::SelectHints&) override {
       std::vector<std::size_t> found;
@@ -108,7 +108,7 @@ class MemoryStore final : public model::Appender, public model::Queryable {
     }
 
    private:
-    const MemoryStore& store_;
+    const RuleStore& store_;
   };
 
   std::vector<model::Labels> labels_;
