@@ -27,11 +27,12 @@ std::string seconds_text(model::TimeMs time) {
 
 }  // namespace
 
-void Annotations::add(std::vector<Note>& notes, Note note) {
-  const auto same = std::ranges::find(notes, note.text, &Note::text);
-  if (same == notes.end()) return notes.push_back(std::move(note));
+void Annotations::add(Notes& notes, Note note) {
+  const auto [at, is_new] = notes.index.try_emplace(note.text, notes.list.size());
+  if (is_new) return notes.list.push_back(std::move(note));
+  notes.list[at->second].position = note.position;
   if (!note.is_monotonicity) return;
-  Monotonicity& held = same->monotonicity;
+  Monotonicity& held = notes.list[at->second].monotonicity;
   const Monotonicity& seen = note.monotonicity;
   held.min_time = std::min(held.min_time, seen.min_time);
   held.max_time = std::max(held.max_time, seen.max_time);
@@ -92,10 +93,10 @@ void Annotations::forced_monotonicity(Position position, std::string_view metric
                .monotonicity = seen});
 }
 
-std::vector<std::string> Annotations::texts(const std::vector<Note>& notes, std::string_view prefix,
+std::vector<std::string> Annotations::texts(const Notes& notes, std::string_view prefix,
                                             std::string_view query) {
   std::vector<std::string> out;
-  for (const Note& note : notes) {
+  for (const Note& note : notes.list) {
     std::string text = concat(prefix, note.text);
     if (note.is_monotonicity) {
       const Monotonicity& m = note.monotonicity;

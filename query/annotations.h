@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "model/time.h"
@@ -47,12 +48,17 @@ class Annotations {
     bool is_monotonicity = false;
     Monotonicity monotonicity;
   };
-  static void add(std::vector<Note>& notes, Note note);
-  static std::vector<std::string> texts(const std::vector<Note>& notes, std::string_view prefix,
+  // Notes in order of first appearance, and where each text stands.
+  struct Notes {
+    std::vector<Note> list;
+    std::unordered_map<std::string, std::size_t> index;
+  };
+  static void add(Notes& notes, Note note);
+  static std::vector<std::string> texts(const Notes& notes, std::string_view prefix,
                                         std::string_view query);
 
-  std::vector<Note> warnings_;
-  std::vector<Note> infos_;
+  Notes warnings_;
+  Notes infos_;
 };
 
 }  // namespace narthex::query

@@ -75,6 +75,9 @@ Result<void> run_operators(QueryContext& context, Plan& plan) {
 MatrixSeries series_of(const Rows& rows, const Table& table, const StepAxis& axis,
                        std::size_t row) {
   MatrixSeries series{.labels = rows.labels(row), .times = {}, .values = {}};
+  const std::size_t points = count_bits(table.row_bits(row), table.words());
+  series.times.reserve(points);
+  series.values.reserve(points);
   for_each_bit(table.row_bits(row), table.words(), [&](std::size_t step) {
     series.times.push_back(axis.at(step));
     series.values.push_back(table.value(row, step));

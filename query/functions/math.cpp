@@ -43,6 +43,24 @@ std::int64_t whole_seconds(double v) {
 
 constexpr std::int64_t kDaySeconds = 24 * 60 * 60;
 
+// Go counts seconds from an absolute year far back, in 64 bits without a sign; times before it wrap
+// around.
+struct Instant {
+  std::int64_t day = 0;     // since 1970
+  std::int64_t second = 0;  // of the day
+};
+
+Instant instant_of(double v) {
+  constexpr std::int64_t kAbsoluteDays =
+      292277022400 / 400 * 146097 + 306;  // to year 1; fixed by Go
+  constexpr std::int64_t kUnixDays = 1969 * 365 + 1969 / 4 - 1969 / 100 + 1969 / 400;
+  constexpr std::int64_t kDays = kAbsoluteDays + kUnixDays;
+  constexpr std::uint64_t kDay = kDaySeconds;
+  const std::uint64_t absolute = static_cast<std::uint64_t>(whole_seconds(v)) + kDays * kDay;
+  return {.day = static_cast<std::int64_t>(absolute / kDay) - kDays,
+          .second = static_cast<std::int64_t>(absolute % kDay)};
+}
+
 std::int64_t floor_div(std::int64_t a, std::int64_t b) {
   return a / b - (a % b < 0 ? 1 : 0);
 }
@@ -80,7 +98,7 @@ bool is_leap(std::int64_t year) {
 constexpr std::array<int, 12> kMonthDays{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
 Date date_of(double v) {
-  return civil(floor_div(whole_seconds(v), kDaySeconds));
+  return civil(instant_of(v).day);
 }
 
 double days_in_month(double v) {
@@ -99,13 +117,13 @@ double day_of_year(double v) {
 }
 double day_of_week(double v) {
   constexpr std::int64_t kThursday = 4;  // 1970-01-01
-  return static_cast<double>(floor_mod(floor_div(whole_seconds(v), kDaySeconds) + kThursday, 7));
+  return static_cast<double>(floor_mod(instant_of(v).day + kThursday, 7));
 }
 double hour(double v) {
-  return static_cast<double>(floor_mod(whole_seconds(v), kDaySeconds) / 3600);
+  return static_cast<double>(instant_of(v).second / 3600);
 }
 double minute(double v) {
-  return static_cast<double>(floor_mod(whole_seconds(v), 3600) / 60);
+  return static_cast<double>(instant_of(v).second % 3600 / 60);
 }
 double month(double v) {
   return date_of(v).month;

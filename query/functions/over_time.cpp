@@ -177,7 +177,7 @@ constexpr auto kFunctions = std::to_array<WindowFunction>({
     {.name = "min_over_time", .kernel = min_kernel},
     {.name = "predict_linear", .kernel = predict_linear_kernel},
     {.name = "present_over_time", .kernel = present_kernel},
-    {.name = "quantile_over_time", .kernel = quantile_kernel},
+    {.name = "quantile_over_time", .kernel = quantile_kernel, .takes_quantile = true},
     {.name = "rate", .kernel = rate_kernel, .wants_counter = true},
     {.name = "resets", .kernel = resets_kernel},
     {.name = "stddev_over_time", .kernel = stddev_kernel},

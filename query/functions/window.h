@@ -46,7 +46,8 @@ struct WindowFunction {
   std::string_view name;
   WindowKernel kernel = nullptr;
   bool keeps_name = false;
-  bool wants_counter = false;  // upstream hints at metrics whose name is not a counter's
+  bool takes_quantile = false;  // its scalar is noted when out of [0, 1]
+  bool wants_counter = false;   // upstream hints at metrics whose name is not a counter's
 };
 
 /// Null when `name` takes no range or is not evaluated yet.

@@ -62,12 +62,16 @@ class BinaryOp::ManySink final : public TileSink {
     for (std::size_t r = 0; r < tile.rows; ++r) {
       for (std::size_t w = 0; w < tile.words(); ++w) any[first_word + w] |= tile.row_bits(r)[w];
       const std::size_t row = tile.first_row + r;
-      const std::vector<std::size_t>& ones = op_.one_rows_[op_.many_signatures_[row]];
-      if (ones.empty()) continue;
+      const std::uint32_t signature = op_.many_signatures_[row];
+      const std::vector<std::size_t>& ones = op_.one_rows_[signature];
+      const Cells many{.values = tile.row_values(r), .bits = tile.row_bits(r)};
       const std::vector<std::size_t>& slots = op_.slots_of_row(context_, row);
+      const Span span{.first_step = tile.first_step, .steps = tile.steps};
       for (std::size_t i = 0; i < ones.size(); ++i) {
-        NX_TRY(op_.combine(context_, tile, r, ones[i], op_.slots_[slots[i]]));
+        NX_TRY(
+            op_.combine(context_, many, op_.one_cells(ones[i], span), span, op_.slots_[slots[i]]));
       }
+      if (op_.one_fill()) NX_TRY(op_.fill_one(context_, many, span, row));
     }
     return {};
   }
@@ -85,13 +89,11 @@ bool BinaryOp::drops_name_now(const QueryContext& context) const {
 }
 
 Result<void> BinaryOp::prepare(QueryContext&) {
-  if (matching_.fill_left || matching_.fill_right) {
-    return Error(Code::kExecution, "not implemented yet: fill modifiers");
-  }
   trims_ = op_ == Token::kTrimLower || op_ == Token::kTrimUpper;
   std::vector<std::uint32_t> one_signatures;
   const std::size_t count =
       match_signatures(many().rows(), one().rows(), matching_, many_signatures_, one_signatures);
+  signature_count_ = count;
   one_rows_.assign(count, {});
   for (std::size_t row = 0; row < one_signatures.size(); ++row) {
     one_rows_[one_signatures[row]].push_back(row);
@@ -99,9 +101,8 @@ Result<void> BinaryOp::prepare(QueryContext&) {
   return {};
 }
 
-model::Labels BinaryOp::result_labels(QueryContext& context, std::size_t many_row,
-                                      std::size_t one_row) const {
-  const model::Labels& many_labels = many().rows().labels(many_row);
+model::Labels BinaryOp::result_labels(QueryContext& context, const model::Labels& many_labels,
+                                      const model::Labels& one_labels) const {
   model::LabelsBuilder builder(many_labels);
   if (drops_name_now(context)) {
     builder.remove("__name__").remove("__type__").remove("__unit__");
@@ -114,25 +115,24 @@ model::Labels BinaryOp::result_labels(QueryContext& context, std::size_t many_ro
     }
   }
   for (const std::string& name : matching_.include) {
-    builder.set(name, one().rows().labels(one_row).get(name));
+    builder.set(name, one_labels.get(name));
   }
   return builder.build();
 }
 
-std::size_t BinaryOp::slot_for(std::uint32_t signature, model::Labels labels, bool drops_name) {
+std::size_t BinaryOp::slot_for(std::uint32_t signature, model::Labels labels) {
   std::string key(reinterpret_cast<const char*>(&signature), sizeof signature);
   key += labels.data();
   const auto [at, is_new] = slot_of_.try_emplace(std::move(key), slots_.size());
-  if (is_new) {
-    std::size_t touched = touched_.size();
-    if (matching_.cardinality == Cardinality::kOneToOne) {
-      touched = touched_of_signature_.try_emplace(signature, touched).first->second;
-    }
-    if (touched == touched_.size()) touched_.emplace_back(table_.words());
-    slots_.push_back({.row = rows_.size(), .touched = touched});
-    rows_.add(std::move(labels), drops_name);
-    table_.add_row();
-  }
+  if (!is_new) return at->second;
+  // One-to-one: a signature may match once at a step. Grouped: each of its label sets may.
+  const bool one_to_one = matching_.cardinality == Cardinality::kOneToOne;
+  const std::size_t touched = one_to_one ? signature : slots_.size();
+  if (touched_.size() <= touched) touched_.resize(touched + 1);
+  touched_[touched].resize(table_.words());
+  slots_.push_back({.row = rows_.size(), .touched = touched, .signature = signature});
+  rows_.add(std::move(labels), return_bool_);
+  table_.add_row();
   return at->second;
 }
 
@@ -141,9 +141,62 @@ const std::vector<std::size_t>& BinaryOp::slots_of_row(QueryContext& context, st
   if (!slots.empty()) return slots;
   const std::uint32_t signature = many_signatures_[row];
   for (const std::size_t one_row : one_rows_[signature]) {
-    slots.push_back(slot_for(signature, result_labels(context, row, one_row), return_bool_));
+    const model::Labels& many_labels = many().rows().labels(row);
+    slots.push_back(
+        slot_for(signature, result_labels(context, many_labels, one().rows().labels(one_row))));
   }
   return slots;
+}
+
+BinaryOp::Cells BinaryOp::one_cells(std::size_t row, Span span) const {
+  return {.values = one_table_->row_values(row) + span.first_step,
+          .bits = one_table_->row_bits(row) + span.first_step / kWordBits};
+}
+
+// Steps at which the one side has an element of `signature`.
+std::vector<std::uint64_t> BinaryOp::one_presence(std::uint32_t signature, Span span) const {
+  std::vector<std::uint64_t> present(words_for(span.steps));
+  for (const std::size_t row : one_rows_[signature]) {
+    const Cells cells = one_cells(row, span);
+    for (std::size_t w = 0; w < present.size(); ++w) present[w] |= cells.bits[w];
+  }
+  return present;
+}
+
+// Where the one side has nothing for `many`, the fill value stands in.
+Result<void> BinaryOp::fill_one(QueryContext& context, Cells cells, Span span, std::size_t row) {
+  const std::uint32_t signature = many_signatures_[row];
+  std::vector<std::uint64_t> missing = one_presence(signature, span);
+  for (std::uint64_t& word : missing) word = ~word;
+  const std::vector<double> values(span.steps, *one_fill());
+  const model::Labels& labels = many().rows().labels(row);
+  const std::size_t slot =
+      slot_for(signature, result_labels(context, labels, matched_labels(labels, matching_)));
+  return combine(context, cells, {.values = values.data(), .bits = missing.data()}, span,
+                 slots_[slot]);
+}
+
+// Where no element of the many side met an element of the one side, the fill value stands in.
+Result<void> BinaryOp::fill_many(QueryContext& context) {
+  const Span span{.first_step = 0, .steps = axis_.count};
+  std::vector<std::vector<std::uint64_t>> missing(
+      signature_count_, std::vector<std::uint64_t>(table_.words(), ~0ULL));
+  for (const Slot& slot : slots_) {
+    for (std::size_t w = 0; w < table_.words(); ++w) {
+      missing[slot.signature][w] &= ~touched_[slot.touched][w];
+    }
+  }
+  const std::vector<double> values(axis_.count, *many_fill());
+  for (std::uint32_t signature = 0; signature < signature_count_; ++signature) {
+    for (const std::size_t row : one_rows_[signature]) {
+      const model::Labels& labels = one().rows().labels(row);
+      const std::size_t slot =
+          slot_for(signature, result_labels(context, matched_labels(labels, matching_), labels));
+      NX_TRY(combine(context, {.values = values.data(), .bits = missing[signature].data()},
+                     one_cells(row, span), span, slots_[slot]));
+    }
+  }
+  return {};
 }
 
 Error BinaryOp::multiple_matches_error() const {
@@ -156,15 +209,11 @@ Error BinaryOp::multiple_matches_error() const {
                "multiple matches for labels: grouping labels must ensure unique matches");
 }
 
-Result<void> BinaryOp::combine(QueryContext& context, const Tile& tile, std::size_t r,
-                               std::size_t one_row, Slot& slot) {
-  const std::size_t first_word = tile.first_step / kWordBits;
-  const double* other = one_table_->row_values(one_row) + tile.first_step;
-  const std::uint64_t* other_bits = one_table_->row_bits(one_row) + first_word;
-  const double* own = tile.row_values(r);
+Result<void> BinaryOp::combine(QueryContext& context, Cells many, Cells one, Span span, Slot slot) {
+  const std::size_t first_word = span.first_step / kWordBits;
   const bool filters = is_comparison(op_) && !return_bool_;
-  for (std::size_t w = 0; w < tile.words(); ++w) {
-    const std::uint64_t both = tile.row_bits(r)[w] & other_bits[w];
+  for (std::size_t w = 0; w < words_for(span.steps); ++w) {
+    const std::uint64_t both = many.bits[w] & one.bits[w];
     if (both == 0) continue;
     if (trims_) {
       context.notes.incompatible_types(position_, "float", spelling(op_), "float");
@@ -173,12 +222,12 @@ Result<void> BinaryOp::combine(QueryContext& context, const Tile& tile, std::siz
     std::uint64_t& touched = touched_[slot.touched][first_word + w];
     if ((touched & both) != 0) return multiple_matches_error();
     touched |= both;
-    double* out = table_.row_values(slot.row) + tile.first_step + w * kWordBits;
+    double* out = table_.row_values(slot.row) + span.first_step + w * kWordBits;
     std::uint64_t kept = both;
     for_each_bit(&both, 1, [&](std::size_t bit) {
       const std::size_t k = w * kWordBits + bit;
-      const double left = swapped() ? other[k] : own[k];
-      const double right = swapped() ? own[k] : other[k];
+      const double left = swapped() ? one.values[k] : many.values[k];
+      const double right = swapped() ? many.values[k] : one.values[k];
       if (filters) {
         out[bit] = left;
         if (!compare(op_, left, right)) clear_bit(&kept, bit);
@@ -236,8 +285,10 @@ Result<void> BinaryOp::run(QueryContext& context) {
   // returned.
   const Result<void> combined = many().stream(context, sink);
   if (!combined && combined.error().code() != Code::kExecution) return combined;
+  if (one_fill() || many_fill()) std::ranges::fill(sink.any, ~0ULL);
   NX_TRY(check_one_side(*one_table_, sink.any));
   NX_TRY(combined);
+  if (many_fill()) NX_TRY(fill_many(context));
   return merge_equal_rows(rows_, table_);
 }
 

@@ -29,22 +29,39 @@ class BinaryOp final : public Operator {
   // different steps.
   struct Slot {
     std::size_t row = 0;      // of table_
-    std::size_t touched = 0;  // its index in touched_
+    std::size_t touched = 0;  // of touched_
+    std::uint32_t signature = 0;
+  };
+  // One row's cells over a span of steps.
+  struct Cells {
+    const double* values = nullptr;
+    const std::uint64_t* bits = nullptr;
+  };
+  struct Span {
+    std::size_t first_step = 0;  // a multiple of kWordBits
+    std::size_t steps = 0;
   };
   class ManySink;
 
   bool swapped() const { return matching_.cardinality == Cardinality::kOneToMany; }
   Operator& many() const { return input(swapped() ? 1 : 0); }
   Operator& one() const { return input(swapped() ? 0 : 1); }
-  model::Labels result_labels(QueryContext& context, std::size_t many_row,
-                              std::size_t one_row) const;
-  std::size_t slot_for(std::uint32_t signature, model::Labels labels, bool drops_name);
+  // What stands in for a missing element of the one or the many side. Upstream swaps the sides of
+  // group_right but not the fill values, and its scripts pin that.
+  const std::optional<double>& one_fill() const { return matching_.fill_right; }
+  const std::optional<double>& many_fill() const { return matching_.fill_left; }
+  model::Labels result_labels(QueryContext& context, const model::Labels& many_labels,
+                              const model::Labels& one_labels) const;
+  std::size_t slot_for(std::uint32_t signature, model::Labels labels);
+  Cells one_cells(std::size_t row, Span span) const;
+  std::vector<std::uint64_t> one_presence(std::uint32_t signature, Span span) const;
+  Result<void> fill_one(QueryContext& context, Cells cells, Span span, std::size_t row);
+  Result<void> fill_many(QueryContext& context);
   const std::vector<std::size_t>& slots_of_row(QueryContext& context, std::size_t row);
   Result<void> check_one_side(const Table& one_table, const std::vector<std::uint64_t>& any_many);
   Error duplicate_error(std::size_t first, std::size_t second) const;
   Error multiple_matches_error() const;
-  Result<void> combine(QueryContext& context, const Tile& tile, std::size_t r, std::size_t one_row,
-                       Slot& slot);
+  Result<void> combine(QueryContext& context, Cells many, Cells one, Span span, Slot slot);
   bool drops_name_now(const QueryContext& context) const;
 
   Token op_;
@@ -55,13 +72,11 @@ class BinaryOp final : public Operator {
   std::vector<std::vector<std::size_t>> one_rows_;  // by signature
   const Table* one_table_ = nullptr;
   std::vector<Slot> slots_;
+  std::vector<std::vector<std::uint64_t>> touched_;  // steps at which a pair was combined
   std::vector<std::vector<std::size_t>>
       slots_of_row_;  // of the many side, one per row of the one side
   std::unordered_map<std::string, std::size_t> slot_of_;
-  /// Steps at which a pair was combined: one to one by match group, whatever the result's labels,
-  /// else by result row.
-  std::vector<std::vector<std::uint64_t>> touched_;
-  std::unordered_map<std::uint32_t, std::size_t> touched_of_signature_;
+  std::size_t signature_count_ = 0;
   bool trims_ = false;
 };
 

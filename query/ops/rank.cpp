@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "base/str.h"
+#include "query/functions/math.h"
 #include "query/functions/window.h"
 #include "query/stable_sort.h"
 
@@ -95,13 +96,14 @@ struct Extremes {
   bool nan = false;
 };
 
+// A NaN among the values makes both ends NaN, unless it is infinity that wins anyway: as Go's math.Max.
 Extremes extremes(const Table& parameter) {
   Extremes out{.min = parameter.value(0, 0), .max = parameter.value(0, 0)};
   for (std::size_t k = 0; k < parameter.steps(); ++k) {
     const double value = parameter.value(0, k);
     out.nan = out.nan || std::isnan(value);
-    if (value < out.min || std::isnan(out.min)) out.min = value;
-    if (value > out.max || std::isnan(out.max)) out.max = value;
+    out.min = go_min(out.min, value);
+    out.max = go_max(out.max, value);
   }
   return out;
 }

@@ -60,18 +60,9 @@ Result<void> WindowOp::load_scalars(QueryContext& context) {
   return {};
 }
 
-// Arguments out of bounds are an error, or a note, if any window is evaluated with them.
-Result<void> WindowOp::check_scalars(QueryContext& context) const {
-  const std::string_view name = spec_.function->name;
-  if (name == "quantile_over_time") {
-    for (std::size_t k = 0; k < axis_.count; ++k) {
-      const double q = scalars_[0][k];
-      if (std::isnan(q) || q < 0 || q > 1) {
-        context.notes.invalid_quantile(spec_.quantile_position, q);
-      }
-    }
-  }
-  if (name != "double_exponential_smoothing") return {};
+// Smoothing factors out of bounds are an error if any window may be evaluated with them.
+Result<void> WindowOp::check_scalars() const {
+  if (spec_.function->name != "double_exponential_smoothing") return {};
   for (std::size_t k = 0; k < axis_.count; ++k) {
     const auto bad = [](double factor) { return factor <= 0 || factor >= 1; };
     if (bad(scalars_[0][k])) {
@@ -95,7 +86,7 @@ Result<void> WindowOp::run(QueryContext& context) {
 
 Result<void> WindowOp::run_stream(QueryContext& context, TileSink& sink) {
   TileBuffer buffer;
-  if (source_rows_.size() > 0) NX_TRY(check_scalars(context));
+  if (source_rows_.size() > 0) NX_TRY(check_scalars());
   return for_each_tile(
       source_rows_.size(), axis_.count,
       [&](std::size_t row, std::size_t rows, std::size_t step, std::size_t steps) -> Result<void> {
@@ -178,7 +169,16 @@ Result<void> WindowOp::fill_row(QueryContext& context, std::size_t row, std::siz
   spec_.function->kernel(args, tile.row_values(r), tile.row_bits(r));
   const bool has_result = any_bit(tile.row_bits(r), tile.words());
   if (has_result && spec_.function->wants_counter) note_counter(context, row);
+  if (has_result && spec_.function->takes_quantile) note_quantiles(context, tile, r);
   return {};
+}
+
+// Quantiles out of bounds, at steps that have a window.
+void WindowOp::note_quantiles(QueryContext& context, const Tile& tile, std::size_t r) {
+  for_each_bit(tile.row_bits(r), tile.words(), [&](std::size_t k) {
+    const double q = scalars_[0][tile.first_step + k];
+    if (std::isnan(q) || q < 0 || q > 1) context.notes.invalid_quantile(spec_.quantile_position, q);
+  });
 }
 
 void WindowOp::note_counter(QueryContext& context, std::size_t row) {

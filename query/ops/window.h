@@ -37,11 +37,12 @@ class WindowOp final : public Operator {
   DurationMs range_ms() const { return spec_.range_ns / 1'000'000; }
   std::size_t first_scalar() const { return spec_.selector ? 0 : 1; }
   Result<void> load_scalars(QueryContext& context);
-  Result<void> check_scalars(QueryContext& context) const;
+  Result<void> check_scalars() const;
   Result<void> read_block(std::size_t first, std::size_t rows);
   Result<void> fill_row(QueryContext& context, std::size_t row, std::size_t r, Tile& tile);
   void slide(const model::SampleColumns& columns, std::size_t r, const Tile& tile);
   void note_counter(QueryContext& context, std::size_t row);
+  void note_quantiles(QueryContext& context, const Tile& tile, std::size_t r);
 
   WindowSpec spec_;
   Rows source_rows_;

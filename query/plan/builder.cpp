@@ -341,6 +341,7 @@ class Builder {
       const auto& sub = *argument.as<SubqueryNode>();
       NX_TRY_ASSIGN(spec.range_ns, resolve_duration(sub.range, times_, false));
       NX_TRY_ASSIGN(spec.shift, shift_of(sub.time));
+      spec.argument_position = {};  // as upstream, whose rewritten subquery has none
       // The subquery's operator goes first, wherever the range stands among the arguments.
       if (name == "quantile_over_time") std::swap(inputs[0], inputs[1]);
     }

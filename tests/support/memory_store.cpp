@@ -29,7 +29,12 @@ class MemorySeriesSet final : public model::SeriesSet {
                     model::SampleColumns& out) const override {
     const auto [begin, end] = bounds(index, range);
     const model::SampleColumns& samples = series_[index]->samples;
-    for (std::size_t i = begin; i < end; ++i) out.push(samples.times[i], samples.values[i]);
+    const auto copy = [&](const auto& from, auto& to) {
+      to.insert(to.end(), from.begin() + static_cast<std::ptrdiff_t>(begin),
+                from.begin() + static_cast<std::ptrdiff_t>(end));
+    };
+    copy(samples.times, out.times);
+    copy(samples.values, out.values);
     return {};
   }
 
