@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "query/context.h"
+#include "query/functions/extended.h"
 #include "query/gate.h"
 #include "query/plan/builder.h"
 #include "query/promql/ast.h"
@@ -117,7 +118,20 @@ Result<void> remove_delayed_names(Rows& rows, Table& table) {
   return merge_equal_rows(rows, table);
 }
 
-Result<MatrixValue> raw_matrix(QueryContext& context, const SelectorSpec& spec) {
+// The samples of an anchored or smoothed range: its ends get samples of their own.
+model::SampleColumns extended(const QueryContext& context, const SelectorSpec& spec,
+                              const model::SampleColumns& columns) {
+  const TimeMs end = spec.shift.reference(context.axis, 0);
+  return extend_samples({.times = columns.times.data(),
+                         .values = columns.values.data(),
+                         .count = columns.size(),
+                         .start = end - spec.window_ms,
+                         .end = end,
+                         .smoothed = spec.after_ms > 0});
+}
+
+Result<MatrixValue> raw_matrix(QueryContext& context, const RawMatrix& raw) {
+  const SelectorSpec& spec = *raw.selector;
   MatrixValue out;
   NX_TRY_ASSIGN(const auto set, open_selection(context, spec, context.axis));
   for (std::size_t i = 0; i < set->size(); ++i) {
@@ -127,6 +141,7 @@ Result<MatrixValue> raw_matrix(QueryContext& context, const SelectorSpec& spec) 
       return store_error(std::move(read).error());
     }
     drop_stale(columns);
+    if (raw.extended) columns = extended(context, spec, columns);
     if (columns.size() == 0) continue;
     context.samples_total += columns.size();
     NX_TRY(context.hold(columns.size()));
@@ -141,7 +156,7 @@ Result<MatrixValue> raw_matrix(QueryContext& context, const SelectorSpec& spec) 
 
 Result<Value> result_of(QueryContext& context, Plan& plan, ValueType type, bool instant) {
   if (plan.text) return StringValue{.time = context.axis.start, .value = *plan.text};
-  if (plan.raw && plan.raw->selector) return raw_matrix(context, *plan.raw->selector);
+  if (plan.raw && plan.raw->selector) return raw_matrix(context, *plan.raw);
   Operator& root = *plan.root;
   NX_TRY_ASSIGN(const Table* table, root.materialize(context));
   if (type == ValueType::kScalar && instant) {

@@ -96,7 +96,7 @@ struct Extremes {
   bool nan = false;
 };
 
-// A NaN among the values makes both ends NaN, unless it is infinity that wins anyway: as Go's math.Max.
+// A NaN among the values makes both ends NaN, unless infinity wins anyway: as Go's math.Max.
 Extremes extremes(const Table& parameter) {
   Extremes out{.min = parameter.value(0, 0), .max = parameter.value(0, 0)};
   for (std::size_t k = 0; k < parameter.steps(); ++k) {

@@ -28,15 +28,18 @@ struct SelectorSpec {
   model::Matchers matchers;
   Position position;
   TimeShift shift;
-  DurationMs window_ms = 0;  // the range, or the lookback of an instant selector: times in
-                             // (reference - window, reference]
+  /// The range, or the lookback of an instant selector: times in (reference - window, reference].
+  DurationMs window_ms = 0;
+  DurationMs before_ms = 0;  // how much further back `anchored` and `smoothed` look
+  DurationMs after_ms = 0;   // and `smoothed` ahead
   DurationMs step_ms = 0;
   std::string function;  // around the selector, a hint
 
   /// Closed, as stores read.
   model::TimeRange needed(const StepAxis& axis) const {
-    return {.min = shift.reference(axis, 0) - window_ms + 1,
-            .max = shift.reference(axis, axis.count == 0 ? 0 : axis.count - 1)};
+    const std::size_t last = axis.count == 0 ? 0 : axis.count - 1;
+    return {.min = shift.reference(axis, 0) - window_ms - before_ms + 1,
+            .max = shift.reference(axis, last) + after_ms};
   }
 };
 

@@ -121,14 +121,15 @@ Result<void> WindowOp::read_block(std::size_t first, std::size_t rows) {
 void WindowOp::slide(const model::SampleColumns& columns, std::size_t r, const Tile& tile) {
   const auto count = static_cast<std::uint32_t>(columns.size());
   const TimeMs* times = columns.times.data();
-  const DurationMs range = range_ms();
+  const DurationMs range = range_ms() + (spec_.selector ? spec_.selector->before_ms : 0);
+  const DurationMs after = spec_.selector ? spec_.selector->after_ms : 0;
   const DurationMs step_ms = spec_.shift.reference_step(axis_);
   lo_.resize(tile.steps);
   hi_.resize(tile.steps);
   auto [lo, hi] = cursors_[r];
   TimeMs end = spec_.shift.reference(axis_, tile.first_step);
   for (std::size_t k = 0; k < tile.steps; ++k, end += step_ms) {
-    while (hi < count && times[hi] <= end) ++hi;
+    while (hi < count && times[hi] <= end + after) ++hi;
     while (lo < hi && times[lo] <= end - range) ++lo;
     lo_[k] = lo;
     hi_[k] = hi;

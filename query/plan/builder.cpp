@@ -8,15 +8,18 @@
 #include <utility>
 
 #include "base/str.h"
+#include "query/functions/extended.h"
 #include "query/functions/math.h"
 #include "query/functions/window.h"
 #include "query/ops/binary.h"
 #include "query/ops/histogram.h"
+#include "query/ops/info.h"
 #include "query/ops/map.h"
 #include "query/ops/order.h"
 #include "query/ops/rank.h"
 #include "query/ops/scalar.h"
 #include "query/ops/select.h"
+#include "query/ops/smooth.h"
 #include "query/ops/step_invariant.h"
 #include "query/ops/window.h"
 #include "query/plan/maps.h"
@@ -119,9 +122,12 @@ class Builder {
       return out;
     }
     const bool is_timestamp = is_timestamp_of_selector(expr);
+    const auto* call = expr.as<CallNode>();
+    const bool is_info = call != nullptr && call->function->name == "info";
     for (const ExprPtr& child : expr.children) {
       const Expr& bare = unwrap(*child);
       if (bare.type == ValueType::kString || is_timestamp) continue;
+      if (is_info && child != expr.children[0]) continue;
       if (const auto* sub = bare.as<SubqueryNode>()) {
         NX_TRY_ASSIGN(const StepAxis inner, inner_axis(*sub, axis));
         out.push_back({.expr = bare.children[0].get(), .axis = inner});
@@ -178,23 +184,28 @@ class Builder {
     return inner;
   }
 
+  // `window` is the range, or none for an instant selector, which has the lookback.
   Result<SelectorSpec> selector_spec(const VectorSelector& selector, Position position,
-                                     DurationMs window, const StepAxis& axis,
+                                     std::optional<DurationMs> window, const StepAxis& axis,
                                      std::string_view function) {
-    if (selector.anchored) return not_implemented("anchored");
-    if (selector.smoothed) return not_implemented("smoothed");
     SelectorSpec spec{.matchers = selector.matchers,
                       .position = position,
                       .shift = {},
-                      .window_ms = window,
+                      .window_ms = window.value_or(context_.lookback_ms),
                       .step_ms = axis.count > 1 ? axis.step : 0,
                       .function = std::string(function)};
     NX_TRY_ASSIGN(spec.shift, shift_of(selector.time));
-    const model::TimeRange range = spec.needed(axis);
+    const bool extended = selector.anchored || selector.smoothed;
+    if (window && extended) spec.before_ms = context_.lookback_ms;
+    if (selector.smoothed) spec.after_ms = context_.lookback_ms;
+    need(spec.needed(axis));
+    return spec;
+  }
+
+  void need(const model::TimeRange& range) {
     needed_.min = any_selector_ ? std::min(needed_.min, range.min) : range.min;
     needed_.max = any_selector_ ? std::max(needed_.max, range.max) : range.max;
     any_selector_ = true;
-    return spec;
   }
 
   // A range selector or a subquery alone.
@@ -216,7 +227,8 @@ class Builder {
     if (const auto* n = expr.as<NumberLiteral>()) return add<NumberOp>(axis, n->value);
     if (const auto* selector = expr.as<VectorSelector>()) {
       NX_TRY_ASSIGN(SelectorSpec spec,
-                    selector_spec(*selector, expr.position, context_.lookback_ms, axis, ""));
+                    selector_spec(*selector, expr.position, std::nullopt, axis, ""));
+      if (selector->smoothed) return add<SmoothOp>(axis, std::move(spec));
       return add<SelectOp>(axis, std::move(spec), SelectOp::Output::kValue);
     }
     if (expr.as<UnaryNode>() != nullptr) return make_signs(expr, axis, in);
@@ -283,9 +295,8 @@ class Builder {
     if (find_window_function(name) != nullptr) return make_window(expr, name, axis, in);
     if (is_timestamp_of_selector(expr)) {
       const Expr& argument = unwrap(*expr.children[0]);
-      NX_TRY_ASSIGN(SelectorSpec spec,
-                    selector_spec(*argument.as<VectorSelector>(), argument.position,
-                                  context_.lookback_ms, axis, name));
+      NX_TRY_ASSIGN(SelectorSpec spec, selector_spec(*argument.as<VectorSelector>(),
+                                                     argument.position, std::nullopt, axis, name));
       return add<SelectOp>(axis, std::move(spec), SelectOp::Output::kTimestamp);
     }
     if (name == "time") return add<TimeOp>(axis);
@@ -299,6 +310,7 @@ class Builder {
                                          : [](Token, double a, double b) { return go_min(a, b); };
       return add<ScalarMathOp>(axis, Token::kAdd, math, in[0], in[1]);
     }
+    if (name == "info") return make_info(expr, axis, in);
     if (name == "label_replace" || name == "label_join") return make_relabel(expr, name, axis, in);
     if (name.starts_with("histogram_")) return make_histogram(expr, name, axis, in);
     if (const std::optional<double> known = context_value(name)) return add<NumberOp>(axis, *known);
@@ -324,11 +336,33 @@ class Builder {
     return add<MapOp>(axis, *std::move(kernel), true, std::move(in));
   }
 
+  // The function over this kind of range.
+  static Result<const WindowFunction*> window_function(std::string_view name,
+                                                       const Expr& argument) {
+    const auto* matrix = argument.as<MatrixSelector>();
+    const auto refuse = [&](std::string_view modifier, std::string_view allowed) {
+      return Error(Code::kExecution, concat(modifier, " modifier can only be used with: ", allowed,
+                                            " - not with ", name));
+    };
+    if (matrix != nullptr && matrix->selector.anchored) {
+      const WindowFunction* found = find_anchored_function(name);
+      if (found == nullptr) return refuse("anchored", "changes, delta, increase, rate, resets");
+      return found;
+    }
+    if (matrix != nullptr && matrix->selector.smoothed) {
+      const WindowFunction* found = find_smoothed_function(name);
+      if (found == nullptr) return refuse("smoothed", "delta, increase, rate");
+      return found;
+    }
+    return find_window_function(name);
+  }
+
   Made make_window(const Expr& expr, std::string_view name, const StepAxis& axis,
                    const Inputs& in) {
     const auto is_range = [](const ExprPtr& arg) { return arg->type == ValueType::kMatrix; };
     const Expr& argument = unwrap(**std::ranges::find_if(expr.children, is_range));
-    WindowSpec spec{.function = find_window_function(name),
+    NX_TRY_ASSIGN(const WindowFunction* function, window_function(name, argument));
+    WindowSpec spec{.function = function,
                     .argument_position = unwrap(*expr.children[0]).position,
                     .quantile_position = unwrap(*expr.children[0]).position};
     Inputs inputs = in;
@@ -372,6 +406,49 @@ class Builder {
         name == "label_replace" ? label_replace_map(args) : label_join_map(args);
     if (!relabel) return std::move(relabel).error();
     return add<MapOp>(axis, *std::move(relabel), args[0], in[0]);
+  }
+
+  // When the first selector below `root` looks, in the order of the text, subqueries around it
+  // counted in. The closest @ wins and makes what stands around it void.
+  Result<TimeShift> first_selector_shift(const Expr& root) {
+    struct Visit {
+      const Expr* expr;
+      TimeShift shift;
+    };
+    std::vector<Visit> pending{{&root, {}}};
+    while (!pending.empty()) {
+      Visit visit = pending.back();
+      pending.pop_back();
+      const TimeModifiers* time = time_of(*visit.expr);
+      if (time != nullptr) {
+        NX_TRY_ASSIGN(const TimeShift own, shift_of(*time));
+        visit.shift.offset = own.offset + (own.at ? 0 : visit.shift.offset);
+        if (own.at) visit.shift.at = own.at;
+        if (visit.expr->as<SubqueryNode>() == nullptr) return visit.shift;
+      }
+      const auto& children = visit.expr->children;
+      for (auto child = children.rbegin(); child != children.rend(); ++child) {
+        pending.push_back({child->get(), visit.shift});
+      }
+    }
+    return TimeShift{};
+  }
+
+  static const TimeModifiers* time_of(const Expr& expr) {
+    if (const auto* vector = expr.as<VectorSelector>()) return &vector->time;
+    if (const auto* matrix = expr.as<MatrixSelector>()) return &matrix->selector.time;
+    const auto* sub = expr.as<SubqueryNode>();
+    return sub == nullptr ? nullptr : &sub->time;
+  }
+
+  Made make_info(const Expr& expr, const StepAxis& axis, const Inputs& in) {
+    const auto* selector =
+        expr.children.size() > 1 ? unwrap(*expr.children[1]).as<VectorSelector>() : nullptr;
+    InfoSpec spec = info_spec(selector);
+    spec.selector.window_ms = context_.lookback_ms;
+    NX_TRY_ASSIGN(spec.selector.shift, first_selector_shift(*expr.children[0]));
+    need(spec.selector.needed(axis));
+    return add<InfoOp>(axis, std::move(spec), in[0]);
   }
 
   Made make_histogram(const Expr& expr, std::string_view name, const StepAxis& axis, Inputs in) {

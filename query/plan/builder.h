@@ -17,6 +17,7 @@ namespace narthex::query {
 /// A range selector or subquery as the whole query, which has no steps to be evaluated at.
 struct RawMatrix {
   std::optional<SelectorSpec> selector;  // else the rows of Plan::root as they are
+  bool extended = false;                 // anchored or smoothed: samples are added at the ends
 };
 
 struct Plan {

@@ -1,6 +1,7 @@
 // Kernels that work cell by cell, and new labels.
 #include "query/plan/maps.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -117,6 +118,34 @@ Result<Relabel> label_join_map(const std::vector<std::string>& args) {
     for (const std::string& source : sources) values.emplace_back(labels.get(source));
     return model::LabelsBuilder(labels).set(target, join(values, separator)).build();
   };
+}
+
+InfoSpec info_spec(const VectorSelector* selector) {
+  constexpr std::string_view kName = "__name__";
+  InfoSpec spec;
+  for (const model::Matcher& matcher :
+       selector == nullptr ? model::Matchers{} : selector->matchers) {
+    if (matcher.name() == kName) {
+      spec.name_matchers.push_back(matcher);
+    } else {
+      spec.data_matchers[matcher.name()].push_back(matcher);
+      spec.selector.matchers.push_back(matcher);
+    }
+  }
+  const auto is_positive = [](const model::Matcher& m) {
+    return m.type() == model::MatchType::kEqual || m.type() == model::MatchType::kRegex;
+  };
+  if (spec.name_matchers.empty()) {
+    spec.name_matchers.push_back(model::Matcher::equal(std::string(kName), "target_info"));
+  } else if (std::ranges::none_of(spec.name_matchers, is_positive)) {
+    // Exclusions alone would select everything; upstream then means metrics that end in _info.
+    const auto info =
+        model::Matcher::create(model::MatchType::kRegex, std::string(kName), ".+_info");
+    spec.name_matchers.insert(spec.name_matchers.begin(), *info);
+  }
+  for (const model::Matcher& matcher : spec.name_matchers)
+    spec.selector.matchers.push_back(matcher);
+  return spec;
 }
 
 }  // namespace narthex::query

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "query/ops/info.h"
 #include "query/ops/map.h"
 #include "query/promql/ast.h"
 
@@ -24,5 +25,9 @@ MapKernel vector_scalar_map(QueryContext& context, const BinaryNode& node, Posit
 Result<Relabel> label_replace_map(const std::vector<std::string>& args);
 /// `args`: destination, separator, sources.
 Result<Relabel> label_join_map(const std::vector<std::string>& args);
+
+/// What the second argument of info() selects; null: target_info with all its labels. Times are
+/// left to the caller.
+InfoSpec info_spec(const VectorSelector* selector);
 
 }  // namespace narthex::query

@@ -1,0 +1,48 @@
+// Smoothed selectors.
+#include "query/ops/smooth.h"
+
+#include "query/functions/extended.h"
+
+namespace narthex::query {
+
+Result<void> SmoothOp::prepare(QueryContext& context) {
+  NX_TRY_ASSIGN(set_, open_selection(context, spec_, axis_));
+  rows_ = Rows(set_);
+  return {};
+}
+
+Result<void> SmoothOp::run(QueryContext& context) {
+  table_ = Table(set_->size(), axis_.count);
+  model::SampleColumns columns;
+  for (std::size_t row = 0; row < set_->size(); ++row) {
+    NX_TRY(context.stop.check());
+    columns.clear();
+    if (Result<void> read = set_->read(row, spec_.needed(axis_), columns); !read) {
+      return store_error(std::move(read).error());
+    }
+    drop_stale(columns);
+    context.samples_total += columns.size();
+    fill_row(columns, row);
+  }
+  return {};
+}
+
+void SmoothOp::fill_row(const model::SampleColumns& columns, std::size_t row) {
+  const std::size_t count = columns.size();
+  std::size_t lo = 0;
+  std::size_t hi = 0;
+  for (std::size_t k = 0; k < axis_.count; ++k) {
+    const TimeMs time = spec_.shift.reference(axis_, k);
+    while (hi < count && columns.times[hi] <= time + spec_.after_ms) ++hi;
+    while (lo < hi && columns.times[lo] <= time - spec_.window_ms) ++lo;
+    const ExtendedWindow window{.times = columns.times.data() + lo,
+                                .values = columns.values.data() + lo,
+                                .count = hi - lo,
+                                .start = time,
+                                .end = time,
+                                .smoothed = true};
+    if (const std::optional<double> value = smooth_at(window, time)) table_.set(row, k, *value);
+  }
+}
+
+}  // namespace narthex::query
