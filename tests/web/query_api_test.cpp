@@ -217,6 +217,39 @@ TEST_F(QueryApiTest, FormatsQueries) {
   EXPECT_EQ(api_.format_query(make_request("GET", "/f?query=sum(")).status, 400);
 }
 
+TEST_F(QueryApiTest, ShowsTheSyntaxTree) {
+  const auto tree = [this](std::string_view query) {
+    return api_.parse_query(make_request("GET", "/p?query=" + std::string(query))).body;
+  };
+  const std::string up =
+      R"({"anchored":false,"matchers":[{"name":"__name__","type":"=","value":"up"}],"name":"up",)"
+      R"("offset":60000,"offsetExpr":null,"smoothed":false,"startOrEnd":null,"timestamp":null,)"
+      R"("type":"vectorSelector"})";
+  EXPECT_EQ(
+      tree("sum by(job)(up offset 1m)"),
+      data(R"({"expr":)" + up +
+           R"(,"grouping":["job"],"op":"sum","param":null,"type":"aggregation","without":false})"));
+  EXPECT_EQ(tree("-(1)"),
+            data(R"({"expr":{"expr":{"type":"numberLiteral","val":"1"},"type":"parenExpr"},)"
+                 R"("op":"-","type":"unaryExpr"})"));
+  EXPECT_EQ(tree("up offset 1m > bool on (a) up offset 1m"),
+            data(R"({"bool":true,"lhs":)" + up +
+                 R"(,"matching":{"card":"one-to-one","fillValues":{"lhs":null,"rhs":null},)"
+                 R"("include":[],"labels":["a"],"on":true},"op":"\u003e","rhs":)" +
+                 up + R"(,"type":"binaryExpr"})"));
+  EXPECT_NE(
+      tree("rate(x[5m:1m] @ end())")
+          .find(
+              R"("offset":0,"offsetExpr":null,"range":300000,"rangeExpr":null,)"
+              R"("startOrEnd":"end","step":60000,"stepExpr":null,"timestamp":null,"type":"subquery"}],)"
+              R"("func":{"argTypes":["matrix"],"name":"rate","returnType":"vector","variadic":0},"type":"call"})"),
+      std::string::npos);
+  EXPECT_NE(tree("sum(").find("bad_data"), std::string::npos);
+  std::string chain = "1";
+  for (int i = 0; i < 5000; ++i) chain += "*1";
+  EXPECT_GT(tree(chain).size(), 500'000U);
+}
+
 TEST_F(QueryApiTest, HasNoExemplars) {
   EXPECT_EQ(api_.exemplars(make_request("GET", "/e?query=up")).body, data("[]"));
   EXPECT_EQ(api_.exemplars(make_request("GET", "/e?query=1")).status, 204);

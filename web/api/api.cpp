@@ -65,7 +65,7 @@ void add_query_routes(Adder& adder, const ApiParts& parts) {
   adder.form("/query_range", [query](const auto& r) { return query->range(r); });
   adder.form("/query_exemplars", [query](const auto& r) { return query->exemplars(r); });
   adder.form("/format_query", [query](const auto& r) { return query->format_query(r); });
-  adder.missing({"GET", "POST"}, "/parse_query");
+  adder.form("/parse_query", [query](const auto& r) { return query->parse_query(r); });
   adder.form("/labels", [series](const auto& r) { return series->label_names(r); });
   adder.get("/label/:name/values", [series](const auto& r) { return series->label_values(r); });
   adder.form("/series", [series](const auto& r) { return series->series(r); });

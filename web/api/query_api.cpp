@@ -1,13 +1,13 @@
 // Query endpoints.
 #include "web/api/query_api.h"
 
-#include <array>
 #include <limits>
 
 #include "base/json.h"
 #include "base/str.h"
 #include "query/promql/ast.h"
 #include "query/promql/parser.h"
+#include "web/api/ast_json.h"
 #include "web/api/errors.h"
 #include "web/api/params.h"
 #include "web/api/result_json.h"
@@ -94,11 +94,6 @@ Result<query::QueryRequest> read_range(const Form& form) {
   return request;
 }
 
-std::string_view type_name(const query::Value& value) {
-  constexpr std::array<std::string_view, 4> kNames = {"scalar", "string", "vector", "matrix"};
-  return kNames[value.index()];
-}
-
 void add_statistics_warning(std::string_view stats, Remarks& remarks) {
   if (stats.empty() || stats == "true" || stats == "all") return;
   remarks.warnings.push_back(
@@ -168,7 +163,7 @@ http::Response QueryApi::evaluate(query::QueryRequest request, std::size_t limit
   add_statistics_warning(stats, remarks);
   SuccessEnvelope envelope;
   std::string& body = envelope.body();
-  body += concat("{\"resultType\":\"", type_name(result->value), "\",\"result\":");
+  body += concat("{\"resultType\":\"", query::result_type_name(result->value), "\",\"result\":");
   append_value_json(body, result->value,
                     {.start = request.start, .end = request.end, .step = request.step});
   if (!stats.empty()) {
@@ -202,6 +197,17 @@ http::Response QueryApi::format_query(const http::Request& http_request) {
   if (!expression) return error_response(invalid_parameter("query", expression.error()));
   SuccessEnvelope envelope;
   append_json_html_string(envelope.body(), query::to_pretty_string(**expression));
+  return std::move(envelope).close();
+}
+
+http::Response QueryApi::parse_query(const http::Request& http_request) {
+  const Form form(http_request);
+  const Result<void> length = check_length(form.get("query"));
+  if (!length) return error_response(length.error());
+  const auto expression = query::parse_expression(form.get("query"), parser_);
+  if (!expression) return error_response(invalid_parameter("query", expression.error()));
+  SuccessEnvelope envelope;
+  append_ast_json(envelope.body(), **expression);
   return std::move(envelope).close();
 }
 

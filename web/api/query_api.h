@@ -27,6 +27,7 @@ class QueryApi {
   http::Response range(const http::Request& request);
   http::Response exemplars(const http::Request& request);
   http::Response format_query(const http::Request& request);
+  http::Response parse_query(const http::Request& request);
 
   /// Ends every running query with kCancelled, and each later one at once: for shutting down.
   void cancel_all();

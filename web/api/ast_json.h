@@ -1,0 +1,14 @@
+// parse_query's answer: the syntax tree as JSON, keys sorted (http_api.md section 4).
+#pragma once
+
+#include <string>
+
+#include "query/promql/ast.h"
+
+namespace narthex::web {
+
+/// Appends the tree under `root`. A loop with its own stack: chains of operators are thousands
+/// deep.
+void append_ast_json(std::string& out, const query::Expr& root);
+
+}  // namespace narthex::web
