@@ -124,7 +124,7 @@ http::Response Router::unmatched(const http::Request& request, std::string_view 
   if (!exact_.contains(other)) return error_text_response(404, "404 page not found");
   std::string location = options_.prefix + other;
   if (!request.query.empty()) location += concat("?", request.query);
-  return redirect_response(request.method == "GET" ? 301 : 308, std::move(location));
+  return redirect_response(request.method == "GET" ? 301 : 307, std::move(location));
 }
 
 asio::awaitable<http::Response> Router::handle(const http::Request& request) const {
@@ -195,9 +195,7 @@ void Router::add_cors(const http::Request& request, http::Response& response) co
                        "Accept, Authorization, Content-Type, Origin");
   response.headers.add("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
   response.headers.add("Access-Control-Expose-Headers", "Date");
-  if (!options_.cors_origin) {
-    response.headers.add("Access-Control-Allow-Origin", "*");
-  } else if (options_.cors_origin->matches(origin)) {
+  if (!options_.cors_origin || options_.cors_origin->matches(origin)) {
     response.headers.add("Access-Control-Allow-Origin", std::string(origin));
   }
 }

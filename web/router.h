@@ -30,7 +30,7 @@ struct RouteTraits {
 struct RouterOptions {
   /// `--web.route-prefix`, without a slash at its end; empty for the root.
   std::string prefix;
-  /// `--web.cors.origin`, anchored; unset answers `*` to everyone.
+  /// `--web.cors.origin`, anchored: the origins that are echoed; unset echoes every one.
   std::optional<Regex> cors_origin;
 };
 

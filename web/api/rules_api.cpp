@@ -78,12 +78,14 @@ Result<void> read_page(const Form& form, Filter& filter) {
         invalid("group_limit needs to be present in order to paginate over the groups"));
   }
   const auto parsed = parse_integer(limit);
-  const bool fits = parsed && *parsed <= std::numeric_limits<std::int32_t>::max();
-  if (!fits) {
+  const bool too_large = parsed && *parsed > std::numeric_limits<std::int32_t>::max();
+  if (!parsed || too_large) {
+    const bool out_of_range = too_large || parsed.error().message().ends_with("range");
     return invalid_parameter(
-        "group_limit", invalid(concat("group_limit needs to be a valid number: strconv.ParseInt: "
-                                      "parsing ",
-                                      quote(limit), ": invalid syntax")));
+        "group_limit",
+        invalid(concat("group_limit needs to be a valid number: strconv.ParseInt: parsing ",
+                       quote(limit), ": ",
+                       out_of_range ? "value out of range" : "invalid syntax")));
   }
   if (*parsed <= 0) {
     return invalid_parameter("group_limit", invalid("group_limit needs to be greater than 0"));
