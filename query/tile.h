@@ -106,6 +106,18 @@ class TileBuffer {
   std::vector<std::uint64_t> bits_;
 };
 
+/// How many decoded samples a block of series may hold; a block of longer series has fewer of them.
+inline constexpr std::size_t kBlockSamplesMax = 1024 * 1024;
+
+/// Calls `f(first_step, steps)` for every strip of `steps`, until one fails.
+template <typename F>
+Result<void> for_each_strip(std::size_t steps, F&& f) {
+  for (std::size_t step = 0; step < steps; step += kTileSteps) {
+    NX_TRY(f(step, std::min(kTileSteps, steps - step)));
+  }
+  return {};
+}
+
 /// Calls `f(first_row, rows, first_step, steps)` for every tile of `rows` x `steps`, until one
 /// fails.
 template <typename F>

@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "model/sample.h"
+#include "query/functions/go_math.h"
 
 namespace narthex::query {
 namespace {
@@ -27,7 +28,6 @@ double degrees(double v) {
   return v * 180 / std::numbers::pi;
 }
 
-// Go gives its own NaN where C's functions may give a negative one; users see only "NaN".
 template <double (*F)(double)>
 double call(double v) {
   return F(v);
@@ -143,39 +143,34 @@ constexpr auto kCalendar = std::to_array<Named>({{"day_of_month", day_of_month},
 
 constexpr auto kMath = std::to_array<Named>({
     {"abs", call<std::fabs>},
-    {"acos", call<std::acos>},
-    {"acosh", call<std::acosh>},
-    {"asin", call<std::asin>},
-    {"asinh", call<std::asinh>},
-    {"atan", call<std::atan>},
-    {"atanh", call<std::atanh>},
+    {"acos", go::acos},
+    {"acosh", go::acosh},
+    {"asin", go::asin},
+    {"asinh", go::asinh},
+    {"atan", go::atan},
+    {"atanh", go::atanh},
     {"ceil", call<std::ceil>},
-    {"cos", call<std::cos>},
-    {"cosh", call<std::cosh>},
+    {"cos", go::cos},
+    {"cosh", go::cosh},
     {"deg", degrees},
-    {"exp", call<std::exp>},
+    {"exp", go::exp},
     {"floor", call<std::floor>},
-    {"ln", call<std::log>},
-    {"log10", call<std::log10>},
-    {"log2", call<std::log2>},
+    {"ln", go::log},
+    {"log10", go::log10},
+    {"log2", go::log2},
     {"rad", radians},
     {"sgn", sign},
-    {"sin", call<std::sin>},
-    {"sinh", call<std::sinh>},
+    {"sin", go::sin},
+    {"sinh", go::sinh},
     {"sqrt", call<std::sqrt>},
-    {"tan", call<std::tan>},
-    {"tanh", call<std::tanh>},
+    {"tan", go::tan},
+    {"tanh", go::tanh},
 });
 
 template <typename Table>
 UnaryMath find(const Table& table, std::string_view name) {
   const auto at = std::ranges::find(table, name, &Named::name);
   return at == table.end() ? nullptr : at->f;
-}
-
-// Go's math.Pow differs from C's only in pow(-1, +-Inf), which is 1 in both, so C's serves.
-double power(double a, double b) {
-  return std::pow(a, b);
 }
 
 }  // namespace
@@ -203,8 +198,8 @@ double binary_math(Token op, double left, double right) {
   if (op == Token::kMul) return left * right;
   if (op == Token::kDiv) return left / right;
   if (op == Token::kMod) return std::fmod(left, right);
-  if (op == Token::kPow) return power(left, right);
-  if (op == Token::kAtan2) return std::atan2(left, right);
+  if (op == Token::kPow) return go::pow(left, right);
+  if (op == Token::kAtan2) return go::atan2(left, right);
   return compare(op, left, right) ? 1 : 0;
 }
 

@@ -19,21 +19,24 @@ Result<void> SelectOp::run(QueryContext& context) {
 }
 
 Result<void> SelectOp::run_stream(QueryContext& context, TileSink& sink) {
-  TileBuffer buffer;
   const bool newest_only = axis_.count == 1;
-  return for_each_tile(
-      set_->size(), axis_.count,
-      [&](std::size_t row, std::size_t rows, std::size_t step, std::size_t steps) -> Result<void> {
-        Tile tile = buffer.shape(row, rows, step, steps);
-        if (newest_only) {
-          NX_TRY(fill_newest(tile));
-        } else {
-          if (step == 0) NX_TRY(read_block(row, rows));
-          for (std::size_t r = 0; r < rows; ++r) fill_row(r, tile);
-        }
-        context.samples_total += count_bits(tile.bits, rows * tile.words());
-        return sink.take(tile);
-      });
+  TileBuffer buffer;
+  std::size_t rows = 0;
+  for (std::size_t row = 0; row < set_->size(); row += rows) {
+    rows = std::min(kTileRows, set_->size() - row);
+    if (!newest_only) {
+      NX_TRY_ASSIGN(rows, read_block(row, rows));
+    }
+    const auto strip = [&](std::size_t step, std::size_t steps) -> Result<void> {
+      Tile tile = buffer.shape(row, rows, step, steps);
+      if (newest_only) NX_TRY(fill_newest(tile));
+      for (std::size_t r = 0; !newest_only && r < rows; ++r) fill_row(r, tile);
+      context.samples_total += count_bits(tile.bits, rows * tile.words());
+      return sink.take(tile);
+    };
+    NX_TRY(for_each_strip(axis_.count, strip));
+  }
+  return {};
 }
 
 Result<void> SelectOp::fill_newest(Tile& tile) const {
@@ -48,17 +51,23 @@ Result<void> SelectOp::fill_newest(Tile& tile) const {
   return {};
 }
 
-Result<void> SelectOp::read_block(std::size_t first, std::size_t rows) {
+// How many of `rows` series were read: fewer when they are long.
+Result<std::size_t> SelectOp::read_block(std::size_t first, std::size_t rows) {
   const model::TimeRange range = spec_.needed(axis_);
   columns_.resize(kTileRows);
   cursors_.assign(kTileRows, 0);
-  for (std::size_t r = 0; r < rows; ++r) {
-    columns_[r].clear();
-    if (Result<void> read = set_->read(first + r, range, columns_[r]); !read) {
-      return store_error(std::move(read).error());
+  std::size_t samples = 0;
+  std::size_t read = 0;
+  while (read < rows && samples < kBlockSamplesMax) {
+    model::SampleColumns& columns = columns_[read];
+    columns.clear();
+    if (Result<void> done = set_->read(first + read, range, columns); !done) {
+      return store_error(std::move(done).error());
     }
+    samples += columns.size();
+    ++read;
   }
-  return {};
+  return read;
 }
 
 void SelectOp::fill_row(std::size_t r, Tile& tile) {

@@ -22,7 +22,7 @@ class SelectOp final : public Operator {
 
  private:
   Result<void> fill_newest(Tile& tile) const;
-  Result<void> read_block(std::size_t first, std::size_t rows);
+  Result<std::size_t> read_block(std::size_t first, std::size_t rows);
   void fill_row(std::size_t r, Tile& tile);
   double output(TimeMs time, double value) const {
     return output_ == Output::kTimestamp ? static_cast<double>(time) / 1000 : value;

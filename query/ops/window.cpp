@@ -87,33 +87,43 @@ Result<void> WindowOp::run(QueryContext& context) {
 Result<void> WindowOp::run_stream(QueryContext& context, TileSink& sink) {
   TileBuffer buffer;
   if (source_rows_.size() > 0) NX_TRY(check_scalars());
-  return for_each_tile(
-      source_rows_.size(), axis_.count,
-      [&](std::size_t row, std::size_t rows, std::size_t step, std::size_t steps) -> Result<void> {
-        Tile tile = buffer.shape(row, rows, step, steps);
-        if (step == 0) NX_TRY(read_block(row, rows));
-        for (std::size_t r = 0; r < rows; ++r) NX_TRY(fill_row(context, row + r, r, tile));
-        return sink.take(tile);
-      });
+  std::size_t rows = 0;
+  for (std::size_t row = 0; row < source_rows_.size(); row += rows) {
+    NX_TRY_ASSIGN(rows, read_block(row, std::min(kTileRows, source_rows_.size() - row)));
+    const auto strip = [&](std::size_t step, std::size_t steps) -> Result<void> {
+      Tile tile = buffer.shape(row, rows, step, steps);
+      for (std::size_t r = 0; r < rows; ++r) NX_TRY(fill_row(context, row + r, r, tile));
+      return sink.take(tile);
+    };
+    NX_TRY(for_each_strip(axis_.count, strip));
+  }
+  return {};
 }
 
-Result<void> WindowOp::read_block(std::size_t first, std::size_t rows) {
+// How many of `rows` series were read: fewer when they are long.
+Result<std::size_t> WindowOp::read_block(std::size_t first, std::size_t rows) {
   columns_.resize(kTileRows);
   cursors_.assign(kTileRows, {});
-  for (std::size_t r = 0; r < rows; ++r) {
-    model::SampleColumns& columns = columns_[r];
-    columns.clear();
-    if (inner_ != nullptr) {
-      const std::size_t row = first + r;
-      for_each_bit(inner_->row_bits(row), inner_->words(), [&](std::size_t step) {
-        columns.push(inner_axis_.at(step), inner_->value(row, step));
-      });
-    } else if (Result<void> read = set_->read(first + r, spec_.selector->needed(axis_), columns);
-               !read) {
-      return store_error(std::move(read).error());
-    }
-    drop_stale(columns);
+  std::size_t samples = 0;
+  std::size_t read = 0;
+  while (read < rows && samples < kBlockSamplesMax) {
+    NX_TRY(read_series(first + read, columns_[read]));
+    samples += columns_[read].size();
+    ++read;
   }
+  return read;
+}
+
+Result<void> WindowOp::read_series(std::size_t row, model::SampleColumns& columns) const {
+  columns.clear();
+  if (inner_ != nullptr) {
+    for_each_bit(inner_->row_bits(row), inner_->words(), [&](std::size_t step) {
+      columns.push(inner_axis_.at(step), inner_->value(row, step));
+    });
+  } else if (Result<void> read = set_->read(row, spec_.selector->needed(axis_), columns); !read) {
+    return store_error(std::move(read).error());
+  }
+  drop_stale(columns);
   return {};
 }
 

@@ -38,7 +38,8 @@ class WindowOp final : public Operator {
   std::size_t first_scalar() const { return spec_.selector ? 0 : 1; }
   Result<void> load_scalars(QueryContext& context);
   Result<void> check_scalars() const;
-  Result<void> read_block(std::size_t first, std::size_t rows);
+  Result<std::size_t> read_block(std::size_t first, std::size_t rows);
+  Result<void> read_series(std::size_t row, model::SampleColumns& columns) const;
   Result<void> fill_row(QueryContext& context, std::size_t row, std::size_t r, Tile& tile);
   void slide(const model::SampleColumns& columns, std::size_t r, const Tile& tile);
   void note_counter(QueryContext& context, std::size_t row);
