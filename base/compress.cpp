@@ -1,6 +1,7 @@
 // Compression over ISA-L.
 #include "base/compress.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -10,8 +11,27 @@
 #include <isa-l/igzip_lib.h>
 
 #include "base/check.h"
+#include "base/str.h"
 
 namespace narthex {
+namespace {
+
+constexpr std::size_t kRatioMax = 200;                      // docs: limits of decompression
+constexpr std::size_t kRatioFreeBytes = 16U * 1024 * 1024;  // below it any ratio is fine
+constexpr std::size_t kFirstBytes = 64U * 1024;
+
+Result<void> check_size(std::size_t out, std::size_t in, std::size_t bytes_max) {
+  if (out > bytes_max) {
+    return Error(Code::kLimit, concat("decompressed body is larger than ", bytes_max, " bytes"));
+  }
+  if (out > kRatioFreeBytes && out / std::max<std::size_t>(in, 1) > kRatioMax) {
+    return Error(Code::kLimit, concat("decompressed body is more than ", kRatioMax,
+                                      " times the size of the compressed one"));
+  }
+  return {};
+}
+
+}  // namespace
 
 std::string deflate(std::string_view text, DeflateFormat format) {
   NX_CHECK(text.size() <= std::numeric_limits<std::uint32_t>::max());
@@ -36,6 +56,43 @@ std::string deflate(std::string_view text, DeflateFormat format) {
     out.append(block.begin(), block.end() - stream->avail_out);
   } while (stream->internal_state.state != ZSTATE_END);
   return out;
+}
+
+Result<void> gunzip(std::string_view input, std::size_t bytes_max, std::string& out) {
+  const auto state = std::make_unique<inflate_state>();
+  isal_inflate_init(state.get());
+  state->crc_flag = ISAL_GZIP;
+  if (input.size() > std::numeric_limits<std::uint32_t>::max()) {
+    return Error(Code::kLimit, "compressed body is larger than 4 GiB");
+  }
+  // The library's pointer is not const, but it only reads there.
+  state->next_in = reinterpret_cast<std::uint8_t*>(const_cast<char*>(input.data()));
+  state->avail_in = static_cast<std::uint32_t>(input.size());
+  std::size_t size = 0;
+  out.resize(std::max({out.capacity(), input.size() * 4, kFirstBytes}));
+  for (;;) {
+    if (size == out.size()) out.resize(out.size() * 2);
+    const std::size_t room = std::min<std::size_t>(out.size() - size, 1U << 30);
+    state->next_out = reinterpret_cast<std::uint8_t*>(out.data()) + size;
+    state->avail_out = static_cast<std::uint32_t>(room);
+    const int status = isal_inflate(state.get());
+    size += room - state->avail_out;
+    if (status != ISAL_DECOMP_OK && status != ISAL_END_INPUT && status != ISAL_OUT_OVERFLOW) {
+      return Error(Code::kCorrupt, "gzip: invalid data");
+    }
+    NX_TRY(check_size(size, input.size(), bytes_max));
+    if (state->block_state == ISAL_BLOCK_FINISH) {
+      if (state->avail_in == 0) break;
+      isal_inflate_reset(state.get());  // the next member
+      state->crc_flag = ISAL_GZIP;
+      continue;
+    }
+    if (state->avail_in == 0 && state->avail_out != 0) {
+      return Error(Code::kCorrupt, "gzip: unexpected EOF");
+    }
+  }
+  out.resize(size);
+  return {};
 }
 
 }  // namespace narthex

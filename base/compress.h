@@ -1,8 +1,11 @@
 // Compressed bodies. The one place that knows the compression libraries. All functions are pure.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
+
+#include "base/result.h"
 
 namespace narthex {
 
@@ -11,5 +14,11 @@ enum class DeflateFormat : unsigned char { kGzip, kZlib };
 
 /// One member at the fastest useful level, for responses on the fly.
 std::string deflate(std::string_view text, DeflateFormat format);
+
+/// Replaces `out` by the content of one or more gzip members, keeping its capacity for reuse.
+/// Output is counted while it is produced, so that a small bomb cannot become a large one. Errors:
+/// kCorrupt for bad or truncated input; kLimit above `bytes_max`, or when more than 16 MiB come out
+/// at a ratio above 200.
+Result<void> gunzip(std::string_view input, std::size_t bytes_max, std::string& out);
 
 }  // namespace narthex

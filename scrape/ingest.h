@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -114,6 +115,10 @@ class Ingest {
 
   /// After a good stage() and append(): the body just read becomes the template.
   void commit(const ScrapeCounts& counts, Batch& batch);
+
+  /// What the metadata lines of the last good body say, by family.
+  void collect_metadata(text::Format format,
+                        std::map<std::string, model::Metadata, std::less<>>& out) const;
 
   const Template& lines() const { return template_; }
   const IngestRules& rules() const { return rules_; }

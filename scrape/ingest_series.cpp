@@ -198,6 +198,24 @@ Result<RejectedRows> Ingest::append(model::TimeMs time, model::Appender& appende
   return rejected;
 }
 
+void Ingest::collect_metadata(text::Format format,
+                              std::map<std::string, model::Metadata, std::less<>>& out) const {
+  std::string line;
+  for (std::size_t i = 0; i < template_.size(); ++i) {
+    const text::EventKind kind = template_.line(i).kind();
+    if (kind == text::EventKind::kSample || kind == text::EventKind::kComment) continue;
+    template_.key(i, line);
+    const std::size_t size = text::pad_body(format, line);
+    text::Reader reader(format, std::string_view(line).substr(0, size));
+    text::Event event;
+    if (!reader.next(event)) continue;
+    model::Metadata& metadata = out[std::string(event.family)];
+    if (kind == text::EventKind::kType) metadata.type = event.type;
+    if (kind == text::EventKind::kHelp) metadata.help = text::decode_help(format, event.text);
+    if (kind == text::EventKind::kUnit) metadata.unit = event.text;
+  }
+}
+
 // The labels of a line once more, from its key.
 Result<model::SeriesHandle> Ingest::resolve_again(const LineRef& ref, model::Appender& appender,
                                                   Batch& batch) {

@@ -1,0 +1,62 @@
+// An HTTP/1.1 client for one peer that keeps its connection between calls. Beast stays inside
+// client.cpp. One call at a time, all from the same strand.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "base/http/client_config.h"
+#include "base/http/message.h"
+#include "base/http/url.h"
+#include "base/result.h"
+
+namespace narthex::http {
+
+struct ClientRequest {
+  std::string method = "GET";
+  Url url;
+  Headers headers;  // besides Host, Content-Length and those of the ClientConfig
+  std::string body;
+};
+
+struct ClientResponse {
+  int status = 0;
+  std::string reason;  // "Not Found"
+  Headers headers;
+  std::string body;  // as it came: Content-Encoding is the caller's business
+
+  /// "404 Not Found".
+  std::string status_line() const;
+};
+
+struct FetchLimits {
+  std::chrono::milliseconds timeout{10'000};  // for everything, redirects included
+  std::size_t body_bytes_max = 64U << 20;     // of the encoded body
+};
+
+class Client {
+ public:
+  explicit Client(ClientConfig config);
+  ~Client();
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+
+  /// Any status is a response. Follows up to ten redirects when configured; credentials stay behind
+  /// when the host changes. A kept connection that turns out to be dead is replaced once. Errors,
+  /// with method and URL in front as upstream's: kTimeout "context deadline exceeded", kLimit,
+  /// kCancelled, kUnavailable for anything the network did.
+  boost::asio::awaitable<Result<ClientResponse>> fetch(ClientRequest request, FetchLimits limits);
+
+  /// Closes the kept connection.
+  void close();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace narthex::http

@@ -1,0 +1,109 @@
+// Keeps target groups up to date. A set of groups (one per scrape job or Alertmanager block) comes
+// from one or more providers: static groups at once, files re-read when they change. Consumers look
+// at version() and take a snapshot.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/executors.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/mutex.h"
+#include "scrape/discovery/config.h"
+
+namespace narthex::discovery {
+
+using TargetSets = std::map<std::string, std::vector<TargetGroup>>;
+
+/// Keeps the groups of one `file_sd_configs` item. Not thread-safe; reads files, so not on an I/O
+/// thread.
+class FileProvider {
+ public:
+  /// How often files are looked at, unless refresh_interval is shorter. A changed file is seen by
+  /// then.
+  static constexpr model::DurationMs kPollInterval = 2'000;
+
+  FileProvider(FileConfig config, FileSystem& fs, Log& log, Counter& read_errors);
+
+  /// Re-reads what changed. A file that cannot be read or decoded keeps its groups; one that is
+  /// gone loses them. True when the groups are other ones now.
+  bool refresh();
+  const FileConfig& config() const { return config_; }
+  void collect(std::vector<TargetGroup>& out) const;
+
+ private:
+  struct File {
+    std::string content;
+    std::vector<TargetGroup> groups;
+    bool failed = false;
+  };
+  std::vector<std::string> matching_paths() const;
+  bool refresh_file(const std::string& path);
+
+  FileConfig config_;
+  FileSystem& fs_;
+  Log& log_;
+  Counter& read_errors_;
+  std::map<std::string, File> files_;
+};
+
+/// The groups that a file_sd file holds; the name decides between JSON and YAML. Errors: kInvalid.
+Result<std::vector<TargetGroup>> decode_file(std::string_view path, std::string_view content);
+
+/// Thread-safe.
+class Manager {
+ public:
+  struct Context {
+    Executors& executors;
+    FileSystem& fs;
+    const Clock& clock;
+    Metrics& metrics;
+    Log& log;
+  };
+
+  /// `name` is "scrape" or "notify": it labels the metrics.
+  Manager(Context context, std::string name);
+  /// stop() must have been called.
+  ~Manager();
+  Manager(const Manager&) = delete;
+  Manager& operator=(const Manager&) = delete;
+
+  /// From now on these sets. Static groups and readable files are in the next snapshot; a provider
+  /// whose configuration is equal keeps what it knows. Reads files: not on an I/O thread.
+  void apply(const std::map<std::string, DiscoveryConfig>& sets);
+  void stop();
+
+  /// Grows with every change.
+  std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  std::shared_ptr<const TargetSets> snapshot() const;
+
+ private:
+  struct Set {
+    DiscoveryConfig config;
+    std::vector<std::shared_ptr<FileProvider>> files;
+  };
+  asio::awaitable<void> poll_loop();
+  void poll();
+  void publish() NX_REQUIRES(mutex_);
+
+  Context context_;
+  std::string name_;
+  Counter& read_errors_;
+  Counter& updates_;
+  TaskGroup tasks_;
+  std::atomic<std::uint64_t> version_{
+      0};  // release when a snapshot is published, acquire by readers
+  mutable Mutex mutex_;
+  std::map<std::string, Set> sets_ NX_GUARDED_BY(mutex_);
+  std::shared_ptr<const TargetSets> snapshot_ NX_GUARDED_BY(mutex_);
+  bool polling_ NX_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace narthex::discovery

@@ -1,0 +1,147 @@
+// One target's life: wait for its place in the interval, fetch on an I/O thread, read and append on
+// a CPU thread, report.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/executors.h"
+#include "base/http/client.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/mutex.h"
+#include "model/storage.h"
+#include "scrape/ingest.h"
+#include "scrape/manager.h"
+#include "scrape/target.h"
+
+namespace narthex::scrape {
+
+/// The scratch memory of scrapes that run, handed from one to the next. Thread-safe.
+class BatchPool {
+ public:
+  std::unique_ptr<Batch> take();
+  void give(std::unique_ptr<Batch> batch);
+
+ private:
+  Mutex mutex_;
+  std::vector<std::unique_ptr<Batch>> idle_ NX_GUARDED_BY(mutex_);
+};
+
+/// Upstream's scrape counters.
+struct ScrapeMetrics {
+  explicit ScrapeMetrics(Metrics& metrics);
+
+  Metrics& registry;
+  Counter& exceeded_sample_limit;
+  Counter& exceeded_body_size_limit;
+  Counter& duplicate_timestamp;
+  Counter& out_of_order;
+  Counter& out_of_bounds;
+  Counter& exceeded_label_limits;
+  Counter& exceeded_target_limit;
+  Counter& pools;
+  Counter& pools_failed;
+  Counter& pool_reloads;
+  Counter& pool_reloads_failed;
+};
+
+/// A job's configuration as its loops need it. Immutable.
+struct Job {
+  ScrapeConfig config;
+  std::shared_ptr<const model::Relabeler> target_relabeler;
+  std::shared_ptr<const model::Relabeler> metric_relabeler;
+  std::string accept;
+
+  static Result<std::shared_ptr<const Job>> create(ScrapeConfig config);
+  IngestRules rules(model::DurationMs timeout) const;
+};
+
+/// The Accept header for these protocols.
+std::string accept_header(const std::vector<Protocol>& protocols, NameEscaping escaping);
+/// Which parser a response's Content-Type asks for. kInvalid with upstream's text for none of ours.
+Result<text::Format> choose_format(std::string_view content_type, std::optional<Protocol> fallback);
+
+/// What all loops share; all references outlive them.
+struct LoopContext {
+  Executors& executors;
+  model::Appender& appender;
+  const Clock& clock;
+  Log& log;
+  ScrapeMetrics& metrics;
+  BatchPool& batches;
+  const ScrapeOptions& options;
+};
+
+/// Held by shared_ptr: by its pool, and by its coroutine. Thread-safe.
+class TargetLoop {
+ public:
+  TargetLoop(LoopContext context, std::shared_ptr<const Job> job, Target target,
+             std::uint64_t offset_seed);
+
+  /// Scrapes until cancelled.
+  asio::awaitable<void> run();
+  /// Some time after run() ended: stale markers for everything, unless somebody writes those series
+  /// by then.
+  asio::awaitable<void> say_farewell(model::TimeMs stopped);
+
+  /// One scrape's work behind the fetch. Public for tests. Runs on the CPU pool.
+  void process(const Result<http::ClientResponse>& response, model::TimeMs time,
+               std::int64_t started_ns);
+  http::ClientRequest request() const;
+
+  /// No sample is written from now on but by say_farewell().
+  void retire();
+  /// Retires, and hands what it remembers to `next`, which is the same target under a changed
+  /// configuration.
+  void retire_into(TargetLoop& next);
+
+  /// While set, scrapes fail with it and nothing is fetched.
+  void set_forced_error(std::string error);
+
+  const Target& target() const { return target_; }
+  ActiveTarget snapshot() const;
+  void collect_metadata(std::string_view family, std::vector<TargetMetadata>& out) const;
+
+ private:
+  struct Status {
+    std::string error;
+    model::TimeMs last_scrape = 0;
+    double duration_seconds = 0;
+    Health health = Health::kUnknown;
+  };
+  asio::awaitable<bool> scrape(model::TimeMs time);
+  Result<ScrapeCounts> read(const Result<http::ClientResponse>& response, model::TimeMs time,
+                            Batch& batch, std::int64_t& body_bytes) NX_REQUIRES(ingest_mutex_);
+  Result<void> decode_body(const http::ClientResponse& response, Batch& batch) const;
+  void count_failure(const Error& error, std::int64_t body_bytes) const;
+  void count_rejected(const ScrapeCounts& counts, const RejectedRows& rejected)
+      NX_REQUIRES(ingest_mutex_);
+  void write_farewell(model::TimeMs time);
+  std::size_t body_bytes_max() const;
+  std::string forced_error() const;
+
+  LoopContext context_;
+  std::shared_ptr<const Job> job_;
+  Target target_;
+  std::uint64_t offset_seed_;
+  Observer& interval_length_;
+  http::Client client_;  // used by run() only
+
+  mutable Mutex ingest_mutex_;  // held for the CPU part of a scrape
+  Ingest ingest_ NX_GUARDED_BY(ingest_mutex_);
+  bool retired_ NX_GUARDED_BY(ingest_mutex_) = false;
+  std::int64_t last_warning_ns_ NX_GUARDED_BY(ingest_mutex_) = 0;
+  text::Format format_ NX_GUARDED_BY(ingest_mutex_) = text::Format::kPrometheus;
+
+  mutable Mutex status_mutex_;  // leaf
+  Status status_ NX_GUARDED_BY(status_mutex_);
+  std::string forced_error_ NX_GUARDED_BY(status_mutex_);
+};
+
+}  // namespace narthex::scrape

@@ -1,0 +1,58 @@
+// The targets of one job: keeps a loop for each, starts and ends loops as discovery changes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/executors.h"
+#include "scrape/discovery/config.h"
+#include "scrape/loop.h"
+
+namespace narthex::scrape {
+
+/// Not thread-safe: the manager's lock guards it.
+class Pool {
+ public:
+  /// `tasks` and everything in `context` outlive the pool.
+  Pool(LoopContext context, TaskGroup& tasks, std::shared_ptr<const Job> job);
+
+  /// Makes the loops fit these groups.
+  void sync(const std::vector<discovery::TargetGroup>& groups, std::uint64_t offset_seed);
+  /// The next sync() restarts every loop under `job`.
+  void reload(std::shared_ptr<const Job> job);
+  /// Ends every loop; with staleness markers later.
+  void close();
+
+  const ScrapeConfig& config() const { return job_->config; }
+  std::vector<ActiveTarget> active() const;
+  const std::vector<model::Labels>& dropped() const { return dropped_; }
+  PoolCounts counts() const;
+  void collect_metadata(std::string_view family, std::vector<TargetMetadata>& out) const;
+
+ private:
+  struct Running {
+    std::shared_ptr<TargetLoop> loop;
+    TaskHandle task;
+  };
+  using Loops = std::map<std::uint64_t, Running>;  // by the target's hash
+
+  std::map<std::uint64_t, Target> make_targets(const std::vector<discovery::TargetGroup>& groups);
+  void end(const Running& running);
+  void check_target_limit();
+
+  LoopContext context_;
+  TaskGroup& tasks_;
+  std::shared_ptr<const Job> job_;
+  Loops loops_;
+  std::map<std::uint64_t, Running> outgoing_;  // by labels and URL, until the next sync
+  std::vector<model::Labels> dropped_;
+  std::size_t dropped_count_ = 0;
+};
+
+/// Do both configurations give every key the same meaning, so that templates survive the change?
+bool keeps_meaning(const ScrapeConfig& a, const ScrapeConfig& b);
+
+}  // namespace narthex::scrape

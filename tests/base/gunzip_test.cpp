@@ -1,0 +1,46 @@
+// Decompression ends where its limits say, whatever the input.
+#include <gtest/gtest.h>
+
+#include "base/compress.h"
+
+namespace narthex {
+namespace {
+
+TEST(Gunzip, ReadsBackWhatWasWritten) {
+  std::string text;
+  for (int i = 0; i < 100'000; ++i) text += std::to_string(i * 7919);
+  std::string out = "old";
+  ASSERT_TRUE(gunzip(deflate(text, DeflateFormat::kGzip), text.size(), out));
+  EXPECT_EQ(out, text);
+  ASSERT_TRUE(gunzip(deflate("", DeflateFormat::kGzip), 10, out));
+  EXPECT_EQ(out, "");
+}
+
+TEST(Gunzip, ReadsMembersInARow) {
+  std::string out;
+  ASSERT_TRUE(gunzip(deflate("one ", DeflateFormat::kGzip) + deflate("two", DeflateFormat::kGzip),
+                     100, out));
+  EXPECT_EQ(out, "one two");
+}
+
+TEST(Gunzip, RefusesBadAndTruncatedInput) {
+  std::string out;
+  const std::string good = deflate(std::string(1000, 'x') + "end", DeflateFormat::kGzip);
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    EXPECT_FALSE(gunzip(good.substr(0, size), 10'000, out)) << size;
+  }
+  EXPECT_FALSE(gunzip("plain text, not gzip at all", 10'000, out));
+  std::string flipped = good;
+  flipped[flipped.size() - 6] ^= 1;
+  EXPECT_FALSE(gunzip(flipped, 10'000, out));
+}
+
+TEST(Gunzip, StopsAtItsLimits) {
+  std::string out;
+  const std::string bomb = deflate(std::string(32U << 20, 'x'), DeflateFormat::kGzip);
+  EXPECT_EQ(gunzip(bomb, 1000, out).error().code(), Code::kLimit);
+  EXPECT_EQ(gunzip(bomb, 1U << 30, out).error().code(), Code::kLimit);
+}
+
+}  // namespace
+}  // namespace narthex

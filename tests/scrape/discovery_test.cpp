@@ -1,0 +1,110 @@
+// file_sd: formats, patterns, change, and files that go bad.
+#include <gtest/gtest.h>
+
+#include "scrape/discovery/manager.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temp_dir.h"
+
+namespace narthex::discovery {
+namespace {
+
+class FileDiscoveryTest : public testing::Test {
+ protected:
+  void write(const std::string& name, std::string_view text) {
+    auto file = real_file_system().create(dir_.path() + "/" + name);
+    ASSERT_TRUE(file);
+    ASSERT_TRUE((*file)->append(std::as_bytes(std::span(text))));
+    ASSERT_TRUE((*file)->close());
+  }
+  std::vector<TargetGroup> groups() const {
+    std::vector<TargetGroup> out;
+    provider_.collect(out);
+    return out;
+  }
+
+  test::TempDir dir_;
+  Metrics metrics_;
+  Counter& errors_ = metrics_.counter("errors", "");
+  FileProvider provider_{FileConfig{.files = {dir_.path() + "/*.json", dir_.path() + "/one.yml"}},
+                         real_file_system(), null_log(), errors_};
+};
+
+TEST_F(FileDiscoveryTest, FollowsFilesAsTheyComeChangeAndGo) {
+  EXPECT_FALSE(provider_.refresh());
+  write("a.json", R"([{"targets": ["h:1", "h:2"], "labels": {"x": "y"}}])");
+  write("one.yml", "- targets: [h:3]\n");
+  write("other.yml", "- targets: [h:4]\n");
+  EXPECT_TRUE(provider_.refresh());
+  EXPECT_FALSE(provider_.refresh());
+  ASSERT_EQ(groups().size(), 2u);
+  EXPECT_EQ(groups()[0].targets[1].get("__address__"), "h:2");
+  EXPECT_EQ(groups()[0].labels.get("x"), "y");
+  EXPECT_EQ(groups()[0].labels.get("__meta_filepath"), dir_.path() + "/a.json");
+  EXPECT_EQ(groups()[0].source, dir_.path() + "/a.json:0");
+
+  write("a.json", R"([{"targets": ["h:5"]}])");
+  EXPECT_TRUE(provider_.refresh());
+  EXPECT_EQ(groups()[0].targets[0].get("__address__"), "h:5");
+
+  ASSERT_TRUE(real_file_system().remove(dir_.path() + "/a.json"));
+  EXPECT_TRUE(provider_.refresh());
+  EXPECT_EQ(groups().size(), 1u);
+}
+
+TEST_F(FileDiscoveryTest, ABadFileKeepsItsTargets) {
+  write("a.json", R"([{"targets": ["h:1"]}])");
+  provider_.refresh();
+
+  write("a.json", R"([{"targets": ["h:1")");
+  EXPECT_FALSE(provider_.refresh());
+  EXPECT_FALSE(provider_.refresh());
+
+  EXPECT_EQ(groups().size(), 1u);
+  EXPECT_EQ(errors_.value(), 1);
+  write("a.json", R"([{"targets": ["h:9"]}])");
+  EXPECT_TRUE(provider_.refresh());
+  EXPECT_EQ(groups()[0].targets[0].get("__address__"), "h:9");
+}
+
+TEST(FileDiscovery, RefusesWhatUpstreamRefuses) {
+  const struct {
+    const char* path;
+    const char* text;
+    const char* error;
+  } kRows[] = {
+      {"a.json", R"([null])", "a.json: nil target group item found"},
+      {"a.json", R"([{"target": ["x"]}])", "a.json: json: unknown field \"target\""},
+      {"a.json", R"([{"targets": [1]}])", "a.json: json: targets must be strings"},
+      {"a.json", R"({})", "a.json: json: expected a list of target groups"},
+      {"a.yml", "- targets: [x]\n  lables: {}\n", "a.yml:2: field lables not found in type struct"},
+      {"a.yml", "- null\n", "a.yml:1: nil target group item found"},
+  };
+  for (const auto& row : kRows) {
+    SCOPED_TRACE(row.text);
+    const auto groups = decode_file(row.path, row.text);
+    ASSERT_FALSE(groups);
+    EXPECT_EQ(groups.error().message().substr(0, std::string_view(row.error).size()), row.error);
+  }
+  EXPECT_TRUE(decode_file("a.json", "[]"));
+  EXPECT_TRUE(decode_file("a.yml", ""));
+}
+
+TEST(DiscoveryManager, PublishesStaticGroupsAtOnce) {
+  Executors executors(1, 1);
+  test::FakeClock clock;
+  Metrics metrics;
+  Manager manager({executors, real_file_system(), clock, metrics, null_log()}, "scrape");
+  const std::uint64_t before = manager.version();
+  DiscoveryConfig config;
+  config.static_groups.push_back(
+      {.targets = {model::Labels{{"__address__", "h:1"}}}, .source = "0"});
+
+  manager.apply({{"job", config}});
+
+  EXPECT_GT(manager.version(), before);
+  EXPECT_EQ(manager.snapshot()->at("job").size(), 1u);
+  manager.stop();
+}
+
+}  // namespace
+}  // namespace narthex::discovery
