@@ -1,0 +1,315 @@
+// The notifier.
+#include "alerting/notify/notifier.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/check.h"
+#include "base/http/client.h"
+#include "base/str.h"
+#include "model/relabel.h"
+#include "scrape/discovery/manager.h"
+
+namespace narthex::alerting {
+namespace {
+
+constexpr std::string_view kAddress = "__address__";
+constexpr std::string_view kScheme = "__scheme__";
+constexpr std::string_view kPath = "__alerts_path__";
+constexpr std::size_t kAnswerBytesMax = 1U << 20;
+constexpr auto kDrainTimeout = std::chrono::seconds(30);  // then what is in flight is cut
+
+/// One block of `alertmanagers`, compiled.
+struct Block {
+  AlertmanagerConfig config;
+  model::Relabeler targets;
+  model::Relabeler alerts;
+};
+
+struct Found {
+  std::map<std::string, http::Url> active;  // by their text
+  std::vector<std::string> dropped;
+};
+
+std::string url_text(const model::LabelsBuilder& labels) {
+  return concat(labels.get(kScheme), "://", labels.get(kAddress), labels.get(kPath));
+}
+
+// The Alertmanagers of one block.
+Found find_alertmanagers(const Block& block, const std::vector<discovery::TargetGroup>& groups,
+                         Log& log) {
+  Found found;
+  for (const discovery::TargetGroup& group : groups) {
+    for (const model::Labels& target : group.targets) {
+      model::LabelsBuilder labels(target);
+      labels.set(kScheme, block.config.scheme).set(kPath, alerts_path(block.config.path_prefix));
+      for (const auto& [name, value] : group.labels) {
+        if (!target.has(name)) labels.set(name, value);
+      }
+      const std::string before = url_text(labels);
+      if (!block.targets.apply(labels)) {
+        found.dropped.push_back(before);
+        continue;
+      }
+      const std::string text = url_text(labels);
+      Result<http::Url> url = http::parse_url(text);
+      const bool has_slash = labels.get(kAddress).find('/') != std::string_view::npos;
+      if (url && !has_slash) {
+        found.active.emplace(text, *std::move(url));
+      } else {
+        log.error("discovered Alertmanager has a bad address", {{"url", text}});
+      }
+    }
+  }
+  return found;
+}
+
+void relabel(const model::Relabeler& relabeler, const model::Labels& external_labels,
+             std::vector<Alert>& alerts) {
+  model::LabelsBuilder labels;
+  std::erase_if(alerts, [&](Alert& alert) {
+    labels.reset(alert.labels);
+    for (const auto& [name, value] : external_labels) {
+      if (!alert.labels.has(name)) labels.set(name, value);
+    }
+    if (!relabeler.apply(labels)) return true;
+    alert.labels = labels.build();
+    return false;
+  });
+}
+
+}  // namespace
+
+std::string alerts_path(std::string_view prefix) {
+  std::vector<std::string_view> parts;
+  for (const std::string_view part : split(prefix, '/')) {
+    if (part.empty() || part == ".") continue;
+    if (part != "..")
+      parts.push_back(part);
+    else if (!parts.empty())
+      parts.pop_back();
+  }
+  std::string out;
+  for (const std::string_view part : parts) out += concat("/", part);
+  return out + "/api/v2/alerts";
+}
+
+struct Notifier::Prepared::State {
+  std::vector<Block> blocks;
+  model::Relabeler alerts;
+  model::Labels external_labels;
+};
+
+Notifier::Prepared::Prepared() = default;
+Notifier::Prepared::Prepared(Prepared&&) noexcept = default;
+Notifier::Prepared& Notifier::Prepared::operator=(Prepared&&) noexcept = default;
+Notifier::Prepared::~Prepared() = default;
+
+struct Notifier::State {
+  /// A block and the queues of its Alertmanagers.
+  struct Set {
+    Block block;
+    std::map<std::string, std::shared_ptr<AlertQueue>> queues;  // by URL
+    std::vector<std::string> dropped;
+  };
+
+  State(Context c, NotifierOptions o)
+      : context(c),
+        options(std::move(o)),
+        discovery({c.executors, c.fs, c.clock, c.metrics, c.log}, "notify"),
+        watchers(c.executors.io(), [this](std::string_view what) { report(what); }),
+        senders(c.executors.io(), [this](std::string_view what) { report(what); }),
+        discovered(c.metrics.gauge("prometheus_notifications_alertmanagers_discovered",
+                                   "The number of alertmanagers discovered and active.")) {
+    c.metrics
+        .gauge("prometheus_notifications_queue_capacity",
+               "The capacity of the alert notifications queue.")
+        .set(static_cast<double>(options.queue.capacity));
+  }
+
+  void report(std::string_view what) const {
+    context.log.error("notification task failed", {{"error", what}});
+  }
+  asio::awaitable<void> watch_discovery();
+  void sync_when_changed();
+  void sync() NX_REQUIRES(mutex);
+  std::shared_ptr<AlertQueue> make_queue(const AlertmanagerConfig& config, const std::string& text,
+                                         const http::Url& url) const;
+
+  Context context;
+  NotifierOptions options;
+  discovery::Manager discovery;
+  TaskGroup watchers;
+  TaskGroup senders;
+  Gauge& discovered;
+  mutable Mutex mutex;
+  std::vector<Set> sets NX_GUARDED_BY(mutex);
+  model::Relabeler alerts NX_GUARDED_BY(mutex);
+  model::Labels external_labels NX_GUARDED_BY(mutex);
+  std::uint64_t synced_version NX_GUARDED_BY(mutex) = 0;
+  bool watching NX_GUARDED_BY(mutex) = false;
+  bool stopped NX_GUARDED_BY(mutex) = false;
+};
+
+Notifier::Notifier(Context context, NotifierOptions options)
+    : state_(std::make_unique<State>(context, std::move(options))) {}
+
+Notifier::~Notifier() {
+  NX_CHECK(state_->watchers.size() == 0);
+  NX_CHECK(state_->senders.size() == 0);
+}
+
+Result<Notifier::Prepared> Notifier::prepare(AlertingConfig config, model::Labels external_labels) {
+  Prepared prepared;
+  prepared.state_ = std::make_unique<Prepared::State>();
+  NX_TRY_ASSIGN(prepared.state_->alerts, model::Relabeler::create(config.alert_relabel_rules));
+  for (AlertmanagerConfig& manager : config.alertmanagers) {
+    Block block;
+    NX_TRY_ASSIGN(block.targets, model::Relabeler::create(manager.relabel_rules));
+    NX_TRY_ASSIGN(block.alerts, model::Relabeler::create(manager.alert_relabel_rules));
+    block.config = std::move(manager);
+    prepared.state_->blocks.push_back(std::move(block));
+  }
+  prepared.state_->external_labels = std::move(external_labels);
+  return prepared;
+}
+
+void Notifier::commit(Prepared prepared) {
+  State& state = *state_;
+  std::map<std::string, discovery::DiscoveryConfig> configs;
+  for (std::size_t i = 0; i < prepared.state_->blocks.size(); ++i) {
+    configs.emplace(concat("config-", i), prepared.state_->blocks[i].config.discovery);
+  }
+  state.discovery.apply(configs);
+  const MutexLock lock(state.mutex);
+  if (state.stopped) return;
+  state.alerts = std::move(prepared.state_->alerts);
+  state.external_labels = std::move(prepared.state_->external_labels);
+  std::vector<State::Set> before = std::move(state.sets);
+  state.sets.clear();
+  for (Block& block : prepared.state_->blocks) {
+    State::Set& set = state.sets.emplace_back();
+    const auto same = std::ranges::find_if(
+        before, [&](const State::Set& old) { return old.block.config == block.config; });
+    if (same != before.end()) set.queues = std::move(same->queues);
+    set.block = std::move(block);
+  }
+  state.sync();
+  if (state.watching) return;
+  state.watching = true;
+  state.watchers.spawn([this] { return state_->watch_discovery(); });
+}
+
+asio::awaitable<void> Notifier::State::watch_discovery() {
+  for (;;) {
+    const bool go_on = co_await sleep_for_ns(options.discovery_reload_interval * 1'000'000);
+    if (!go_on) co_return;
+    auto work = [this] { sync_when_changed(); };
+    co_await run_on(context.executors.cpu(), std::move(work));
+  }
+}
+
+void Notifier::State::sync_when_changed() {
+  const MutexLock lock(mutex);
+  if (stopped || discovery.version() == synced_version) return;
+  sync();
+}
+
+// A queue whose Alertmanager is gone empties itself and ends.
+void Notifier::State::sync() {
+  synced_version = discovery.version();
+  const std::shared_ptr<const discovery::TargetSets> groups = discovery.snapshot();
+  std::size_t active = 0;
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    Set& set = sets[i];
+    const auto own = groups->find(concat("config-", i));
+    Found found;
+    if (own != groups->end()) found = find_alertmanagers(set.block, own->second, context.log);
+    std::erase_if(set.queues,
+                  [&](const auto& entry) { return !found.active.contains(entry.first); });
+    for (const auto& [text, url] : found.active) {
+      std::shared_ptr<AlertQueue>& queue = set.queues[text];
+      if (!queue) queue = make_queue(set.block.config, text, url);
+    }
+    set.dropped = std::move(found.dropped);
+    active += set.queues.size();
+  }
+  discovered.set(static_cast<double>(active));
+}
+
+std::shared_ptr<AlertQueue> Notifier::State::make_queue(const AlertmanagerConfig& config,
+                                                        const std::string& text,
+                                                        const http::Url& url) const {
+  const auto client = std::make_shared<http::Client>(config.client);
+  const std::string agent = options.queue.user_agent;
+  const http::FetchLimits limits{.timeout = std::chrono::milliseconds(config.timeout),
+                                 .body_bytes_max = kAnswerBytesMax};
+  // Not a coroutine itself: it only makes one, whose arguments hold everything.
+  PostAlerts post = [client, agent, limits, url](std::string body) {
+    http::ClientRequest request{.method = "POST", .url = url, .body = std::move(body)};
+    request.headers.add("User-Agent", agent);
+    request.headers.add("Content-Type", "application/json");
+    return client->fetch(std::move(request), limits);
+  };
+  return std::make_shared<AlertQueue>(text, options.queue, std::move(post), context.clock,
+                                      context.metrics, context.log);
+}
+
+void Notifier::send(std::vector<Alert> alerts) {
+  const MutexLock lock(state_->mutex);
+  if (state_->stopped) return;
+  relabel(state_->alerts, state_->external_labels, alerts);
+  for (State::Set& set : state_->sets) {
+    if (set.block.alerts.empty()) {
+      for (const auto& [url, queue] : set.queues) queue->add(alerts, state_->senders);
+      continue;
+    }
+    std::vector<Alert> own = alerts;
+    relabel(set.block.alerts, model::Labels(), own);
+    for (const auto& [url, queue] : set.queues) queue->add(own, state_->senders);
+  }
+}
+
+void Notifier::stop() {
+  {
+    const MutexLock lock(state_->mutex);
+    if (state_->stopped) return;
+    state_->stopped = true;
+    if (!state_->options.drain_on_shutdown) {
+      for (const State::Set& set : state_->sets) {
+        for (const auto& [url, queue] : set.queues) queue->drop_all();
+      }
+    }
+  }
+  state_->watchers.stop();
+  state_->discovery.stop();
+  state_->senders.close();
+  if (!state_->senders.wait(kDrainTimeout)) {
+    state_->context.log.warn("alert notifications are slow to drain, giving up");
+  }
+  state_->senders.stop();
+  while (!state_->senders.wait(std::chrono::seconds(10)) ||
+         !state_->watchers.wait(std::chrono::seconds(10))) {
+    state_->context.log.warn("notifications are slow to stop");
+  }
+}
+
+std::vector<std::string> Notifier::active_alertmanagers() const {
+  const MutexLock lock(state_->mutex);
+  std::vector<std::string> out;
+  for (const State::Set& set : state_->sets) {
+    for (const auto& [url, queue] : set.queues) out.push_back(url);
+  }
+  return out;
+}
+
+std::vector<std::string> Notifier::dropped_alertmanagers() const {
+  const MutexLock lock(state_->mutex);
+  std::vector<std::string> out;
+  for (const State::Set& set : state_->sets) {
+    out.insert(out.end(), set.dropped.begin(), set.dropped.end());
+  }
+  return out;
+}
+
+}  // namespace narthex::alerting

@@ -1,0 +1,34 @@
+// The body of POST /api/v2/alerts.
+#include "alerting/notify/payload.h"
+
+#include "base/json.h"
+
+namespace narthex::alerting {
+namespace {
+
+void write_labels(JsonWriter& json, const model::Labels& labels) {
+  json.begin_object();
+  for (const auto& [name, value] : labels) json.member(name, value);
+  json.end_object();
+}
+
+}  // namespace
+
+std::string encode_alerts(std::span<const Alert> alerts) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_array();
+  for (const Alert& alert : alerts) {
+    json.begin_object();
+    if (!alert.annotations.empty()) write_labels(json.key("annotations"), alert.annotations);
+    json.member("endsAt", model::format_rfc3339_ms(alert.ends_at));
+    json.member("startsAt", model::format_rfc3339_ms(alert.starts_at));
+    if (!alert.generator_url.empty()) json.member("generatorURL", alert.generator_url);
+    write_labels(json.key("labels"), alert.labels);
+    json.end_object();
+  }
+  json.end_array();
+  return out;
+}
+
+}  // namespace narthex::alerting

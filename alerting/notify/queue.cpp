@@ -1,0 +1,116 @@
+// One Alertmanager's queue.
+#include "alerting/notify/queue.h"
+
+#include <algorithm>
+
+#include "alerting/notify/payload.h"
+#include "base/str.h"
+
+namespace narthex::alerting {
+
+AlertQueue::AlertQueue(std::string url, QueueOptions options, PostAlerts post, const Clock& clock,
+                       Metrics& metrics, Log& log)
+    : url_(std::move(url)),
+      options_(std::move(options)),
+      post_(std::move(post)),
+      clock_(clock),
+      log_(log),
+      sent_(metrics.counter("prometheus_notifications_sent_total", "Total number of alerts sent.",
+                            {{"alertmanager", url_}})),
+      errors_(metrics.counter("prometheus_notifications_errors_total",
+                              "Total number of sent alerts affected by errors.",
+                              {{"alertmanager", url_}})),
+      dropped_(metrics.counter(
+          "prometheus_notifications_dropped_total",
+          "Total number of alerts dropped due to errors when sending to Alertmanager.",
+          {{"alertmanager", url_}})),
+      length_(metrics.gauge("prometheus_notifications_queue_length",
+                            "The number of alert notifications in the queue.",
+                            {{"alertmanager", url_}})),
+      latency_(metrics.summary("prometheus_notifications_latency_seconds",
+                               "Latency quantiles for sending alert notifications.",
+                               {{"alertmanager", url_}})),
+      latency_histogram_(metrics.histogram("prometheus_notifications_latency_histogram_seconds",
+                                           "Latency histogram for sending alert notifications.",
+                                           {.01, .1, 1, 10}, {{"alertmanager", url_}})) {}
+
+void AlertQueue::add(std::span<const Alert> alerts, TaskGroup& tasks) {
+  if (alerts.empty()) return;
+  std::size_t dropped = 0;
+  if (alerts.size() > options_.capacity) {
+    dropped = alerts.size() - options_.capacity;
+    alerts = alerts.subspan(dropped);
+  }
+  bool start = false;
+  {
+    const MutexLock lock(mutex_);
+    const std::size_t room = options_.capacity - alerts.size();
+    while (alerts_.size() > room) {
+      alerts_.pop_front();
+      ++dropped;
+    }
+    alerts_.insert(alerts_.end(), alerts.begin(), alerts.end());
+    length_.set(static_cast<double>(alerts_.size()));
+    start = !draining_;
+    draining_ = true;
+  }
+  if (dropped != 0) {
+    dropped_.add(static_cast<double>(dropped));
+    log_.warn("alert notification queue full, dropping alerts",
+              {{"alertmanager", url_}, {"count", dropped}});
+  }
+  if (start) tasks.spawn([self = shared_from_this()] { return self->drain(); });
+}
+
+void AlertQueue::drop_all() {
+  const MutexLock lock(mutex_);
+  if (alerts_.empty()) return;
+  dropped_.add(static_cast<double>(alerts_.size()));
+  log_.warn("alert notification queue not drained, dropping alerts",
+            {{"alertmanager", url_}, {"count", alerts_.size()}});
+  alerts_.clear();
+  length_.set(0);
+}
+
+std::size_t AlertQueue::size() const {
+  const MutexLock lock(mutex_);
+  return alerts_.size();
+}
+
+// Empty when there is no work; then nobody drains any more.
+std::vector<Alert> AlertQueue::next_batch() {
+  const MutexLock lock(mutex_);
+  const std::size_t count = std::min(alerts_.size(), options_.batch_size);
+  const auto end = alerts_.begin() + static_cast<std::ptrdiff_t>(count);
+  std::vector<Alert> batch(std::make_move_iterator(alerts_.begin()), std::make_move_iterator(end));
+  alerts_.erase(alerts_.begin(), end);
+  length_.set(static_cast<double>(alerts_.size()));
+  draining_ = count != 0;
+  return batch;
+}
+
+asio::awaitable<void> AlertQueue::drain() {
+  for (;;) {
+    const std::vector<Alert> batch = next_batch();
+    if (batch.empty()) co_return;
+    const auto count = static_cast<double>(batch.size());
+    const std::int64_t started_ns = clock_.monotonic_ns();
+    Result<http::ClientResponse> response = co_await post_(encode_alerts(batch));
+    if (response && response->status / 100 != 2) {
+      response = Error(Code::kUnavailable, concat("bad response status ", response->status_line()));
+    }
+    if (response) {
+      const double seconds = static_cast<double>(clock_.monotonic_ns() - started_ns) / 1e9;
+      latency_.observe(seconds);
+      latency_histogram_.observe(seconds);
+      sent_.add(count);
+      continue;
+    }
+    errors_.add(count);
+    dropped_.add(count);
+    log_.error("cannot send alerts",
+               {{"alertmanager", url_}, {"count", batch.size()}, {"error", response.error()}});
+  }
+}
+
+}  // namespace narthex::alerting
