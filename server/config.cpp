@@ -169,7 +169,8 @@ Result<void> decode_root(const Node& root, const std::string& file, FileSystem& 
     return {};
   });
   map.with("alerting", [&](const Node& n) -> Result<void> {
-    out.alerting = n;
+    NX_TRY_ASSIGN(out.alerting, alerting::decode_alerting_config(n));
+    out.alerting.set_directory(out.directory);
     return {};
   });
   map.with("storage", [&](const Node& n) { return decode_storage(n, out); });
@@ -201,6 +202,11 @@ std::string print(const Config& config) {
   out.field("external_labels", labels);
   scrape::emit_globals_tail(out, config.global.scrape);
   out.close();
+  if (config.alerting != alerting::AlertingConfig{}) {
+    out.open_map("alerting");
+    alerting::emit(out, config.alerting);
+    out.close();
+  }
   out.field("rule_files", config.rule_patterns);
   if (!config.scrape_configs.empty()) {
     out.open_list("scrape_configs");

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "alerting/config.h"
 #include "base/fs.h"
 #include "base/result.h"
 #include "model/labels.h"
@@ -29,7 +30,7 @@ struct Config {
   std::vector<std::string> rule_patterns;  // as written, made relative to the file's directory
   std::vector<std::string> rule_files;     // what the patterns match, sorted within each
   std::vector<scrape::ScrapeConfig> scrape_configs;
-  yaml::Node alerting;                 // decoded by alerting/config.h
+  alerting::AlertingConfig alerting;
   model::DurationMs retention_ms = 0;  // 0: the flag's
   std::string directory;               // of the file
   std::string yaml;                    // normalised, defaults filled in, secrets hidden

@@ -10,6 +10,8 @@
 #include <thread>
 #include <unistd.h>
 
+#include "alerting/notify/notifier.h"
+#include "alerting/rules/manager.h"
 #include "base/executors.h"
 #include "base/mutex.h"
 #include "base/str.h"
@@ -124,6 +126,35 @@ ExternalUrl external_url(const Flags& flags) {
   return url;
 }
 
+alerting::NotifierOptions notifier_options(const Flags& flags) {
+  alerting::NotifierOptions options;
+  options.queue.capacity = flags.notification_queue;
+  options.queue.batch_size = flags.notification_batch;
+  options.drain_on_shutdown = flags.drain_notifications;
+  options.discovery_reload_interval = flags.discovery_reload_ms;
+  return options;
+}
+
+alerting::RuleOptions rule_options(const Flags& flags) {
+  const ExternalUrl url = external_url(flags);
+  alerting::RuleOptions options;
+  options.external_url = url.text();
+  options.path_prefix = url.path;
+  options.resend_delay = flags.resend_delay_ms;
+  options.outage_tolerance = flags.outage_tolerance_ms;
+  options.grace_period = flags.grace_period_ms;
+  return options;
+}
+
+alerting::RulesConfig rules_config(const Config& config) {
+  alerting::RulesConfig rules;
+  rules.files = config.rule_files;
+  rules.evaluation_interval = config.global.evaluation_interval_ms;
+  rules.query_offset = config.global.rule_query_offset_ms;
+  rules.external_labels = config.global.external_labels;
+  return rules;
+}
+
 std::string route_prefix(const Flags& flags) {
   std::string prefix = flags.route_prefix.empty() ? external_url(flags).path : flags.route_prefix;
   while (prefix.ends_with('/')) prefix.pop_back();
@@ -151,6 +182,7 @@ struct Server::Parts {
   Result<void> apply(Config next);
   Result<void> listen(std::function<Result<void>()> reload);
   Result<void> open_store();
+  void make_managers();
   void note_reload(bool ok);
   void publish_build_info();
   asio::awaitable<void> sync_loop();
@@ -174,10 +206,13 @@ struct Server::Parts {
   std::unique_ptr<tsdb::Db> db;
   query::Engine engine;
   std::unique_ptr<scrape::ScrapeManager> scraping;
+  std::unique_ptr<alerting::Notifier> notifier;
+  std::unique_ptr<alerting::RuleManager> rules;
   TaskGroup background;
 
   web::QueryApi query_api;
   web::SeriesApi series_api{store};
+  web::RulesApi rules_api{[this] { return rules->groups(); }};
   std::unique_ptr<web::TargetsApi> targets_api;
   std::unique_ptr<web::StatusApi> status_api;
   web::Router router;
@@ -238,11 +273,14 @@ void Server::Parts::add_routes() {
   source.dropped = [this] { return scraping->dropped_targets(); };
   source.counts = [this] { return scraping->pool_counts(); };
   source.pools = [this] { return scraping->pools(); };
+  source.alertmanagers = [this] { return notifier->active_alertmanagers(); };
+  source.dropped_alertmanagers = [this] { return notifier->dropped_alertmanagers(); };
   source.metadata = [this](std::string_view family) { return scraping->metadata(family); };
   const web::GlobalUrl global{port_of(flags.listen_addresses.front()), url.scheme, url.host};
   targets_api = std::make_unique<web::TargetsApi>(std::move(source), global);
   status_api = std::make_unique<web::StatusApi>(status_providers());
-  web::add_api_routes(router, {query_api, series_api, *targets_api, *status_api}, serving);
+  web::add_api_routes(router, {query_api, series_api, *targets_api, *status_api, &rules_api},
+                      serving);
   web::add_page_routes(router);
 }
 
@@ -259,12 +297,35 @@ void Server::Parts::publish_build_info() {
 
 // All parts prepare before any commits: a bad file changes nothing.
 Result<void> Server::Parts::apply(Config next) {
+  const model::Labels& external = next.global.external_labels;
+  NX_TRY_ASSIGN(alerting::Notifier::Prepared alerts, notifier->prepare(next.alerting, external));
   NX_TRY_ASSIGN(scrape::ScrapeManager::Prepared targets,
-                scraping->prepare(next.scrape_configs, next.global.external_labels));
+                scraping->prepare(next.scrape_configs, external));
+  NX_TRY_ASSIGN(alerting::RuleManager::Prepared groups, rules->prepare(rules_config(next)));
+  notifier->commit(std::move(alerts));
   scraping->commit(std::move(targets));
+  rules->commit(std::move(groups));
   const MutexLock lock(mutex);
   config = std::move(next);
   return {};
+}
+
+void Server::Parts::make_managers() {
+  scraping = std::make_unique<scrape::ScrapeManager>(
+      scrape::ScrapeManager::Context{ingest, *db, fs, clock, metrics, log}, scrape_options(flags));
+  notifier = std::make_unique<alerting::Notifier>(
+      alerting::Notifier::Context{ingest, fs, clock, metrics, log}, notifier_options(flags));
+  alerting::RuleContext context{
+      .run_query = [this](const query::QueryRequest& r,
+                          StopToken stop) { return engine.run(store, r, stop); },
+      .send = [this](std::vector<alerting::Alert> alerts) { notifier->send(std::move(alerts)); },
+      .appender = *db,
+      .store = store,
+      .clock = clock,
+      .metrics = metrics,
+      .log = log,
+      .options = rule_options(flags)};
+  rules = std::make_unique<alerting::RuleManager>(std::move(context), ingest, fs);
 }
 
 asio::awaitable<void> Server::Parts::sync_loop() {
@@ -325,9 +386,7 @@ Result<void> Server::start() {
   p.publish_build_info();
   NX_TRY(p.listen([this] { return reload(); }));
   NX_TRY(p.open_store());
-  p.scraping = std::make_unique<scrape::ScrapeManager>(
-      scrape::ScrapeManager::Context{p.ingest, *p.db, p.fs, p.clock, p.metrics, p.log},
-      scrape_options(p.flags));
+  p.make_managers();
   Config config;
   {
     const MutexLock lock(p.mutex);
@@ -335,6 +394,7 @@ Result<void> Server::start() {
   }
   NX_TRY(p.apply(std::move(config)));
   p.note_reload(true);
+  p.rules->start();
   p.router.set_readiness(web::Router::Readiness::kReady);
   p.log.info("server is ready to receive web requests");
   return {};
@@ -364,6 +424,8 @@ void Server::stop() {
   p.router.set_readiness(web::Router::Readiness::kStopping);
   if (p.http) p.http->drain();
   if (p.scraping) p.scraping->stop();
+  if (p.rules) p.rules->stop();
+  if (p.notifier) p.notifier->stop();
   p.query_api.cancel_all();
   p.background.stop();
   p.background.wait(kStopGrace);
