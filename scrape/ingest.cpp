@@ -123,7 +123,10 @@ Result<void> Ingest::read_in_order(Pass& pass) {
   for (;;) {
     const std::size_t start = pass.reader.position();
     const std::string_view rest = body.substr(start);
-    if (pass.expected < lines && template_.matches(pass.expected, pass.before, rest) &&
+    // After a jump back, what comes next may have been met already: then it is a repetition.
+    const bool open =
+        pass.expected < lines && (pass.batch.seen.empty() || !pass.batch.seen[pass.expected]);
+    if (open && template_.matches(pass.expected, pass.before, rest) &&
         take_known(pass, static_cast<std::uint32_t>(pass.expected), start)) {
       pass.before = rest.data();
       ++pass.expected;

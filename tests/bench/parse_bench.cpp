@@ -11,6 +11,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "base/fs.h"
 #include "base/str.h"
 #include "scrape/ingest.h"
 
@@ -115,6 +116,74 @@ void BM_ParseGauges(benchmark::State& state) {
 BENCHMARK(BM_ParseAllTypes)->ArgName("mode")->Arg(0)->Arg(1)->Arg(2);
 BENCHMARK(BM_ParseGauges)->ArgName("mode")->Arg(0)->Arg(1)->Arg(2);
 
+// Experiment X1: pages recorded one after another from a live exporter (NARTHEX_PAGES names a
+// directory of them), and the recorded pages in the shared test data. in_place is the share of
+// lines that were where the template expected.
+void run_pages(benchmark::State& state, const std::vector<std::string>& pages, bool hash_mode) {
+  NullAppender appender;
+  Ingest ingest({}, model::Labels{{"instance", "localhost:9100"}, {"job", "node"}});
+  Batch batch;
+  model::TimeMs time = 0;
+  std::size_t lines = 0;
+  std::size_t misplaced = 0;
+  std::size_t samples = 0;
+  const auto scrape = [&](const std::string& page) {
+    batch.reset();
+    batch.body = page;
+    const std::size_t size = text::pad_body(text::Format::kPrometheus, batch.body);
+    const auto counts = ingest.stage(text::Format::kPrometheus, size, ++time, appender, batch);
+    if (!counts) return state.SkipWithError(counts.error().message().c_str());
+    if (hash_mode) ingest.force_hash_mode();
+    ingest.commit(*counts, batch);
+    lines += counts->lines;
+    misplaced += counts->misplaced;
+    samples += counts->scraped;
+  };
+  scrape(pages.front());
+  scrape(pages.front());
+  lines = misplaced = samples = 0;
+  for (auto _ : state) {
+    for (const std::string& page : pages) scrape(page);
+  }
+  state.counters["ns/sample"] =
+      benchmark::Counter(static_cast<double>(samples) / 1e9,
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["in_place"] =
+      1 - static_cast<double>(misplaced) / static_cast<double>(std::max<std::size_t>(lines, 1));
+  state.counters["B/line"] = static_cast<double>(ingest.lines().memory_bytes()) /
+                             static_cast<double>(std::max<std::size_t>(ingest.lines().size(), 1));
+}
+
+std::vector<std::string> directory_of_pages(const std::string& directory, std::string_view suffix) {
+  std::vector<std::string> out;
+  const auto entries = real_file_system().list(directory);
+  if (!entries) return out;
+  for (const DirectoryEntry& entry : *entries) {
+    if (entry.name.ends_with(suffix)) out.push_back(concat(directory, "/", entry.name));
+  }
+  return out;
+}
+
+void register_pages(const std::string& name, const std::vector<std::string>& paths) {
+  std::vector<std::string> pages;
+  for (const std::string& path : paths) pages.push_back(read_text(path));
+  if (pages.empty()) return;
+  for (const bool hash_mode : {false, true}) {
+    benchmark::RegisterBenchmark(
+        concat("X1/", name, hash_mode ? "/hash" : "/template").c_str(),
+        [pages, hash_mode](benchmark::State& state) { run_pages(state, pages, hash_mode); });
+  }
+}
+
+const bool kRegistered = [] {
+  for (const std::string& path :
+       directory_of_pages(shared_directory() + "/testdata/exposition", ".prom")) {
+    register_pages(path.substr(path.rfind('/') + 1), {path});
+  }
+  const char* recorded = std::getenv("NARTHEX_PAGES");
+  if (recorded != nullptr) register_pages(recorded, directory_of_pages(recorded, ".txt"));
+  return true;
+}();
+
 }  // namespace
 }  // namespace narthex::scrape
-

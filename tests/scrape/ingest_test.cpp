@@ -96,6 +96,14 @@ TEST_F(IngestTest, InsertedAndMovedLinesResynchronise) {
   EXPECT_EQ(counts_.misplaced, 0u);
 }
 
+// Found by the fuzzer: a line that moved to the end leads back to entries that were met already.
+TEST_F(IngestTest, JumpingBackDoesNotReadARepetitionAsExpected) {
+  scrape("# one\nb 2\n");
+  scrape("b 3\n# one\nb 4\n");
+  EXPECT_EQ(counts_.duplicates, 1u);
+  EXPECT_EQ(newest("b"), 3);
+}
+
 // Upstream counts a repeated series and keeps the first value.
 TEST_F(IngestTest, RepeatedSeriesKeepTheFirstValue) {
   for (int i = 0; i < 3; ++i) {
