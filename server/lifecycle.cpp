@@ -44,7 +44,20 @@ query::EngineOptions engine_options(const Flags& flags, const Config& config) {
   options.concurrency_max = flags.query_concurrency;
   options.subquery_step_ms = config.global.evaluation_interval_ms;
   options.parser.experimental_functions = flags.has_feature("promql-experimental-functions");
+  options.parser.extended_range_selectors = flags.has_feature("promql-extended-range-selectors");
+  options.parser.fill_modifiers = flags.has_feature("promql-binop-fill-modifiers");
+  options.delayed_name_removal = flags.has_feature("promql-delayed-name-removal");
   return options;
+}
+
+// Upstream only warns of features it does not know, too.
+std::vector<std::string> unknown_features(const Flags& flags) {
+  std::vector<std::string> unknown = flags.features;
+  for (const char* known : {"promql-experimental-functions", "promql-extended-range-selectors",
+                            "promql-binop-fill-modifiers", "promql-delayed-name-removal"}) {
+    std::erase(unknown, known);
+  }
+  return unknown;
 }
 
 scrape::ScrapeOptions scrape_options(const Flags& flags) {
@@ -475,6 +488,9 @@ int run_server(const Flags& flags) {
   if (!config) {
     log.error("error loading config", {{"file", flags.config_file}, {"err", config.error()}});
     return 1;
+  }
+  for (const std::string& feature : unknown_features(flags)) {
+    log.warn("not implemented yet: the feature is ignored", {{"feature", feature}});
   }
   log.info("starting narthex", {{"version", own_version()}, {"api", "3.14.0"}});
   Server server(flags, *std::move(config), log);
