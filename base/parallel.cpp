@@ -1,5 +1,7 @@
-// StopToken.
+// StopToken and run_beside.
 #include "base/parallel.h"
+
+#include <thread>
 
 namespace narthex {
 
@@ -22,6 +24,11 @@ Result<void> StopToken::check() const {
     return Error(Code::kTimeout, "query timed out in expression evaluation");
   }
   return {};
+}
+
+void run_beside(const std::function<void()>& other, const std::function<void()>& own) {
+  const std::jthread beside(other);
+  own();
 }
 
 }  // namespace narthex

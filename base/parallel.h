@@ -1,9 +1,10 @@
-// StopToken: how plain code on the CPU pool learns that it should stop. No Asio, so that tsdb and
-// query can use it.
+// Plain parallelism, without Asio, so that tsdb and query can use it: StopToken, by which code on
+// the CPU pool learns that it should stop, and run_beside, a second thread for the time of a call.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "base/clock.h"
@@ -34,5 +35,9 @@ class StopToken {
   };
   std::shared_ptr<State> state_;
 };
+
+/// Runs `other` on a thread of its own while the caller runs `own`; returns when both have. Neither
+/// may throw.
+void run_beside(const std::function<void()>& other, const std::function<void()>& own);
 
 }  // namespace narthex

@@ -33,7 +33,7 @@ HEADER_CAP, SOURCE_CAP, TEST_CAP, LINE_CAP = 250, 600, 1000, 100
 BANS = [
     (r"\bdetached\b", "spawn through a TaskGroup", ("base/executors.cpp",)),
     (r"\bsleep_for\b", "co_await sleep_for_ns(), or a FakeClock in tests", ()),
-    (r"std::(j)?thread\b(?!::(id|hardware_concurrency))", "use base/executors", ("base/executors",)),
+    (r"std::(j)?thread\b(?!::(id|hardware_concurrency))", "use base/executors or base/parallel.h", ("base/executors", "base/parallel.cpp")),
     (r"\bsystem_clock\b", "take a Clock", ("base/clock.cpp",)),
     (r"(?<![\w.>:])::(open|write|read|rename|unlink|mmap|fsync|fdatasync)\(", "go through FileSystem",
      ("base/fs.cpp", "base/memory.cpp", "web/http_server.cpp", "scrape/discovery/watch.cpp", "tests/")),

@@ -2,9 +2,14 @@
 #include "tsdb/head/replay.h"
 
 #include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
+#include "base/parallel.h"
 #include "base/str.h"
 #include "tsdb/wal/reader.h"
 #include "tsdb/wal/record.h"
@@ -39,6 +44,126 @@ class RefMap {
   std::unordered_map<SeriesRef, Slot> sparse_;
 };
 
+/// What the decoding thread found at one place of a segment.
+struct Finding {
+  enum class Kind : std::uint8_t { kSeries, kSamples, kOther, kHistogram, kDamaged, kTorn };
+  Kind kind = Kind::kOther;
+  std::uint64_t offset = 0;
+  std::vector<std::pair<SeriesRef, model::Labels>> series;
+  SampleRows rows;
+  std::string reason;
+};
+
+/// Bounded, from the decoding thread to the applying one.
+class FindingQueue {
+ public:
+  /// Waits for room. False once closed.
+  bool push(Finding finding) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return closed_ || queue_.size() < kQueuedMax; });
+    if (closed_) return false;
+    queue_.push_back(std::move(finding));
+    changed_.notify_all();
+    return true;
+  }
+
+  /// Waits for the next; nothing once closed and empty.
+  std::optional<Finding> pop() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return closed_ || !queue_.empty(); });
+    if (queue_.empty()) return std::nullopt;
+    Finding finding = std::move(queue_.front());
+    queue_.pop_front();
+    changed_.notify_all();
+    return finding;
+  }
+
+  void close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  static constexpr std::size_t kQueuedMax = 64;  // design: bounds memory at tens of MB
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Finding> queue_;
+  bool closed_ = false;
+};
+
+/// Reads one segment: checks, decompresses and decodes, and hands on what it finds.
+class Decoder {
+ public:
+  explicit Decoder(FindingQueue& out) : out_(out) {}
+
+  void run(std::span<const std::byte> segment) {
+    WalReader reader(segment);
+    while (const std::optional<WalItem> item = reader.next()) {
+      if (!(item->kind == WalItem::Kind::kRecord ? record(*item) : problem(*item))) break;
+    }
+    out_.close();
+  }
+
+ private:
+  bool problem(const WalItem& item) {
+    const bool torn = item.kind == WalItem::Kind::kTorn;
+    return push(torn ? Finding::Kind::kTorn : Finding::Kind::kDamaged, item.offset, item.reason);
+  }
+
+  bool push(Finding::Kind kind, std::uint64_t offset, std::string reason = {}) {
+    Finding finding;
+    finding.kind = kind;
+    finding.offset = offset;
+    finding.reason = std::move(reason);
+    return out_.push(std::move(finding));
+  }
+
+  bool record(const WalItem& item) {
+    switch (wal_record_type(item.record)) {
+      case WalRecordType::kSeries: {
+        Finding finding;
+        finding.kind = Finding::Kind::kSeries;
+        const auto keep = [&](SeriesRef ref, model::Labels labels) {
+          finding.series.emplace_back(ref, std::move(labels));
+        };
+        const Result<void> decoded = decode_series(item.record, keep);
+        return hand_on(std::move(finding), item.offset, decoded);
+      }
+      case WalRecordType::kSamples: {
+        Finding finding;
+        finding.kind = Finding::Kind::kSamples;
+        const Result<void> decoded = decode_samples(item.record, finding.rows);
+        return hand_on(std::move(finding), item.offset, decoded);
+      }
+      case WalRecordType::kHistogramSamples:
+      case WalRecordType::kFloatHistogramSamples:
+      case WalRecordType::kCustomBucketsHistogramSamples:
+      case WalRecordType::kCustomBucketsFloatHistogramSamples:
+      case WalRecordType::kSamplesV2:
+      case WalRecordType::kHistogramSamplesV2:
+      case WalRecordType::kFloatHistogramSamplesV2:
+        return push(Finding::Kind::kHistogram, item.offset);
+      case WalRecordType::kUnknown:
+      case WalRecordType::kTombstones:
+      case WalRecordType::kExemplars:
+      case WalRecordType::kMmapMarkers:
+      case WalRecordType::kMetadata:
+        return push(Finding::Kind::kOther, item.offset);
+    }
+    return true;
+  }
+
+  // What stands before the damage in a record counts.
+  bool hand_on(Finding finding, std::uint64_t offset, const Result<void>& decoded) {
+    if (!out_.push(std::move(finding))) return false;
+    return decoded || push(Finding::Kind::kDamaged, offset, decoded.error().message());
+  }
+
+  FindingQueue& out_;
+};
+
+/// Two threads a segment: one decodes, the caller's applies in order.
 class Replay {
  public:
   Replay(FileSystem& fs, Head& head, Log& log) : fs_(fs), head_(head), log_(log) {}
@@ -58,99 +183,82 @@ class Replay {
 
  private:
   Result<void> segment(const WalSegment& segment, bool newest) {
-    std::uint64_t torn_at = 0;
-    bool torn = false;
-    {
+    torn_at_.reset();
+    if (segment.bytes > 0) {
       NX_TRY_ASSIGN(const std::unique_ptr<MappedFile> file, fs_.map(segment.path));
-      WalReader reader(file->bytes());
-      while (const std::optional<WalItem> item = reader.next()) {
-        if (item->kind == WalItem::Kind::kRecord) {
-          NX_TRY(record(*item, segment));
-          continue;
-        }
-        ++report_.damaged_records;
-        log_.warn("wal record skipped", {{"segment", segment.path}, {"reason", item->reason}});
-        torn = item->kind == WalItem::Kind::kTorn;
-        torn_at = item->offset;
-      }
+      FindingQueue queue;
+      Decoder decoder(queue);
+      Result<void> applied;
+      run_beside([&] { decoder.run(file->bytes()); }, [&] { applied = drain(queue, segment); });
+      NX_TRY(applied);
     }
     ++report_.segments;
-    if (!torn || !newest) return {};
+    if (!torn_at_ || !newest) return {};
     NX_TRY_ASSIGN(const std::unique_ptr<WritableFile> file, fs_.open_append(segment.path));
-    NX_TRY(file->truncate(torn_at));
+    NX_TRY(file->truncate(*torn_at_));
     NX_TRY(file->sync());
     return file->close();
   }
 
-  Result<void> record(const WalItem& item, const WalSegment& segment) {
-    Result<void> decoded;
-    switch (wal_record_type(item.record)) {
-      case WalRecordType::kSeries:
-        decoded = series(item.record);
-        break;
-      case WalRecordType::kSamples:
-        decoded = samples(item.record);
-        break;
-      case WalRecordType::kHistogramSamples:
-      case WalRecordType::kFloatHistogramSamples:
-      case WalRecordType::kCustomBucketsHistogramSamples:
-      case WalRecordType::kCustomBucketsFloatHistogramSamples:
-      case WalRecordType::kSamplesV2:
-      case WalRecordType::kHistogramSamplesV2:
-      case WalRecordType::kFloatHistogramSamplesV2:
-        ++report_.histogram_records;
-        ++report_.skipped_records;
-        return {};
-      case WalRecordType::kUnknown:
-      case WalRecordType::kTombstones:
-      case WalRecordType::kExemplars:
-      case WalRecordType::kMmapMarkers:
-      case WalRecordType::kMetadata:
-        ++report_.skipped_records;
-        return {};
+  Result<void> drain(FindingQueue& queue, const WalSegment& segment) {
+    while (const std::optional<Finding> finding = queue.pop()) {
+      if (Result<void> applied = apply(*finding, segment); !applied) {
+        queue.close();
+        return applied;
+      }
     }
-    if (decoded) return {};
-    if (decoded.error().code() != Code::kCorrupt) return decoded;
-    ++report_.damaged_records;
-    log_.warn("wal record skipped", {{"segment", segment.path},
-                                     {"offset", item.offset},
-                                     {"reason", decoded.error().message()}});
     return {};
   }
 
-  Result<void> series(std::span<const std::byte> record) {
-    Result<void> stored;
-    const Result<void> decoded =
-        decode_series(record, [&](SeriesRef ref, const model::Labels& labels) {
-          if (!stored) return;
-          const Result<Slot> slot = head_.restore_series(labels, ref);
-          if (!slot) {
-            stored = std::unexpected(slot.error());
-            return;
-          }
-          refs_.set(ref, *slot);
-          ++report_.series;
-        });
-    if (!stored) return stored;
-    return decoded;
+  Result<void> apply(const Finding& finding, const WalSegment& segment) {
+    switch (finding.kind) {
+      case Finding::Kind::kSeries:
+        return series(finding.series);
+      case Finding::Kind::kSamples:
+        samples(finding.rows);
+        return {};
+      case Finding::Kind::kHistogram:
+        ++report_.histogram_records;
+        ++report_.skipped_records;
+        return {};
+      case Finding::Kind::kOther:
+        ++report_.skipped_records;
+        return {};
+      case Finding::Kind::kTorn:
+        torn_at_ = finding.offset;
+        break;
+      case Finding::Kind::kDamaged:
+        break;
+    }
+    ++report_.damaged_records;
+    log_.warn("wal record skipped",
+              {{"segment", segment.path}, {"offset", finding.offset}, {"reason", finding.reason}});
+    return {};
   }
 
-  Result<void> samples(std::span<const std::byte> record) {
-    const Result<void> decoded = decode_samples(record, rows_);
+  Result<void> series(const std::vector<std::pair<SeriesRef, model::Labels>>& all) {
+    for (const auto& [ref, labels] : all) {
+      NX_TRY_ASSIGN(const Slot slot, head_.restore_series(labels, ref));
+      refs_.set(ref, slot);
+      ++report_.series;
+    }
+    return {};
+  }
+
+  void samples(const SampleRows& rows) {
     slots_.clear();
-    for (const SeriesRef ref : rows_.refs) slots_.push_back(refs_.find(ref));
-    const std::size_t unknown = head_.restore_samples(slots_, rows_.times, rows_.values);
+    for (const SeriesRef ref : rows.refs) slots_.push_back(refs_.find(ref));
+    const std::size_t unknown = head_.restore_samples(slots_, rows.times, rows.values);
     report_.unknown_refs += unknown;
     report_.samples += slots_.size() - unknown;
-    return decoded;
   }
 
   FileSystem& fs_;
   Head& head_;
   Log& log_;
   RefMap refs_;
-  SampleRows rows_;
   std::vector<Slot> slots_;
+  std::optional<std::uint64_t> torn_at_;
   ReplayReport report_;
 };
 
