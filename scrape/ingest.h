@@ -122,8 +122,8 @@ class Ingest {
 
   const Template& lines() const { return template_; }
   const IngestRules& rules() const { return rules_; }
-  /// Hash mode from the next commit() on, for benchmarks.
-  void force_hash_mode() { template_.set_hash_mode(true); }
+  /// Hash mode for good, for benchmarks.
+  void pin_hash_mode() { template_.pin_hash_mode(); }
   /// Takes over the memory of a loop whose configuration differs in what does not touch keys.
   void adopt(Ingest&& before);
 

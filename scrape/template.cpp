@@ -132,6 +132,7 @@ void Template::rebuild(std::string_view body, const std::vector<LineRef>& refs,
                        const std::vector<LineEntry>& fresh) {
   Template next;
   next.hash_mode_ = hash_mode_;
+  next.pinned_ = pinned_;
   next.bad_scrapes_ = bad_scrapes_;
   next.lines_.reserve(refs.size());
   next.keys_.reserve(keys_.size() + keys_.size() / 16);
@@ -148,6 +149,7 @@ void Template::rebuild(std::string_view body, const std::vector<LineRef>& refs,
 }
 
 void Template::note_misses(std::size_t lines, std::size_t misses) {
+  if (pinned_) return;
   const bool bad = misses * 100 > lines * kBadSharePercent;
   if (hash_mode_) {
     good_scrapes_ = misses == 0 ? static_cast<std::uint8_t>(good_scrapes_ + 1) : 0;

@@ -97,7 +97,8 @@ class Template {
   /// does not stop.
   void note_misses(std::size_t lines, std::size_t misses);
   bool hash_mode() const { return hash_mode_; }
-  void set_hash_mode(bool on) { hash_mode_ = on; }
+  /// Hash mode for good, for benchmarks.
+  void pin_hash_mode() { hash_mode_ = pinned_ = true; }
 
   void clear();
   std::size_t memory_bytes() const;
@@ -115,6 +116,7 @@ class Template {
   std::string keys_;
   std::vector<Slot> table_;  // power of two slots; empty when not needed
   bool hash_mode_ = false;
+  bool pinned_ = false;
   std::uint8_t bad_scrapes_ = 0;   // in a row, with too many misses
   std::uint8_t good_scrapes_ = 0;  // in a row, without any
 };

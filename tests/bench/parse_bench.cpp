@@ -123,6 +123,7 @@ void run_pages(benchmark::State& state, const std::vector<std::string>& pages, b
   NullAppender appender;
   Ingest ingest({}, model::Labels{{"instance", "localhost:9100"}, {"job", "node"}});
   Batch batch;
+  if (hash_mode) ingest.pin_hash_mode();
   model::TimeMs time = 0;
   std::size_t lines = 0;
   std::size_t misplaced = 0;
@@ -133,7 +134,6 @@ void run_pages(benchmark::State& state, const std::vector<std::string>& pages, b
     const std::size_t size = text::pad_body(text::Format::kPrometheus, batch.body);
     const auto counts = ingest.stage(text::Format::kPrometheus, size, ++time, appender, batch);
     if (!counts) return state.SkipWithError(counts.error().message().c_str());
-    if (hash_mode) ingest.force_hash_mode();
     ingest.commit(*counts, batch);
     lines += counts->lines;
     misplaced += counts->misplaced;
