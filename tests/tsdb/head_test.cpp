@@ -185,6 +185,22 @@ TEST_F(HeadTest, ReadersSeeWholeCommitsOnly) {
   EXPECT_GT(checked.load(), 0);
 }
 
+// Grafana's drop-downs ask for a window: a series that ended before it must not be offered.
+TEST_F(HeadTest, ListsOnlySeriesWithSamplesInTheWindow) {
+  const SeriesHandle a = series("a");
+  for (int i = 0; i < 300; ++i) append(a, t0_ + i * 1000, i);
+  series("never");
+  const auto count = [&](TimeRange range) {
+    const auto querier = make_head_querier(*head_, kAll);
+    return (*querier->select({}, {.range = range, .function = "series"}))->size();
+  };
+
+  EXPECT_EQ(count({t0_ + 100'000, t0_ + 100'000}), 1U);
+  EXPECT_EQ(count({t0_ - 10, t0_}), 1U);
+  EXPECT_EQ(count({t0_ - 10, t0_ - 1}), 0U);
+  EXPECT_EQ(count({t0_ + 299'001, t0_ + 400'000}), 0U);
+}
+
 TEST_F(HeadTest, RefusesSeriesBeyondTheLimit) {
   const auto limited = *Head::create({.series_max = 1}, clock_);
 

@@ -70,6 +70,9 @@ class Head final : public model::Appender {
   Result<std::optional<model::Sample>> read_newest(Slot slot, const Isolation::Reader& reader,
                                                    model::TimeRange range) const;
 
+  /// Whether `slot` may have samples in `range`: what /series lists.
+  bool overlaps(Slot slot, model::TimeRange range) const;
+
   const SeriesRegistry& registry() const { return *registry_; }
   Isolation& isolation() const { return isolation_; }
   const HeadCounters& counters() const { return counters_; }

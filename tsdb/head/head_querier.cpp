@@ -48,8 +48,12 @@ class HeadQuerier final : public model::Querier {
         empty_(range.max < head.min_time() || range.min > head.max_time()) {}
 
   Result<std::unique_ptr<model::SeriesSet>> select(const model::Matchers& matchers,
-                                                   const model::SelectHints&) override {
+                                                   const model::SelectHints& hints) override {
     SlotList slots = empty_ ? SlotList() : head_.registry().select(matchers);
+    // Who reads samples finds none of a series that ended before; who lists series would not.
+    if (hints.function == "series") {
+      std::erase_if(slots, [&](Slot slot) { return !head_.overlaps(slot, hints.range); });
+    }
     return std::make_unique<HeadSeriesSet>(head_, reader_, std::move(slots));
   }
 

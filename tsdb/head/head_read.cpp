@@ -127,4 +127,20 @@ Result<std::optional<model::Sample>> Head::read_newest(Slot slot, const Isolatio
   return std::nullopt;
 }
 
+bool Head::overlaps(Slot slot, model::TimeRange range) const {
+  const EpochGuard guard(epochs_);
+  SeriesHot line;
+  {
+    const PageLock page(pages_.control(slot));
+    line = pages_.line(slot);
+  }
+  if (line.n == 0 || line.last_t < range.min) return false;
+  if ((line.flags & kSeriesHasOlder) != 0) return true;  // its first chunk is in the side table
+  model::TimeMs first = line.last_t - line.chunk_span;
+  if (line.closed_n != 0) {
+    first = reinterpret_cast<const ClosedChunk*>(arena_->at(line.closed))->min_t;
+  }
+  return first <= range.max;
+}
+
 }  // namespace narthex::tsdb
