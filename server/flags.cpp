@@ -65,7 +65,7 @@ constexpr FlagRow kFlags[] = {
     {"web.console.libraries", Kind::kText, "console_libraries", Use::kNoEffect,
      "Console libraries."},
     {"web.page-title", Kind::kText, "Prometheus Time Series Collection and Processing Server",
-     Use::kHonoured, "Title of the page."},
+     Use::kNoEffect, "Title of the page."},
     {"web.cors.origin", Kind::kText, ".*", Use::kHonoured,
      "Allowed origins, anchored regular expression."},
     {"web.search.max-limit", Kind::kText, "10000", Use::kNoEffect, "Cap of the search API."},
