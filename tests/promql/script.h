@@ -9,6 +9,9 @@
 
 namespace narthex::test {
 
+/// With these words the engine refuses what is not there yet; the missing part follows.
+inline constexpr std::string_view kRefusal = "not implemented yet: ";
+
 struct ScriptFailure {
   std::size_t line = 0;
   std::string expression;
@@ -16,11 +19,11 @@ struct ScriptFailure {
 };
 
 struct ScriptReport {
-  std::size_t expectations = 0;
+  std::vector<std::size_t> expectations;  // the line of each, ascending
   std::vector<ScriptFailure> failures;
   std::string broken;  // why the script itself could not be read
 
-  std::size_t passed() const { return expectations - failures.size(); }
+  std::size_t passed() const { return expectations.size() - failures.size(); }
 };
 
 /// Runs a whole script against a fresh engine and store, with upstream's test settings.

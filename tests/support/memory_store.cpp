@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <set>
 
+#include "base/str.h"
+
 namespace narthex::test {
 namespace {
 
 using Series = MemoryStore::Series;
+using Unreadable = MemoryStore::Unreadable;
 
 class MemorySeriesSet final : public model::SeriesSet {
  public:
@@ -27,6 +30,7 @@ class MemorySeriesSet final : public model::SeriesSet {
 
   Result<void> read(std::size_t index, model::TimeRange range,
                     model::SampleColumns& out) const override {
+    if (const Unreadable* sample = newest_unreadable(index, range)) return refusal(*sample);
     const auto [begin, end] = bounds(index, range);
     const model::SampleColumns& samples = series_[index]->samples;
     const auto copy = [&](const auto& from, auto& to) {
@@ -41,12 +45,29 @@ class MemorySeriesSet final : public model::SeriesSet {
   Result<std::optional<model::Sample>> read_newest(std::size_t index,
                                                    model::TimeRange range) const override {
     const auto [begin, end] = bounds(index, range);
-    if (begin == end) return std::nullopt;
     const model::SampleColumns& samples = series_[index]->samples;
+    const Unreadable* unreadable = newest_unreadable(index, range);
+    if (unreadable != nullptr && (begin == end || samples.times[end - 1] <= unreadable->time)) {
+      return refusal(*unreadable);
+    }
+    if (begin == end) return std::nullopt;
     return model::Sample{.time = samples.times[end - 1], .value = samples.values[end - 1]};
   }
 
  private:
+  static Error refusal(const Unreadable& sample) {
+    return Error(Code::kExecution, concat("not implemented yet: ", sample.what));
+  }
+
+  const Unreadable* newest_unreadable(std::size_t index, model::TimeRange range) const {
+    const Unreadable* newest = nullptr;
+    for (const Unreadable& sample : series_[index]->unreadable) {
+      if (sample.time < range.min || sample.time > range.max) continue;
+      if (newest == nullptr || newest->time < sample.time) newest = &sample;
+    }
+    return newest;
+  }
+
   struct Bounds {
     std::size_t begin;
     std::size_t end;
@@ -111,13 +132,22 @@ class MemoryQuerier final : public model::Querier {
 
 }  // namespace
 
-void MemoryStore::add(const model::Labels& labels, model::TimeMs time, double value) {
-  Series*& series = by_labels_[labels];
-  if (series == nullptr) {
+Series& MemoryStore::series(const model::Labels& labels) {
+  Series*& found = by_labels_[labels];
+  if (found == nullptr) {
     series_.push_back(std::make_unique<Series>(Series{.labels = labels, .samples = {}}));
-    series = series_.back().get();
+    found = series_.back().get();
   }
-  model::SampleColumns& samples = series->samples;
+  return *found;
+}
+
+void MemoryStore::add_unreadable(const model::Labels& labels, model::TimeMs time,
+                                 std::string_view what) {
+  series(labels).unreadable.push_back({.time = time, .what = what});
+}
+
+void MemoryStore::add(const model::Labels& labels, model::TimeMs time, double value) {
+  model::SampleColumns& samples = series(labels).samples;
   if (samples.times.empty() || samples.times.back() < time) return samples.push(time, value);
   const auto at = std::ranges::lower_bound(samples.times, time);
   const auto index = at - samples.times.begin();
