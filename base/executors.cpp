@@ -4,14 +4,17 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 #include <unordered_set>
+#include <vector>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/post.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/system/system_error.hpp>
@@ -20,10 +23,25 @@
 
 namespace narthex {
 
+namespace {
+
+// One I/O thread. The hint lets Asio skip waking other threads: there are none.
+struct IoThread {
+  asio::io_context context{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
+  std::thread thread{[this] { context.run(); }};
+};
+
+}  // namespace
+
 struct Executors::Pools {
-  asio::thread_pool io;
+  std::vector<std::unique_ptr<IoThread>> io;
+  std::atomic<unsigned> next_io{0};  // relaxed: only spreads
   asio::thread_pool cpu;
-  Pools(unsigned io_threads, unsigned cpu_threads) : io(io_threads), cpu(cpu_threads) {}
+
+  Pools(unsigned io_threads, unsigned cpu_threads) : cpu(cpu_threads) {
+    for (unsigned i = 0; i < io_threads; ++i) io.push_back(std::make_unique<IoThread>());
+  }
 };
 
 Executors::Executors(unsigned io_threads, unsigned cpu_threads)
@@ -33,27 +51,31 @@ Executors::~Executors() {
 }
 
 asio::any_io_executor Executors::io() const {
-  return pools_->io.get_executor();
+  const unsigned at = pools_->next_io.fetch_add(1, std::memory_order_relaxed);
+  return pools_->io[at % pools_->io.size()]->context.get_executor();
 }
 asio::any_io_executor Executors::cpu() const {
   return pools_->cpu.get_executor();
 }
 
 void Executors::stop() {
-  pools_->io.join();
+  for (const auto& io : pools_->io) {
+    io->work.reset();
+    if (io->thread.joinable()) io->thread.join();
+  }
   pools_->cpu.join();
 }
 
 struct TaskHandle::State {
-  explicit State(asio::any_io_executor executor) : strand(asio::make_strand(executor)) {}
-  asio::strand<asio::any_io_executor> strand;
-  asio::cancellation_signal signal;  // touched on the strand only
+  explicit State(asio::any_io_executor on) : executor(std::move(on)) {}
+  asio::any_io_executor executor;    // one thread's
+  asio::cancellation_signal signal;  // touched on that thread only
   std::atomic<bool> done{false};     // release when the coroutine ended, acquire by done()
 };
 
 void TaskHandle::cancel() const {
   if (!state_) return;
-  asio::post(state_->strand,
+  asio::post(state_->executor,
              [state = state_] { state->signal.emit(asio::cancellation_type::all); });
 }
 
@@ -62,20 +84,19 @@ bool TaskHandle::done() const {
 }
 
 struct TaskGroup::State {
-  asio::any_io_executor executor;
-  std::function<void(std::string_view)> on_exception;
+  State(const Executors& on, std::function<void(std::string_view)> report)
+      : executors(on), on_exception(std::move(report)) {}
+
+  const Executors& executors;
+  const std::function<void(std::string_view)> on_exception;
   std::mutex mutex;
   std::condition_variable empty;
   bool closed = false;
   std::unordered_set<std::shared_ptr<TaskHandle::State>> tasks;
 };
 
-TaskGroup::TaskGroup(asio::any_io_executor executor,
-                     std::function<void(std::string_view)> on_exception)
-    : state_(std::make_shared<State>()) {
-  state_->executor = std::move(executor);
-  state_->on_exception = std::move(on_exception);
-}
+TaskGroup::TaskGroup(const Executors& executors, std::function<void(std::string_view)> on_exception)
+    : state_(std::make_shared<State>(executors, std::move(on_exception))) {}
 
 TaskGroup::~TaskGroup() {
   NX_CHECK(size() == 0);
@@ -104,7 +125,7 @@ TaskHandle TaskGroup::spawn(Task task) {
   {
     const std::lock_guard lock(state_->mutex);
     if (state_->closed) return handle;
-    handle.state_ = std::make_shared<TaskHandle::State>(state_->executor);
+    handle.state_ = std::make_shared<TaskHandle::State>(state_->executors.io());
     state_->tasks.insert(handle.state_);
   }
   auto finish = [group = state_, me = handle.state_](const std::exception_ptr& error) {
@@ -116,7 +137,7 @@ TaskHandle TaskGroup::spawn(Task task) {
     if (group->tasks.empty()) group->empty.notify_all();
   };
   auto slot = handle.state_->signal.slot();
-  asio::co_spawn(handle.state_->strand, std::move(task),
+  asio::co_spawn(handle.state_->executor, std::move(task),
                  asio::bind_cancellation_slot(slot, std::move(finish)));
   return handle;
 }
@@ -130,7 +151,7 @@ void TaskGroup::stop() {
   const std::lock_guard lock(state_->mutex);
   state_->closed = true;
   for (const auto& task : state_->tasks) {
-    asio::post(task->strand, [task] { task->signal.emit(asio::cancellation_type::all); });
+    asio::post(task->executor, [task] { task->signal.emit(asio::cancellation_type::all); });
   }
 }
 

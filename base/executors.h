@@ -10,12 +10,13 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 namespace narthex {
@@ -31,7 +32,10 @@ class Executors {
   Executors(const Executors&) = delete;
   Executors& operator=(const Executors&) = delete;
 
+  /// The next I/O thread's, in turn. What runs on one such executor runs one at a time, and stays
+  /// on that thread.
   asio::any_io_executor io() const;
+  /// Shared by all CPU threads.
   asio::any_io_executor cpu() const;
 
   /// Lets queued work finish and joins. Call after every TaskGroup is stopped, not from a pool's
@@ -68,15 +72,16 @@ class TaskGroup {
   /// capture.
   using Task = std::function<asio::awaitable<void>()>;
 
-  explicit TaskGroup(asio::any_io_executor executor,
+  /// `executors` outlives the group.
+  explicit TaskGroup(const Executors& executors,
                      std::function<void(std::string_view what)> on_exception = {});
   /// The group must be stopped and empty by then.
   ~TaskGroup();
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
-  /// Starts `task` on a strand of its own. After close() or stop() nothing is started and the
-  /// handle is done.
+  /// Starts `task` on the next I/O thread, where it stays. After close() or stop() nothing is
+  /// started and the handle is done.
   TaskHandle spawn(Task task);
 
   /// No task is started any more; those that run go on.
@@ -95,32 +100,25 @@ class TaskGroup {
 /// Suspends the calling coroutine. False when cancelled before the time was up.
 asio::awaitable<bool> sleep_for_ns(std::int64_t duration_ns);
 
-/// A co_await that no cancellation signal reaches.
-inline auto uncancellable() {
-  return asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable);
-}
-
 /// Runs `work` on `pool`, then resumes the caller on the caller's own executor. `work` must not
-/// throw. Cancelling the caller does not reach the hop: asio would hand the signal to the pool's
-/// thread while this one may already have dropped it. The caller sees it at its next co_await.
+/// throw. Cancelling the caller does not reach the hop: it sees the signal at its next co_await.
 template <std::invocable Work>
 asio::awaitable<std::invoke_result_t<Work>> run_on(asio::any_io_executor pool, Work work) {
   using Value = std::invoke_result_t<Work>;
-  if constexpr (std::is_void_v<Value>) {
-    auto job = [&]() -> asio::awaitable<void> {  // lives in this frame until it is done
-      work();
-      co_return;
-    };
-    co_await asio::co_spawn(pool, job, uncancellable());
-  } else {
-    std::optional<Value> result;  // co_spawn wants a default-constructible type
-    auto job = [&]() -> asio::awaitable<void> {
-      result.emplace(work());
-      co_return;
-    };
-    co_await asio::co_spawn(pool, job, uncancellable());
-    co_return *std::move(result);
-  }
+  using Slot = std::conditional_t<std::is_void_v<Value>, std::monostate, std::optional<Value>>;
+  Slot result;  // this and `work` live in this frame until the caller is resumed
+  auto start = [&](auto resume) {
+    asio::post(pool, [&work, &result, resume = std::move(resume)]() mutable {
+      if constexpr (std::is_void_v<Value>)
+        work();
+      else
+        result.emplace(work());
+      const auto back = asio::get_associated_executor(resume);
+      asio::post(back, std::move(resume));
+    });
+  };
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(start, asio::use_awaitable);
+  if constexpr (!std::is_void_v<Value>) co_return *std::move(result);
 }
 
 }  // namespace narthex

@@ -41,7 +41,7 @@ struct ScrapeManager::State {
         options(std::move(o)),
         metrics(c.metrics),
         discovery({c.executors, c.fs, c.clock, c.metrics, c.log}, "scrape"),
-        tasks(c.executors.io(), [this](std::string_view what) {
+        tasks(c.executors, [this](std::string_view what) {
           context.log.error("scrape task failed", {{"error", what}});
         }) {}
 

@@ -237,7 +237,7 @@ Server::Parts::Parts(Flags f, Config c, Log& l)
       log(l),
       config(std::move(c)),
       engine(engine_options(flags, config), clock, metrics),
-      background(ingest.io()),
+      background(ingest),
       query_api([this](const query::QueryRequest& r,
                        StopToken stop) { return engine.run(store, r, stop); },
                 engine.options().parser, clock),

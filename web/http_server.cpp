@@ -128,8 +128,8 @@ struct HttpServer::State {
         refused(metrics.counter("narthex_http_connections_refused_total",
                                 "Connections refused because a connection limit was reached.")),
         context{options, handler, c, registry},
-        acceptors(e.io(), [this](std::string_view what) { report(what); }),
-        sessions(e.io(), [this](std::string_view what) { report(what); }) {}
+        acceptors(e, [this](std::string_view what) { report(what); }),
+        sessions(e, [this](std::string_view what) { report(what); }) {}
 
   void report(std::string_view what) {
     log.error("a connection ended by an exception", {{"err", what}});

@@ -35,7 +35,7 @@ constexpr std::size_t kBodyBytesPerSecondMin = 1024;  // reliability.md 7.1, aft
 constexpr std::chrono::seconds kBodyGrace{10};
 constexpr std::chrono::seconds kLinger{1};
 
-// Lives on the connection's strand; the registry's wake posts to it.
+// Lives on the connection's thread; the registry's wake posts to it.
 struct IdleState {
   Stream* stream = nullptr;
   bool idle = false;
@@ -301,7 +301,7 @@ Protocol protocol_of(int descriptor) {
   return {address.ss_family, 0};
 }
 
-// The stream lives on the connection's own strand, so that its timers do too.
+// The stream lives on the connection's own thread, so that its timers do too.
 asio::awaitable<std::optional<Stream>> open_stream(std::shared_ptr<OwnedSocket> socket) {
   asio::any_io_executor executor = co_await asio::this_coro::executor;
   const int descriptor = socket->take();

@@ -117,8 +117,8 @@ struct Notifier::State {
       : context(c),
         options(std::move(o)),
         discovery({c.executors, c.fs, c.clock, c.metrics, c.log}, "notify"),
-        watchers(c.executors.io(), [this](std::string_view what) { report(what); }),
-        senders(c.executors.io(), [this](std::string_view what) { report(what); }),
+        watchers(c.executors, [this](std::string_view what) { report(what); }),
+        senders(c.executors, [this](std::string_view what) { report(what); }),
         discovered(c.metrics.gauge("prometheus_notifications_alertmanagers_discovered",
                                    "The number of alertmanagers discovered and active.")) {
     c.metrics

@@ -25,7 +25,7 @@ struct RuleManager::State {
         executors(e),
         fs(f),
         stop_token(context.clock, std::numeric_limits<std::int64_t>::max()),
-        tasks(e.io(), [this](std::string_view what) {
+        tasks(e, [this](std::string_view what) {
           context.log.error("a rule group ended by an exception", {{"err", what}});
         }) {}
 

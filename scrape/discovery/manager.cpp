@@ -15,7 +15,7 @@ Manager::Manager(Context context, std::string name)
       updates_(context.metrics.counter("prometheus_sd_updates_total",
                                        "Total number of update events sent to the SD consumers.",
                                        {{"name", name_}})),
-      tasks_(context.executors.io(),
+      tasks_(context.executors,
              [this](std::string_view what) {
                context_.log.error("discovery task failed", {{"error", what}});
              }),

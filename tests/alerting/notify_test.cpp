@@ -81,7 +81,7 @@ class AlertQueueTest : public testing::Test {
   }
 
   Executors executors_{1, 1};
-  TaskGroup tasks_{executors_.io()};
+  TaskGroup tasks_{executors_};
   test::FakeClock clock_;
   Metrics metrics_;
   Receiver receiver_;

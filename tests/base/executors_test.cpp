@@ -12,7 +12,7 @@ asio::awaitable<void> sleep_long() {
 
 TEST(TaskGroup, StopCancelsAndWaits) {
   Executors executors(1, 1);
-  TaskGroup group(executors.io());
+  TaskGroup group(executors);
   const TaskHandle handle = group.spawn([] { return sleep_long(); });
 
   group.stop();
@@ -24,7 +24,7 @@ TEST(TaskGroup, StopCancelsAndWaits) {
 TEST(RunOn, BringsTheValueBack) {
   Executors executors(1, 1);
   std::atomic<int> seen{0};
-  TaskGroup group(executors.io());
+  TaskGroup group(executors);
   auto body = [&]() -> asio::awaitable<void> {
     auto work = [] { return 42; };
     const int value = co_await run_on(executors.cpu(), std::move(work));
@@ -42,7 +42,7 @@ TEST(RunOn, BringsTheValueBack) {
 TEST(RunOn, MayBeCancelledAtAnyMoment) {
   Executors executors(2, 2);
   for (int round = 0; round < 200; ++round) {
-    TaskGroup group(executors.io());
+    TaskGroup group(executors);
     auto body = [&]() -> asio::awaitable<void> {
       for (int hop = 0; hop < 20; ++hop) {
         auto work = [] { return 1; };

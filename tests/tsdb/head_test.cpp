@@ -151,8 +151,8 @@ TEST_F(HeadTest, ReadersSeeWholeCommitsOnly) {
   for (int i = 0; i < 100; ++i) handles.push_back(series("iso", std::to_string(i)));
   std::atomic<bool> stop{false};
   std::atomic<int> checked{0};
-  Executors executors(1, 2);
-  TaskGroup group(executors.cpu());
+  Executors executors(2, 1);
+  TaskGroup group(executors);
   auto write_all = [&] {
     for (int i = 0; i < 2000; ++i) {
       const std::vector<double> values(handles.size(), i);

@@ -3,6 +3,7 @@
 
 #include <future>
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
 
 #include "base/executors.h"
