@@ -31,6 +31,19 @@ Result<void> check_size(std::size_t out, std::size_t in, std::size_t bytes_max) 
   return {};
 }
 
+// In the words of Go's reader.
+std::string_view describe(int inflate_status) {
+  switch (inflate_status) {
+    case ISAL_INVALID_WRAPPER:
+    case ISAL_UNSUPPORTED_METHOD:
+      return "gzip: invalid header";
+    case ISAL_INCORRECT_CHECKSUM:
+      return "gzip: invalid checksum";
+    default:
+      return "flate: corrupt input";
+  }
+}
+
 }  // namespace
 
 std::string deflate(std::string_view text, DeflateFormat format) {
@@ -78,7 +91,7 @@ Result<void> gunzip(std::string_view input, std::size_t bytes_max, std::string& 
     const int status = isal_inflate(state.get());
     size += room - state->avail_out;
     if (status != ISAL_DECOMP_OK && status != ISAL_END_INPUT && status != ISAL_OUT_OVERFLOW) {
-      return Error(Code::kCorrupt, "gzip: invalid data");
+      return Error(Code::kCorrupt, std::string(describe(status)));
     }
     NX_TRY(check_size(size, input.size(), bytes_max));
     if (state->block_state == ISAL_BLOCK_FINISH) {
@@ -88,7 +101,7 @@ Result<void> gunzip(std::string_view input, std::size_t bytes_max, std::string& 
       continue;
     }
     if (state->avail_in == 0 && state->avail_out != 0) {
-      return Error(Code::kCorrupt, "gzip: unexpected EOF");
+      return Error(Code::kCorrupt, "unexpected EOF");
     }
   }
   out.resize(size);

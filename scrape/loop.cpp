@@ -71,6 +71,20 @@ void BatchPool::give(std::unique_ptr<Batch> batch) {
   if (idle_.size() < kIdleBatchesMax) idle_.push_back(std::move(batch));
 }
 
+std::string BatchPool::take_body() {
+  const MutexLock lock(mutex_);
+  if (idle_bodies_.empty()) return {};
+  std::string body = std::move(idle_bodies_.back());
+  idle_bodies_.pop_back();
+  return body;
+}
+
+void BatchPool::give_body(std::string body) {
+  if (body.capacity() > kIdleBodyBytesMax) return;
+  const MutexLock lock(mutex_);
+  if (idle_bodies_.size() < kIdleBatchesMax) idle_bodies_.push_back(std::move(body));
+}
+
 ScrapeMetrics::ScrapeMetrics(Metrics& m)
     : registry(m),
       exceeded_sample_limit(
@@ -224,28 +238,30 @@ asio::awaitable<bool> TargetLoop::scrape(model::TimeMs time) {
   if (response.error().message().empty()) {
     const http::FetchLimits limits{.timeout = std::chrono::milliseconds(target_.timeout),
                                    .body_bytes_max = body_bytes_max()};
-    response = co_await client_.fetch(request(), limits);
+    response = co_await client_.fetch(request(), limits, context_.batches.take_body());
     if (!response && response.error().code() == Code::kCancelled) co_return false;
   }
-  auto work = [this, &response, time, started_ns] { process(response, time, started_ns); };
+  auto work = [this, &response, time, started_ns] {
+    process(std::move(response), time, started_ns);
+  };
   co_await run_on(context_.executors.cpu(), std::move(work));
   co_return true;
 }
 
-Result<void> TargetLoop::decode_body(const http::ClientResponse& response, Batch& batch) const {
+Result<void> TargetLoop::decode_body(http::ClientResponse& response, Batch& batch) const {
   if (response.status != 200) {
     return Error(Code::kUnavailable,
                  concat("server returned HTTP status ", response.status_line()));
   }
   if (!equals_ignore_case(response.headers.get("Content-Encoding"), "gzip")) {
-    batch.body = response.body;
+    batch.body.swap(response.body);
     return {};
   }
   return gunzip(response.body, body_bytes_max(), batch.body);
 }
 
-Result<ScrapeCounts> TargetLoop::read(const Result<http::ClientResponse>& response,
-                                      model::TimeMs time, Batch& batch, std::int64_t& body_bytes) {
+Result<ScrapeCounts> TargetLoop::read(Result<http::ClientResponse>& response, model::TimeMs time,
+                                      Batch& batch, std::int64_t& body_bytes) {
   const bool too_large = !response && response.error().code() == Code::kLimit &&
                          response.error().message().ends_with(kBodyLimitText);
   if (too_large) body_bytes = -1;
@@ -297,7 +313,7 @@ void TargetLoop::count_rejected(const ScrapeCounts& counts, const RejectedRows& 
                                                          {"new_series_refused", counts.refused}});
 }
 
-void TargetLoop::process(const Result<http::ClientResponse>& response, model::TimeMs time,
+void TargetLoop::process(Result<http::ClientResponse> response, model::TimeMs time,
                          std::int64_t started_ns) {
   const MutexLock lock(ingest_mutex_);
   if (retired_) return;
@@ -328,6 +344,7 @@ void TargetLoop::process(const Result<http::ClientResponse>& response, model::Ti
                                                   {"error", rejected.error()}});
   }
   context_.batches.give(std::move(batch));
+  if (response) context_.batches.give_body(std::move(response->body));
   const MutexLock status_lock(status_mutex_);
   status_ = Status{.error = std::move(error),
                    .last_scrape = time,

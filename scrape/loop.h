@@ -27,9 +27,13 @@ class BatchPool {
  public:
   std::unique_ptr<Batch> take();
   void give(std::unique_ptr<Batch> batch);
+  /// Memory for a response's body, apart from batches because a slow target holds it for long.
+  std::string take_body();
+  void give_body(std::string body);
 
  private:
   Mutex mutex_;
+  std::vector<std::string> idle_bodies_ NX_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Batch>> idle_ NX_GUARDED_BY(mutex_);
 };
 
@@ -91,8 +95,7 @@ class TargetLoop {
   asio::awaitable<void> say_farewell(model::TimeMs stopped);
 
   /// One scrape's work behind the fetch. Public for tests. Runs on the CPU pool.
-  void process(const Result<http::ClientResponse>& response, model::TimeMs time,
-               std::int64_t started_ns);
+  void process(Result<http::ClientResponse> response, model::TimeMs time, std::int64_t started_ns);
   http::ClientRequest request() const;
 
   /// No sample is written from now on but by say_farewell().
@@ -116,9 +119,9 @@ class TargetLoop {
     Health health = Health::kUnknown;
   };
   asio::awaitable<bool> scrape(model::TimeMs time);
-  Result<ScrapeCounts> read(const Result<http::ClientResponse>& response, model::TimeMs time,
+  Result<ScrapeCounts> read(Result<http::ClientResponse>& response, model::TimeMs time,
                             Batch& batch, std::int64_t& body_bytes) NX_REQUIRES(ingest_mutex_);
-  Result<void> decode_body(const http::ClientResponse& response, Batch& batch) const;
+  Result<void> decode_body(http::ClientResponse& response, Batch& batch) const;
   void count_failure(const Error& error, std::int64_t body_bytes) const;
   void count_rejected(const ScrapeCounts& counts, const RejectedRows& rejected)
       NX_REQUIRES(ingest_mutex_);

@@ -2,6 +2,7 @@
 #include "base/http/client.h"
 
 #include <optional>
+#include <sstream>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -35,6 +36,7 @@ using WireParser = beast::http::response_parser<beast::http::string_body>;
 // The system's text in Go's manner.
 std::string describe(const ErrorCode& error) {
   if (error == beast::http::error::end_of_stream || error == asio::error::eof) return "EOF";
+  if (error == beast::http::error::partial_message) return "unexpected EOF";
   std::string text = error.message();
   if (text.size() > 1 && text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a') {
     text[0] = static_cast<char>(text[0] - 'A' + 'a');
@@ -54,6 +56,17 @@ Error to_error(const ErrorCode& error, std::string_view action) {
                  concat("response header is larger than ", kHeaderBytesMax, " bytes"));
   }
   return Error(Code::kUnavailable, concat(action, action.empty() ? "" : ": ", describe(error)));
+}
+
+std::string text_of(const tcp::endpoint& endpoint) {
+  std::ostringstream out;
+  out << endpoint;
+  return out.str();
+}
+
+// What Go puts in front of a failed read; the end of the stream has no such words.
+std::string read_action(const ErrorCode& error, std::string_view ends) {
+  return describe(error).ends_with("EOF") ? "" : concat("read tcp ", ends, ": read");
 }
 
 bool is_redirect(int status) {
@@ -84,6 +97,10 @@ struct Client::State {
   ClientConfig config;
   std::optional<beast::tcp_stream> stream;
   std::string origin;  // host and port that `stream` is connected to
+  std::string ends;    // of that connection, "10.0.0.1:4000->10.0.0.2:9100", for messages
+  enum class Phase : std::uint8_t { kSending, kHead, kBody };
+  Phase phase = Phase::kSending;  // how far the peer's last answer came
+  std::string body_memory;        // of the next response
 
   asio::awaitable<Result<std::vector<tcp::endpoint>>> resolve(Url url, Clock::time_point deadline);
   asio::awaitable<Result<void>> connect(Url url, Clock::time_point deadline);
@@ -91,7 +108,7 @@ struct Client::State {
                                                    std::size_t body_bytes_max,
                                                    Clock::time_point deadline);
   asio::awaitable<Result<ClientResponse>> exchange_once(WireRequest& wire,
-                                                        std::size_t body_bytes_max, bool& started);
+                                                        std::size_t body_bytes_max);
   WireRequest make_wire(const ClientRequest& request, bool with_credentials) const;
 };
 
@@ -152,6 +169,7 @@ asio::awaitable<Result<void>> Client::State::connect(Url url, Clock::time_point 
   ErrorCode ignored;
   stream->socket().set_option(tcp::no_delay(true), ignored);
   origin = url.authority();
+  ends = concat(text_of(stream->socket().local_endpoint(ignored)), "->", text_of(endpoint));
   co_return Result<void>();
 }
 
@@ -178,24 +196,25 @@ WireRequest Client::State::make_wire(const ClientRequest& request, bool with_cre
   return wire;
 }
 
-// `started` says whether the peer answered anything: until then a kept connection may just have
-// been dead.
 asio::awaitable<Result<ClientResponse>> Client::State::exchange_once(WireRequest& wire,
-                                                                     std::size_t body_bytes_max,
-                                                                     bool& started) {
+                                                                     std::size_t body_bytes_max) {
+  phase = Phase::kSending;
   auto [write_error, written] = co_await beast::http::async_write(*stream, wire, kAwait);
-  if (write_error) co_return to_error(write_error, "write");
+  if (write_error) co_return to_error(write_error, concat("write tcp ", ends, ": write"));
   beast::flat_buffer buffer;
   buffer.reserve(kReadBytes);  // Beast reads as much as there is room: a page in few calls
   WireParser parser;
   parser.header_limit(kHeaderBytesMax);
   parser.body_limit(body_bytes_max);
+  body_memory.clear();
+  parser.get().body() = std::move(body_memory);
   auto [header_error, header_bytes] =
       co_await beast::http::async_read_header(*stream, buffer, parser, kAwait);
-  started = header_bytes != 0 || buffer.size() != 0;
-  if (header_error) co_return to_error(header_error, "");
+  if (header_bytes != 0 || buffer.size() != 0) phase = Phase::kHead;
+  if (header_error) co_return to_error(header_error, read_action(header_error, ends));
+  phase = Phase::kBody;
   auto [body_error, body_bytes] = co_await beast::http::async_read(*stream, buffer, parser, kAwait);
-  if (body_error) co_return to_error(body_error, "");
+  if (body_error) co_return to_error(body_error, read_action(body_error, ends));
   ClientResponse response;
   const bool keep = parser.keep_alive() && buffer.size() == 0;
   auto message = parser.release();
@@ -215,26 +234,30 @@ asio::awaitable<Result<ClientResponse>> Client::State::exchange_once(WireRequest
 asio::awaitable<Result<ClientResponse>> Client::State::exchange(WireRequest& wire, const Url& url,
                                                                 std::size_t body_bytes_max,
                                                                 Clock::time_point deadline) {
+  phase = Phase::kSending;
   const bool kept = stream.has_value() && origin == url.authority();
   if (!kept) {
     Result<void> connected = co_await connect(url, deadline);
     if (!connected) co_return std::unexpected(std::move(connected).error());
   }
-  bool started = false;
   stream->expires_at(deadline);
-  Result<ClientResponse> response = co_await exchange_once(wire, body_bytes_max, started);
-  const bool retry = !response && kept && !started && response.error().code() == Code::kUnavailable;
+  Result<ClientResponse> response = co_await exchange_once(wire, body_bytes_max);
+  // Until the peer answers anything, a kept connection may just have been dead.
+  const bool retry = !response && kept && phase == Phase::kSending &&
+                     response.error().code() == Code::kUnavailable;
   if (!response) stream.reset();
   if (!retry) co_return response;
   Result<void> connected = co_await connect(url, deadline);
   if (!connected) co_return std::unexpected(std::move(connected).error());
   stream->expires_at(deadline);
-  response = co_await exchange_once(wire, body_bytes_max, started);
+  response = co_await exchange_once(wire, body_bytes_max);
   if (!response) stream.reset();
   co_return response;
 }
 
-asio::awaitable<Result<ClientResponse>> Client::fetch(ClientRequest request, FetchLimits limits) {
+asio::awaitable<Result<ClientResponse>> Client::fetch(ClientRequest request, FetchLimits limits,
+                                                      std::string body_memory) {
+  state_->body_memory = std::move(body_memory);
   const Clock::time_point deadline = Clock::now() + limits.timeout;
   const std::string first_host = request.url.host;
   const std::string verb = concat(request.method[0], to_lower_ascii(request.method.substr(1)));
@@ -252,6 +275,7 @@ asio::awaitable<Result<ClientResponse>> Client::fetch(ClientRequest request, Fet
         state_->make_wire(request, is_same_or_subdomain(request.url.host, first_host));
     Result<ClientResponse> response =
         co_await state_->exchange(wire, request.url, limits.body_bytes_max, deadline);
+    if (!response && state_->phase == State::Phase::kBody) co_return response;
     if (!response) co_return std::unexpected(std::move(response).error().with(where));
     const std::string_view location = response->headers.get("Location");
     if (!state_->config.follow_redirects || !is_redirect(response->status) || location.empty()) {

@@ -1,5 +1,5 @@
 // An HTTP/1.1 client for one peer that keeps its connection between calls. Beast stays inside
-// client.cpp. One call at a time, all from the same strand.
+// client.cpp. One call at a time, all from the same I/O thread.
 #pragma once
 
 #include <chrono>
@@ -49,7 +49,10 @@ class Client {
   /// when the host changes. A kept connection that turns out to be dead is replaced once. Errors,
   /// with method and URL in front as upstream's: kTimeout "context deadline exceeded", kLimit,
   /// kCancelled, kUnavailable for anything the network did.
-  boost::asio::awaitable<Result<ClientResponse>> fetch(ClientRequest request, FetchLimits limits);
+  /// The body comes in `body_memory`, whose content does not matter: who fetches often hands over a
+  /// string that has room already.
+  boost::asio::awaitable<Result<ClientResponse>> fetch(ClientRequest request, FetchLimits limits,
+                                                       std::string body_memory = {});
 
   /// Closes the kept connection.
   void close();

@@ -110,7 +110,7 @@ TEST_F(LoopTest, ReadsGzipAndOpenMetrics) {
   EXPECT_EQ(metadata[0].metadata.type, model::MetricType::kGauge);
   EXPECT_EQ(metadata[0].metadata.help, "Helpful.");
   response.body.resize(20);
-  EXPECT_EQ(answer(response), "gzip: unexpected EOF");
+  EXPECT_EQ(answer(response), "unexpected EOF");
 }
 
 TEST_F(LoopTest, LimitsShowInReportAndCounters) {
