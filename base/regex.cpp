@@ -66,6 +66,51 @@ void expand_into(const re2::RE2& program, const std::vector<re2::StringPiece>& g
   }
 }
 
+// What Go's regexp/syntax calls the error.
+std::string_view go_error_text(re2::RE2::ErrorCode code) {
+  switch (code) {
+    case re2::RE2::ErrorBadEscape:
+      return "invalid escape sequence";
+    case re2::RE2::ErrorBadCharClass:
+      return "invalid character class";
+    case re2::RE2::ErrorBadCharRange:
+      return "invalid character class range";
+    case re2::RE2::ErrorMissingBracket:
+      return "missing closing ]";
+    case re2::RE2::ErrorMissingParen:
+      return "missing closing )";
+    case re2::RE2::ErrorUnexpectedParen:
+      return "unexpected )";
+    case re2::RE2::ErrorTrailingBackslash:
+      return "trailing backslash at end of expression";
+    case re2::RE2::ErrorRepeatArgument:
+      return "missing argument to repetition operator";
+    case re2::RE2::ErrorRepeatSize:
+      return "invalid repeat count";
+    case re2::RE2::ErrorRepeatOp:
+      return "invalid nested repetition operator";
+    case re2::RE2::ErrorBadPerlOp:
+      return "invalid or unsupported Perl syntax";
+    case re2::RE2::ErrorBadUTF8:
+      return "invalid UTF-8";
+    case re2::RE2::ErrorBadNamedCapture:
+      return "invalid named capture";
+    case re2::RE2::NoError:
+    case re2::RE2::ErrorInternal:
+    case re2::RE2::ErrorPatternTooLarge:
+      break;
+  }
+  return "expression too large";
+}
+
+// Of the pattern as it was given, without the anchors around it.
+Error syntax_error(std::string_view pattern, const re2::RE2::Options& options) {
+  const re2::RE2 alone(re2::StringPiece(pattern.data(), pattern.size()), options);
+  return Error(Code::kInvalid,
+               concat("error parsing regexp: ", go_error_text(alone.error_code()), ": `",
+                      alone.ok() ? std::string(pattern) : alone.error_arg(), "`"));
+}
+
 }  // namespace
 
 struct Regex::Program {
@@ -84,10 +129,7 @@ Result<Regex> Regex::compile(std::string_view pattern, bool anchored) {
   options.set_max_mem(kProgramBytesMax);
   const std::string compiled = anchored ? concat("^(?s:", pattern, ")$") : std::string(pattern);
   auto program = std::make_shared<const Program>(pattern, compiled, options);
-  if (!program->program.ok()) {
-    return Error(Code::kInvalid,
-                 concat("error parsing regexp: ", program->program.error(), ": `", pattern, "`"));
-  }
+  if (!program->program.ok()) return syntax_error(pattern, options);
   return Regex(std::move(program));
 }
 

@@ -1,6 +1,8 @@
 // Text helpers.
 #include "base/str.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -192,12 +194,61 @@ bool parse_float(std::string_view text, double& value) {
   return true;
 }
 
+namespace {
+
+std::uint32_t code_point(std::string_view bytes) {
+  std::uint32_t out = static_cast<unsigned char>(bytes[0]) & (0xFFU >> (bytes.size() + 1));
+  for (const char c : bytes.substr(1)) out = out << 6 | (static_cast<unsigned char>(c) & 0x3FU);
+  return out;
+}
+
+// What Go's strconv.IsPrint refuses among characters that exist beyond ASCII: controls, formats,
+// odd spaces, private use.
+bool is_unprintable(std::uint32_t point) {
+  struct Range {
+    std::uint32_t first;
+    std::uint32_t last;
+  };
+  constexpr auto kRanges = std::to_array<Range>({{0x80, 0xA0},
+                                                 {0xAD, 0xAD},
+                                                 {0x600, 0x605},
+                                                 {0x61C, 0x61C},
+                                                 {0x6DD, 0x6DD},
+                                                 {0x70F, 0x70F},
+                                                 {0x1680, 0x1680},
+                                                 {0x180E, 0x180E},
+                                                 {0x2000, 0x200F},
+                                                 {0x2028, 0x202F},
+                                                 {0x205F, 0x206F},
+                                                 {0x3000, 0x3000},
+                                                 {0xE000, 0xF8FF},
+                                                 {0xFEFF, 0xFEFF},
+                                                 {0xFFF0, 0xFFFB},
+                                                 {0xFFFE, 0xFFFF},
+                                                 {0xE0000, 0xE00FF},
+                                                 {0xE01F0, 0x10FFFF}});
+  return std::ranges::any_of(kRanges, [&](Range r) { return point >= r.first && point <= r.last; });
+}
+
+void append_character(std::string& out, std::string_view bytes) {
+  const std::uint32_t point = code_point(bytes);
+  if (!is_unprintable(point)) {
+    out.append(bytes);
+  } else if (point < 0x10000) {
+    out += fmt::format("\\u{:04x}", point);
+  } else {
+    out += fmt::format("\\U{:08x}", point);
+  }
+}
+
+}  // namespace
+
 std::string quote(std::string_view text) {
   std::string out = "\"";
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t length = utf8_length(text, i);
     if (length == 1) append_escaped(out, static_cast<unsigned char>(text[i]));
-    if (length > 1) out.append(text.substr(i, length));
+    if (length > 1) append_character(out, text.substr(i, length));
     if (length == 0) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[i]));
     i += length == 0 ? 1 : length;
   }

@@ -62,6 +62,8 @@ TEST(Quote, EscapesAsGo) {
   EXPECT_EQ(quote("a\"b\\\n\x01"), R"("a\"b\\\n\x01")");
   EXPECT_EQ(quote("h\xc3\xa9"), "\"h\xc3\xa9\"");
   EXPECT_EQ(quote("\xff"), R"("\xff")");
+  EXPECT_EQ(quote("\xe2\x80\xa8\xc2\xa0\xf3\xa0\x80\x81"), R"("\u2028\u00a0\U000e0001")");
+  EXPECT_EQ(quote("\xe6\x97\xa5\xf0\x9f\x98\x80"), "\"\xe6\x97\xa5\xf0\x9f\x98\x80\"");
 }
 
 TEST(Utf8, RefusesMalformedSequences) {
