@@ -118,7 +118,12 @@ Result<DurationMs> parse_duration(std::string_view text) {
     rest.remove_prefix(static_cast<std::size_t>(end.ptr - rest.data()));
     const std::size_t letters = std::min(rest.find_first_of("0123456789"), rest.size());
     const std::size_t unit = find_unit(rest.substr(0, letters));
-    if (unit >= kUnits.size() || unit < next_unit) return bad_duration(text);
+    if (letters == 0) return bad_duration(text);
+    if (unit >= kUnits.size()) {
+      return Error(Code::kInvalid, concat("unknown unit ", quote(rest.substr(0, letters)),
+                                          " in duration ", quote(text)));
+    }
+    if (unit < next_unit) return bad_duration(text);
     rest.remove_prefix(letters);
     next_unit = unit + 1;
     std::int64_t part = 0;
