@@ -30,7 +30,10 @@ std::string seconds_text(model::TimeMs time) {
 void Annotations::add(Notes& notes, Note note) {
   const auto [at, is_new] = notes.index.try_emplace(note.text, notes.list.size());
   if (is_new) return notes.list.push_back(std::move(note));
-  notes.list[at->second].position = note.position;
+  // Upstream evaluates operands from left to right and calls after their arguments, and the last
+  // place stays.
+  Position& place = notes.list[at->second].position;
+  if (note.position.end >= place.end) place = note.position;
   if (!note.is_monotonicity) return;
   Monotonicity& held = notes.list[at->second].monotonicity;
   const Monotonicity& seen = note.monotonicity;

@@ -3,10 +3,14 @@
 #include "query/functions/go_math.h"
 
 #include <bit>
+#include <cctype>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <string>
 
+#include "base/str.h"
 #include "model/sample.h"
 
 namespace narthex::query::go {
@@ -103,6 +107,21 @@ Split split_one_plus(double x) {
 
 double with_sign(bool negative, double value) {
   return negative ? -value : value;
+}
+
+// Every underscore stands between digits, or behind the base prefix.
+bool underscores_fit(std::string_view digits, bool hex) {
+  bool after_digit = false;
+  bool after_underscore = false;
+  for (std::size_t i = hex ? 2 : 0; i < digits.size(); ++i) {
+    const char c = digits[i];
+    const char lower = static_cast<char>(c | 0x20);
+    const bool digit = (c >= '0' && c <= '9') || (hex && lower >= 'a' && lower <= 'f');
+    if (c == '_' ? !(after_digit || (hex && i == 2)) : after_underscore && !digit) return false;
+    after_underscore = c == '_';
+    after_digit = digit;
+  }
+  return !after_underscore;
 }
 
 }  // namespace
@@ -325,6 +344,27 @@ double atanh(double x) {
     return with_sign(negative, 0.5 * log1p(twice + twice * x / (1 - x)));
   }
   return with_sign(negative, 0.5 * log1p((x + x) / (1 - x)));
+}
+
+bool parse_float(std::string_view text, double& value) {
+  const bool sign = !text.empty() && (text.front() == '-' || text.front() == '+');
+  std::string digits(text.substr(sign ? 1 : 0));
+  const bool hex = digits.size() > 2 && digits[0] == '0' && (digits[1] | 0x20) == 'x';
+  if (!hex && digits.find('_') == std::string::npos) return narthex::parse_float(text, value);
+  if (!underscores_fit(digits, hex)) return false;
+  std::erase(digits, '_');
+  if (hex) {
+    // The exponent is mandatory.
+    if (digits.find_first_of("pP") == std::string::npos) return false;
+    const char* end = digits.data() + digits.size();
+    const auto read = std::from_chars(digits.data() + 2, end, value, std::chars_format::hex);
+    if (read.ec != std::errc{} || read.ptr != end) return false;
+  } else if (digits.empty() || std::isalpha(static_cast<unsigned char>(digits[0])) != 0 ||
+             !narthex::parse_float(digits, value)) {
+    return false;
+  }
+  if (text.front() == '-') value = -value;
+  return true;
 }
 
 }  // namespace narthex::query::go

@@ -4,7 +4,12 @@
 // multiply-add. Pure.
 #pragma once
 
+#include <string_view>
+
 namespace narthex::query::go {
+
+/// strconv.ParseFloat: also hexadecimal ("0x1p-2") and with underscores between digits ("1_000").
+bool parse_float(std::string_view text, double& value);
 
 double exp(double x);
 double log(double x);

@@ -1,8 +1,11 @@
 // Aggregations that need no more than a few numbers per group and step.
 #include "query/ops/aggregate.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <utility>
 
 #include "model/sample.h"
 #include "query/functions/kahan.h"
@@ -27,7 +30,7 @@ void add_all(const double* in, double* sum, double* c, std::size_t steps) {
 class AggregateSink : public TileSink {
  public:
   AggregateSink(const std::vector<std::uint32_t>& groups, Table& table)
-      : groups_(groups), table_(table) {}
+      : first_rows_(table.rows(), kNoRow), groups_(groups), table_(table) {}
 
   Result<void> take(Tile& tile) final {
     for (std::size_t r = 0; r < tile.rows; ++r) {
@@ -37,6 +40,7 @@ class AggregateSink : public TileSink {
       for (std::size_t w = 0; w < tile.words(); ++w) {
         const std::uint64_t present = tile.row_bits(r)[w];
         if (present == 0) continue;
+        first_rows_[group] = std::min(first_rows_[group], tile.first_row + r);
         const std::size_t first = w * kWordBits;
         const std::size_t steps = std::min(kWordBits, tile.steps - first);
         add_word(tile.row_values(r) + first, at + first, present, seen[w], steps);
@@ -47,6 +51,9 @@ class AggregateSink : public TileSink {
   }
 
   virtual void finish() {}
+
+  // By group: the first row with an element.
+  const std::vector<std::size_t>& first_rows() const { return first_rows_; }
 
  protected:
   // Adds the values whose bit is set in `present` to the cells from `at` on; `seen` are the cells
@@ -66,6 +73,7 @@ class AggregateSink : public TileSink {
   std::size_t size() const { return table_.rows() * table_.steps(); }
 
  private:
+  std::vector<std::size_t> first_rows_;
   const std::vector<std::uint32_t>& groups_;
   Table& table_;
 };
@@ -216,6 +224,16 @@ Grouping make_groups(const Rows& input, const LabelChoice& choice) {
   return out;
 }
 
+void order_groups(const std::vector<std::size_t>& first_rows, Rows& rows, Table& table) {
+  if (std::ranges::is_sorted(first_rows)) return;
+  std::vector<std::size_t> order(first_rows.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {},
+                    [&](std::size_t group) { return std::pair(first_rows[group], group); });
+  rows = rows.select(order);
+  table.reorder(order);
+}
+
 Result<void> AggregateOp::prepare(QueryContext&) {
   groups_ = make_groups(input(0).rows(), choice_);
   rows_ = groups_.rows;
@@ -227,6 +245,8 @@ Result<void> AggregateOp::run(QueryContext& context) {
   const std::unique_ptr<AggregateSink> sink = make_sink(op_, groups_.group_of_row, table_);
   NX_TRY(input(0).stream(context, *sink));
   sink->finish();
+  rows_ = groups_.rows;
+  order_groups(sink->first_rows(), rows_, table_);
   return {};
 }
 

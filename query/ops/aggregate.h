@@ -15,6 +15,12 @@ struct Grouping {
 };
 Grouping make_groups(const Rows& input, const LabelChoice& choice);
 
+inline constexpr std::size_t kNoRow = static_cast<std::size_t>(-1);
+
+/// Puts groups in the order of their first rows with an element, kNoRow last: upstream never sees
+/// series without elements, so they do not take part in the order of its results.
+void order_groups(const std::vector<std::size_t>& first_rows, Rows& rows, Table& table);
+
 class AggregateOp final : public Operator {
  public:
   AggregateOp(StepAxis axis, Token op, LabelChoice choice, Operator* vector)

@@ -2,6 +2,9 @@
 #include "query/ops/binary.h"
 
 #include <algorithm>
+#include <bit>
+#include <optional>
+#include <utility>
 
 #include "base/str.h"
 #include "query/functions/math.h"
@@ -30,6 +33,33 @@ std::string braced(const model::Labels& labels) {
         concat(model::is_legacy_label_name(name) ? name : quote(name), "=", quote(label.value)));
   }
   return concat("{", join(shown, ", "), "}");
+}
+
+// Two rows of one signature with elements at one step; `before` is the first of them.
+struct Clash {
+  std::size_t step = 0;
+  std::size_t row = 0;
+  std::size_t before = 0;
+};
+
+std::optional<Clash> find_clash(const Table& table, const std::vector<std::uint64_t>& mask,
+                                const std::vector<std::size_t>& rows) {
+  std::optional<Clash> found;
+  for (std::size_t w = 0; w < table.words() && !found; ++w) {
+    std::uint64_t seen = 0;
+    for (const std::size_t row : rows) {
+      const std::uint64_t present = table.row_bits(row)[w] & mask[w];
+      const std::uint64_t twice = seen & present;
+      seen |= present;
+      if (twice == 0) continue;
+      const std::size_t step = w * kWordBits + static_cast<std::size_t>(std::countr_zero(twice));
+      if (!found || step < found->step) found = {.step = step, .row = row};
+    }
+  }
+  if (!found) return found;
+  const auto meets = [&](std::size_t row) { return table.has(row, found->step); };
+  found->before = *std::ranges::find_if(rows, meets);
+  return found;
 }
 
 }  // namespace
@@ -61,6 +91,17 @@ class BinaryOp::ManySink final : public TileSink {
     const std::size_t first_word = tile.first_step / kWordBits;
     for (std::size_t r = 0; r < tile.rows; ++r) {
       for (std::size_t w = 0; w < tile.words(); ++w) any[first_word + w] |= tile.row_bits(r)[w];
+    }
+    if (failure) return {};
+    Result<void> combined = combine(tile);
+    if (combined || combined.error().code() != Code::kExecution) return combined;
+    failure = std::move(combined).error();
+    return {};
+  }
+
+ private:
+  Result<void> combine(Tile& tile) {
+    for (std::size_t r = 0; r < tile.rows; ++r) {
       const std::size_t row = tile.first_row + r;
       const std::uint32_t signature = op_.many_signatures_[row];
       const std::vector<std::size_t>& ones = op_.one_rows_[signature];
@@ -76,12 +117,12 @@ class BinaryOp::ManySink final : public TileSink {
     return {};
   }
 
- private:
   BinaryOp& op_;
   QueryContext& context_;
 
  public:
   std::vector<std::uint64_t> any;  // steps at which the many side has an element
+  std::optional<Error> failure;    // the first; from then on only `any` is kept up
 };
 
 bool BinaryOp::drops_name_now(const QueryContext& context) const {
@@ -240,12 +281,12 @@ Result<void> BinaryOp::combine(QueryContext& context, Cells many, Cells one, Spa
   return {};
 }
 
-Error BinaryOp::duplicate_error(std::size_t first, std::size_t second) const {
+Error BinaryOp::duplicate_error(std::size_t before, std::size_t row) const {
   const Rows& rows = one().rows();
-  const auto [low, high] = std::minmax(rows.labels(first), rows.labels(second));
+  const auto [low, high] = std::minmax(rows.labels(row), rows.labels(before));
   return Error(Code::kExecution,
                concat("found duplicate series for the match group ",
-                      braced(matched_labels(rows.labels(first), matching_)), " on the ",
+                      braced(matched_labels(rows.labels(row), matching_)), " on the ",
                       swapped() ? "left" : "right", " hand-side of the operation: [", braced(low),
                       ", ", braced(high),
                       "];many-to-many matching not allowed: matching labels must be unique on one "
@@ -253,26 +294,19 @@ Error BinaryOp::duplicate_error(std::size_t first, std::size_t second) const {
 }
 
 // At a step where both sides have elements, no two elements of the one side may have one signature.
+// The earliest clash is reported, as upstream meets it: by step, then by row.
 Result<void> BinaryOp::check_one_side(const Table& one_table,
                                       const std::vector<std::uint64_t>& any_many) {
+  std::optional<Clash> earliest;
   for (const std::vector<std::size_t>& rows : one_rows_) {
     if (rows.size() < 2) continue;
-    for (std::size_t w = 0; w < one_table.words(); ++w) {
-      std::uint64_t seen = 0;
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        const std::uint64_t present = one_table.row_bits(rows[i])[w] & any_many[w];
-        if ((seen & present) == 0) {
-          seen |= present;
-          continue;
-        }
-        const auto meets = [&](std::size_t row) {
-          return (one_table.row_bits(row)[w] & present) != 0;
-        };
-        return duplicate_error(rows[i], *std::ranges::find_if(rows, meets));
-      }
-    }
+    const std::optional<Clash> clash = find_clash(one_table, any_many, rows);
+    if (!clash) continue;
+    const auto order = [](const Clash& c) { return std::pair(c.step, c.row); };
+    if (!earliest || order(*clash) < order(*earliest)) earliest = clash;
   }
-  return {};
+  if (!earliest) return {};
+  return duplicate_error(earliest->before, earliest->row);
 }
 
 Result<void> BinaryOp::run(QueryContext& context) {
@@ -288,6 +322,7 @@ Result<void> BinaryOp::run(QueryContext& context) {
   if (one_fill() || many_fill()) std::ranges::fill(sink.any, ~0ULL);
   NX_TRY(check_one_side(*one_table_, sink.any));
   NX_TRY(combined);
+  if (sink.failure) return *std::move(sink.failure);
   if (many_fill()) NX_TRY(fill_many(context));
   return merge_equal_rows(rows_, table_);
 }

@@ -59,7 +59,7 @@ class BinaryOp final : public Operator {
   Result<void> fill_many(QueryContext& context);
   const std::vector<std::size_t>& slots_of_row(QueryContext& context, std::size_t row);
   Result<void> check_one_side(const Table& one_table, const std::vector<std::uint64_t>& any_many);
-  Error duplicate_error(std::size_t first, std::size_t second) const;
+  Error duplicate_error(std::size_t before, std::size_t row) const;
   Error multiple_matches_error() const;
   Result<void> combine(QueryContext& context, Cells many, Cells one, Span span, Slot slot);
   bool drops_name_now(const QueryContext& context) const;

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "base/str.h"
+#include "query/functions/go_math.h"
 
 namespace narthex::query {
 namespace {
@@ -27,7 +28,7 @@ Result<void> HistogramOp::prepare(QueryContext&) {
   bad_rows_.clear();
   for (std::size_t row = 0; row < in.size(); ++row) {
     double bound = 0;
-    if (!parse_float(in.labels(row).get(kBound), bound)) {
+    if (!go::parse_float(in.labels(row).get(kBound), bound)) {
       bad_rows_.push_back(row);
       continue;
     }

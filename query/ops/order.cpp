@@ -78,13 +78,13 @@ Result<void> SortOp::run(QueryContext& context) {
   std::vector<std::size_t> order(table_.rows());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::erase_if(order, [&](std::size_t row) { return !table_.has(row, 0); });
-  sort_stably(order, [&](std::size_t a, std::size_t b) {
-    if (!labels_.empty()) return label_less(a, b);
-    const double x = table_.value(a, 0);
-    const double y = table_.value(b, 0);
-    if (std::isnan(y)) return !std::isnan(x);
-    return descending_ ? x > y : x < y;
-  });
+  if (labels_.empty()) {
+    sort_by_value(
+        order, [&](std::size_t row) { return table_.value(row, 0); },
+        [&](double x, double y) { return descending_ ? x > y : x < y; });
+  } else {
+    sort_stably(order, [&](std::size_t a, std::size_t b) { return label_less(a, b); });
+  }
   table_.reorder(order);
   rows_ = rows_.select(order);
   return {};

@@ -65,6 +65,11 @@ class GoHeap {
   Less less_;
 };
 
+// Upstream's order of values in a heap that has the smallest on top.
+bool heap_less(const Ranked& a, const Ranked& b) {
+  return std::isnan(a.value) || a.value < b.value;
+}
+
 // The `k` best of `rows` at `step`, best first; NaN comes last. `better(a, b)`: a ranks before b.
 template <typename Better>
 void top_of(const Table& input, std::size_t step, const std::vector<std::size_t>& rows,
@@ -83,10 +88,7 @@ void top_of(const Table& input, std::size_t step, const std::vector<std::size_t>
       heap.replace_top(item);
     }
   }
-  sort_stably(heap.items, [&](const Ranked& a, const Ranked& b) {
-    if (std::isnan(b.value)) return !std::isnan(a.value);
-    return better(a.value, b.value);
-  });
+  sort_by_value(heap.items, [](const Ranked& item) { return item.value; }, better);
   for (const Ranked& item : heap.items) order.push_back(item.row);
 }
 
@@ -139,6 +141,20 @@ std::vector<std::vector<std::size_t>> rows_by_group(const Grouping& groups) {
   return out;
 }
 
+// By group: the first of its rows that has an element.
+std::vector<std::size_t> first_rows(const Table& values,
+                                    const std::vector<std::vector<std::size_t>>& groups) {
+  std::vector<std::size_t> out;
+  for (const std::vector<std::size_t>& rows : groups) {
+    const auto used = [&](std::size_t row) {
+      return any_bit(values.row_bits(row), values.words());
+    };
+    const auto first = std::ranges::find_if(rows, used);
+    out.push_back(first == rows.end() ? kNoRow : *first);
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<void> QuantileOp::prepare(QueryContext&) {
@@ -167,6 +183,8 @@ Result<void> QuantileOp::run(QueryContext& context) {
       if (!gathered.empty()) table_.set(group, step, quantile_of(q->value(0, step), gathered));
     }
   }
+  rows_ = groups_.rows;
+  order_groups(first_rows(*values, rows), rows_, table_);
   return {};
 }
 
@@ -219,15 +237,15 @@ void SelectionOp::choose_at(std::size_t step, const Table& values, double parame
     } else if (op_ == Token::kBottomk) {
       top_of(values, step, rows, k, std::less<double>(), order);
     } else {
-      std::size_t taken = 0;
+      GoHeap taken(heap_less);
       for (const std::size_t row : rows) {
         if (!values.has(row, step)) continue;
         const bool chosen =
             by_ratio ? (ratio >= 0 ? hash_offsets_[row] < ratio : hash_offsets_[row] >= 1.0 + ratio)
-                     : taken < k;
-        if (chosen) order.push_back(row);
-        if (chosen) ++taken;
+                     : taken.items.size() < k;
+        if (chosen) taken.push({.value = values.value(row, step), .row = row});
       }
+      for (const Ranked& item : taken.items) order.push_back(item.row);
     }
   }
 }

@@ -34,6 +34,11 @@ Error not_implemented(std::string_view what) {
   return Error(Code::kExecution, concat("not implemented yet: ", what));
 }
 
+// Where a note of `node` about its argument stands; see Annotations.
+Position note_place(const Expr& node, const Expr& argument) {
+  return {.start = unwrap(argument).position.start, .end = node.position.end};
+}
+
 class Builder {
  public:
   Builder(QueryContext& context, const Expr& root, const QueryTimes& times)
@@ -284,7 +289,7 @@ class Builder {
     if (!is_aggregator_with_parameter(node.op)) {
       return add<AggregateOp>(axis, node.op, std::move(choice), in[0]);
     }
-    const Position parameter = unwrap(*expr.children[1]).position;
+    const Position parameter = note_place(expr, *expr.children[1]);
     if (node.op == Token::kQuantile) {
       return add<QuantileOp>(axis, std::move(choice), parameter, in[0], in[1]);
     }
@@ -363,8 +368,8 @@ class Builder {
     const Expr& argument = unwrap(**std::ranges::find_if(expr.children, is_range));
     NX_TRY_ASSIGN(const WindowFunction* function, window_function(name, argument));
     WindowSpec spec{.function = function,
-                    .argument_position = unwrap(*expr.children[0]).position,
-                    .quantile_position = unwrap(*expr.children[0]).position};
+                    .argument_position = note_place(expr, *expr.children[0]),
+                    .quantile_position = note_place(expr, *expr.children[0])};
     Inputs inputs = in;
     if (const auto* matrix = argument.as<MatrixSelector>()) {
       NX_TRY_ASSIGN(spec.range_ns, resolve_duration(matrix->range, times_, false));
@@ -375,7 +380,7 @@ class Builder {
       const auto& sub = *argument.as<SubqueryNode>();
       NX_TRY_ASSIGN(spec.range_ns, resolve_duration(sub.range, times_, false));
       NX_TRY_ASSIGN(spec.shift, shift_of(sub.time));
-      spec.argument_position = {};  // as upstream, whose rewritten subquery has none
+      spec.argument_position.start = 0;  // as upstream, whose rewritten subquery has no place
       // The subquery's operator goes first, wherever the range stands among the arguments.
       if (name == "quantile_over_time") std::swap(inputs[0], inputs[1]);
     }
@@ -461,8 +466,10 @@ class Builder {
                                                : HistogramOp::Kind::kQuantile};
     for (const ExprPtr& child : expr.children) {
       const Expr& bare = unwrap(*child);
-      if (bare.type == ValueType::kVector) spec.vector_position = bare.position;
-      if (bare.type == ValueType::kScalar) spec.scalar_positions.push_back(bare.position);
+      if (bare.type == ValueType::kVector) spec.vector_position = note_place(expr, bare);
+      if (bare.type == ValueType::kScalar) {
+        spec.scalar_positions.push_back(note_place(expr, bare));
+      }
     }
     if (is_plural) spec.quantile_label = string_arguments(expr)[0];
     if (!is_plural) std::rotate(in.begin(), in.end() - 1, in.end());  // buckets first

@@ -13,8 +13,7 @@ namespace narthex::query {
 namespace {
 
 Error duration_error(const DurationExpr& expr, std::string_view message) {
-  return Error(Code::kExecution,
-               concat(expr.position.start, ":", expr.position.end, ": ", message));
+  return Error(Code::kInvalid, concat(expr.position.start, ":", expr.position.end, ": ", message));
 }
 
 double seconds_of(DurationMs ms) {

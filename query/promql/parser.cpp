@@ -173,9 +173,13 @@ void Parser::reduce(std::vector<ExprPtr>& operands, std::vector<Operator>& opera
   ExprPtr left = std::move(operands.back());
   operands.pop_back();
   const bool scalar = left->type == ValueType::kScalar && right->type == ValueType::kScalar;
+  const Position position{.start = left->position.start, .end = right->position.end};
+  const VectorMatching& matching = *top.modifiers.matching;
+  if (!options_.fill_modifiers && (matching.fill_left || matching.fill_right)) {
+    fail(position, "binop fill modifiers are experimental and not enabled");
+  }
   ExprPtr binary =
-      make(std::move(top.modifiers), {.start = left->position.start, .end = right->position.end},
-           scalar ? ValueType::kScalar : ValueType::kVector);
+      make(std::move(top.modifiers), position, scalar ? ValueType::kScalar : ValueType::kVector);
   binary->children.push_back(std::move(left));
   binary->children.push_back(std::move(right));
   operands.push_back(std::move(binary));
@@ -184,8 +188,7 @@ void Parser::reduce(std::vector<ExprPtr>& operands, std::vector<Operator>& opera
 bool Parser::binary_modifiers(BinaryNode& node) {
   node.return_bool = accept(Token::kBool);
   node.matching.emplace();
-  const std::int32_t start = lexeme_.start;
-  return matching_modifiers(*node.matching) && fill_modifiers(*node.matching, start);
+  return matching_modifiers(*node.matching) && fill_modifiers(*node.matching);
 }
 
 bool Parser::matching_modifiers(VectorMatching& matching) {
@@ -196,11 +199,11 @@ bool Parser::matching_modifiers(VectorMatching& matching) {
   if (!is(Token::kGroupLeft) && !is(Token::kGroupRight)) return true;
   matching.cardinality = is(Token::kGroupLeft) ? Cardinality::kManyToOne : Cardinality::kOneToMany;
   advance();
-  if (is(Token::kEof)) return unexpected("grouping opts", "\"(\""), false;
+  if (!starts_operand()) return unexpected("grouping opts", "\"(\""), false;
   return !is(Token::kLeftParen) || grouping(matching.include);
 }
 
-bool Parser::fill_modifiers(VectorMatching& matching, std::int32_t start) {
+bool Parser::fill_modifiers(VectorMatching& matching) {
   const Token first = lexeme_.token;
   if (first != Token::kFill && first != Token::kFillLeft && first != Token::kFillRight) return true;
   advance();
@@ -214,10 +217,7 @@ bool Parser::fill_modifiers(VectorMatching& matching, std::int32_t start) {
     if (!second) return false;
     (first == Token::kFillLeft ? matching.fill_right : matching.fill_left) = second;
   }
-  if (!options_.fill_modifiers) {
-    fail({.start = start, .end = start}, "binop fill modifiers are experimental and not enabled");
-  }
-  return !failed();
+  return true;
 }
 
 std::optional<double> Parser::fill_value() {
@@ -317,10 +317,12 @@ double Parser::parse_number(std::string_view text) {
                                       hex     ? 16
                                       : octal ? 8
                                               : 10);
-  if (parsed.ec == std::errc{} && parsed.ptr == end) return static_cast<double>(integer);
+  const bool open_end = text.ends_with('_');  // the lexer lets it pass in front of a blank
+  const bool whole = parsed.ec == std::errc{} && parsed.ptr == end;
+  if (whole && !open_end) return static_cast<double>(integer);
   if (equals_ignore_case(text, "nan")) return model::normal_nan();
   double value = 0;
-  if (!hex && parse_float(digits, value)) return value;
+  if (!hex && !open_end && parse_float(digits, value)) return value;
   const bool too_large = std::from_chars(begin, end, value).ec == std::errc::result_out_of_range;
   fail(lexeme_.position(), concat("error parsing number: strconv.ParseFloat: parsing ", quote(text),
                                   too_large && !hex ? ": value out of range" : ": invalid syntax"));

@@ -66,7 +66,7 @@ class Parser {
   void reduce(std::vector<ExprPtr>& operands, std::vector<Operator>& operators);
   bool binary_modifiers(BinaryNode& node);
   bool matching_modifiers(VectorMatching& matching);
-  bool fill_modifiers(VectorMatching& matching, std::int32_t start);
+  bool fill_modifiers(VectorMatching& matching);
   std::optional<double> fill_value();
   bool arguments(std::vector<ExprPtr>& out);
   bool grouping(std::vector<std::string>& out);

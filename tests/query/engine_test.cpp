@@ -69,6 +69,13 @@ TEST_F(EngineTest, SortsRangeResultsByLabels) {
   EXPECT_EQ(series[2].times.size(), 10U);
 }
 
+TEST_F(EngineTest, CallsBadDurationsABadQuery) {
+  const Result<QueryResult> result = instant("a[1m - 1m]");
+
+  EXPECT_EQ(result.error().code(), Code::kInvalid);
+  EXPECT_EQ(error_of(result), "2:9: duration must be greater than 0");
+}
+
 TEST_F(EngineTest, RefusesRangeQueriesOfRanges) {
   const Result<QueryResult> result = range("a[5m]");
 

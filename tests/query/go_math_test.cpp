@@ -17,6 +17,31 @@ struct Row {
   std::uint64_t bits;
 };
 
+TEST(GoParseFloat, ReadsWhatStrconvReads) {
+  const struct {
+    const char* text;
+    double value;
+  } rows[] = {
+      {"1", 1},        {"-2.5e1", -25},     {"0x1p3", 8},
+      {"-0X.8p1", -1}, {"1_000.5", 1000.5}, {"+Inf", std::numeric_limits<double>::infinity()},
+      {"0x_1p0", 1}};
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.text);
+    double value = 0;
+    EXPECT_TRUE(go::parse_float(row.text, value));
+    EXPECT_EQ(value, row.value);
+  }
+}
+
+TEST(GoParseFloat, RefusesTheRest) {
+  for (const char* text :
+       {"", "-", "abc", "0x", "0x1", "0x1p", "1_", "_1", "1__0", "1_.5", "0xg"}) {
+    SCOPED_TRACE(text);
+    double value = 0;
+    EXPECT_FALSE(go::parse_float(text, value));
+  }
+}
+
 TEST(GoMath, AgreesToTheLastBit) {
   const Row rows[] = {
       {"acos", go::acos, 0.8300604430592404, 0x3fe2ee39bd616a90},

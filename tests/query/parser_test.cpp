@@ -81,6 +81,15 @@ INSTANTIATE_TEST_SUITE_P(
             "label matching operator"},
         Bad{"sum by x (a)",
             "1:8: parse error: unexpected identifier \"x\" in grouping opts, expected \"(\""},
+        Bad{"a / on(x) group_left * b",
+            "1:22: parse error: unexpected <op:*> in grouping opts, expected \"(\""},
+        Bad{"2_ % 3",
+            "1:1: parse error: error parsing number: strconv.ParseFloat: parsing \"2_\": invalid "
+            "syntax"},
+        Bad{"a[1.5h]", "1:3: parse error: unknown unit \".\" in duration \"1.5h\""},
+        Bad{"a[1h1d]", "1:3: parse error: not a valid duration string: \"1h1d\""},
+        Bad{"{a=~\"[\"}", "1:2: parse error: error parsing regexp: missing closing ]: `[`"},
+        Bad{"{a=~\"(b\"}", "1:2: parse error: error parsing regexp: missing closing ): `(b`"},
         Bad{"sum(a + )", "1:9: parse error: unexpected \")\" in aggregation"},
         Bad{"rate(a[5m],)", "1:11: parse error: trailing commas not allowed in function call args"},
         Bad{"foo(a)", "1:1: parse error: unknown function with name \"foo\""},
@@ -120,7 +129,8 @@ TEST(Parser, KeepsExperimentalThingsOffByDefault) {
             "1:1: parse error: function \"mad_over_time\" is not enabled");
   EXPECT_THAT(error_of("limitk(1, a)", {}), testing::HasSubstr("limitk() is experimental"));
   EXPECT_THAT(error_of("a anchored", {}), testing::HasSubstr("not enabled"));
-  EXPECT_THAT(error_of("a + fill(1) b", {}), testing::HasSubstr("not enabled"));
+  EXPECT_EQ(error_of("a + fill(1) b", {}),
+            "1:1: parse error: binop fill modifiers are experimental and not enabled");
 }
 
 TEST(Parser, ReadsNumbersAsGoDoes) {
