@@ -55,14 +55,14 @@ bool natural_less(std::string_view a, std::string_view b) {
 
 Result<void> SortOp::prepare(QueryContext& context) {
   rows_ = input(0).rows();
-  if (axis_.count != 1) context.notes.sort_in_range_query(position_);
+  if (spec_.useless) context.notes.sort_in_range_query(spec_.position);
   return {};
 }
 
 bool SortOp::label_less(std::size_t a, std::size_t b) const {
-  const model::Labels& left = rows_.labels(descending_ ? b : a);
-  const model::Labels& right = rows_.labels(descending_ ? a : b);
-  for (const std::string& name : labels_) {
+  const model::Labels& left = rows_.labels(spec_.descending ? b : a);
+  const model::Labels& right = rows_.labels(spec_.descending ? a : b);
+  for (const std::string& name : spec_.labels) {
     const std::string_view x = left.get(name);
     const std::string_view y = right.get(name);
     if (x != y) return natural_less(x, y);
@@ -78,10 +78,10 @@ Result<void> SortOp::run(QueryContext& context) {
   std::vector<std::size_t> order(table_.rows());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::erase_if(order, [&](std::size_t row) { return !table_.has(row, 0); });
-  if (labels_.empty()) {
+  if (spec_.labels.empty()) {
     sort_by_value(
         order, [&](std::size_t row) { return table_.value(row, 0); },
-        [&](double x, double y) { return descending_ ? x > y : x < y; });
+        [&](double x, double y) { return spec_.descending ? x > y : x < y; });
   } else {
     sort_stably(order, [&](std::size_t a, std::size_t b) { return label_less(a, b); });
   }

@@ -11,13 +11,14 @@ namespace narthex::query {
 /// pass unchanged.
 class SortOp final : public Operator {
  public:
-  /// `labels` empty: by value.
-  SortOp(StepAxis axis, bool descending, std::vector<std::string> labels, Position position,
-         Operator* vector)
-      : Operator(axis, {vector}),
-        descending_(descending),
-        labels_(std::move(labels)),
-        position_(position) {}
+  struct Spec {
+    bool descending = false;
+    bool useless = false;             // in a range query, which a warning says
+    std::vector<std::string> labels;  // empty: by value
+    Position position;
+  };
+  SortOp(StepAxis axis, Spec spec, Operator* vector)
+      : Operator(axis, {vector}), spec_(std::move(spec)) {}
   Result<void> prepare(QueryContext& context) override;
 
  protected:
@@ -25,9 +26,7 @@ class SortOp final : public Operator {
 
  private:
   bool label_less(std::size_t a, std::size_t b) const;
-  bool descending_;
-  std::vector<std::string> labels_;
-  Position position_;
+  Spec spec_;
 };
 
 /// absent and absent_over_time: 1 where the input has no element.

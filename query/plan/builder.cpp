@@ -393,7 +393,15 @@ class Builder {
   Made make_sort(const Expr& expr, std::string_view name, const StepAxis& axis, const Inputs& in) {
     std::vector<std::string> labels = string_arguments(expr);
     if (name.starts_with("sort_by_label") && labels.empty()) labels.emplace_back("");
-    return add<SortOp>(axis, name.ends_with("_desc"), std::move(labels), expr.position, in[0]);
+    // A range query or a subquery of one step is one nevertheless.
+    const bool instant = axis.start == context_.axis.start && times_.start == times_.end;
+    const bool useless = axis.count != 1 || (!instant && !invariant_.at(&expr));
+    return add<SortOp>(axis,
+                       SortOp::Spec{.descending = name.ends_with("_desc"),
+                                    .useless = useless,
+                                    .labels = std::move(labels),
+                                    .position = expr.position},
+                       in[0]);
   }
 
   static std::vector<std::string> string_arguments(const Expr& call) {
