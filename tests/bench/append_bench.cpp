@@ -92,12 +92,12 @@ BENCHMARK(BM_Replay)->Unit(benchmark::kMillisecond);
 
 // ---- X3: one lock for 32 series, or one each ----
 
-constexpr std::size_t kLines = 1 << 16;
+constexpr std::size_t kLinesMax = 10'000'000;
 
 struct Locks {
-  std::vector<PageControl> pages = std::vector<PageControl>(kLines / kPageSeries);
-  std::vector<std::atomic<std::uint8_t>> bits = std::vector<std::atomic<std::uint8_t>>(kLines);
-  std::vector<SeriesHot> lines = std::vector<SeriesHot>(kLines);
+  std::vector<PageControl> pages = std::vector<PageControl>(kLinesMax / kPageSeries);
+  std::vector<std::atomic<std::uint8_t>> bits = std::vector<std::atomic<std::uint8_t>>(kLinesMax);
+  std::vector<SeriesHot> lines = std::vector<SeriesHot>(kLinesMax);
 };
 
 Locks& locks() {
@@ -113,9 +113,10 @@ void touch(SeriesHot& line) {
 
 // Thread 0 appends scrape by scrape, the others copy lines as queries do.
 void read_lines(benchmark::State& state, bool by_page) {
+  const auto lines = static_cast<std::size_t>(state.range(0));
   std::size_t at = static_cast<std::size_t>(state.thread_index()) * 977;
   for (auto _ : state) {
-    at = (at + 31) % kLines;
+    at = (at + 31) % lines;
     SeriesHot copy;
     if (by_page) {
       const PageLock lock(locks().pages[at / kPageSeries]);
@@ -130,6 +131,7 @@ void read_lines(benchmark::State& state, bool by_page) {
 }
 
 void write_lines(benchmark::State& state, bool by_page) {
+  const auto lines = static_cast<std::size_t>(state.range(0));
   std::size_t at = 0;
   for (auto _ : state) {
     if (by_page) {
@@ -142,7 +144,7 @@ void write_lines(benchmark::State& state, bool by_page) {
         locks().bits[i].store(0, std::memory_order_release);
       }
     }
-    at = (at + kPageSeries) % kLines;
+    at = (at + kPageSeries) % lines;
   }
   if (state.thread_index() == 0)
     per_sample(state, static_cast<double>(state.iterations()) * kPageSeries);
@@ -154,8 +156,12 @@ void BM_LockPage(benchmark::State& state) {
 void BM_LockSeries(benchmark::State& state) {
   state.thread_index() == 0 ? write_lines(state, false) : read_lines(state, false);
 }
-BENCHMARK(BM_LockPage)->Threads(1)->Threads(2)->UseRealTime();
-BENCHMARK(BM_LockSeries)->Threads(1)->Threads(2)->UseRealTime();
+void lock_sizes(benchmark::internal::Benchmark* b) {
+  for (const int lines : {1 << 16, static_cast<int>(kLinesMax)}) b->Arg(lines);
+  b->Threads(1)->Threads(2)->UseRealTime();
+}
+BENCHMARK(BM_LockPage)->Apply(lock_sizes);
+BENCHMARK(BM_LockSeries)->Apply(lock_sizes);
 
 }  // namespace
 }  // namespace narthex::tsdb

@@ -174,21 +174,22 @@ BENCHMARK(BM_AppendDirect)->DenseRange(kConstant, kRandom);
 template <typename State, typename Append>
 void append_across(benchmark::State& state, Append append) {
   const auto& all = series_of(static_cast<int>(state.range(0)));
-  constexpr std::size_t kSeries = 1 << 18;
+  const auto series = static_cast<std::size_t>(state.range(1));
   constexpr std::size_t kBufferBytes = 256;
-  std::vector<State> states(kSeries);
-  std::vector<std::byte> buffers(kSeries * kBufferBytes);
+  std::vector<State> states(series);
+  std::vector<std::byte> buffers(series * kBufferBytes);
   constexpr int kScrapes = 20;
   for (auto _ : state) {
     std::ranges::fill(states, State{});
     for (std::size_t i = 0; i < kScrapes; ++i) {
-      for (std::size_t s = 0; s < kSeries; ++s) {
+      for (std::size_t s = 0; s < series; ++s) {
         const Series& source = all[s % all.size()];
         append(states[s], buffers.data() + s * kBufferBytes, source.times[i], source.values[i]);
       }
     }
   }
-  const double samples = static_cast<double>(state.iterations()) * kScrapes * kSeries;
+  const double samples =
+      static_cast<double>(state.iterations()) * kScrapes * static_cast<double>(series);
   state.counters["ns/sample"] =
       benchmark::Counter(samples * 1e-9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
@@ -200,8 +201,13 @@ void BM_ScrapeAppendAccumulator(benchmark::State& state) {
 void BM_ScrapeAppendDirect(benchmark::State& state) {
   append_across<DirectState>(state, append_direct);
 }
-BENCHMARK(BM_ScrapeAppendAccumulator)->DenseRange(kConstant, kGauge)->Unit(benchmark::kMillisecond);
-BENCHMARK(BM_ScrapeAppendDirect)->DenseRange(kConstant, kGauge)->Unit(benchmark::kMillisecond);
+// Ten million series need 3.2 GB.
+void scrape_sizes(benchmark::internal::Benchmark* b) {
+  b->ArgsProduct({{kConstant, kCounter, kGauge}, {1 << 18, 10'000'000}})
+      ->Unit(benchmark::kMillisecond);
+}
+BENCHMARK(BM_ScrapeAppendAccumulator)->Apply(scrape_sizes);
+BENCHMARK(BM_ScrapeAppendDirect)->Apply(scrape_sizes);
 
 // ---- decoding ----
 
