@@ -78,6 +78,7 @@ void Batch::reset() {
   seen.clear();
   slots.clear();
   retracked.clear();
+  counts = {};
 }
 
 void Batch::push(model::SeriesHandle handle, double value, std::uint32_t source) {
@@ -109,7 +110,9 @@ Result<ScrapeCounts> Ingest::stage(text::Format format, std::size_t body_bytes, 
       .reader = text::Reader(format, body), .appender = appender, .batch = batch, .time = time};
   pass.before = body.data();
   pass.samples_max = rules_.limits.samples == 0 ? kSamplesMax : rules_.limits.samples;
-  NX_TRY(template_.hash_mode() ? read_by_hash(pass) : read_in_order(pass));
+  const Result<void> read = template_.hash_mode() ? read_by_hash(pass) : read_in_order(pass);
+  batch.counts = pass.counts;
+  NX_TRY(read);
   if (pass.over_limit) return Error(Code::kLimit, "sample limit exceeded");
   stage_vanished(pass);
   if (!batch.times.empty()) batch.times.resize(batch.series.size(), time);
@@ -255,8 +258,12 @@ Result<void> Ingest::add_sample(Pass& pass, LineEntry& entry) {
   entry.flags = pass.reader.depends_on_type() ? LineEntry::kTyped : 0;
   pass.reader.labels(pass.batch.labels);
   model::Labels labels;
-  NX_TRY_ASSIGN(const bool keep, target_series(pass.batch, labels));
+  const Result<bool> keep = target_series(pass.batch, labels);
   if (!keep) {
+    ++pass.counts.scraped;
+    return std::unexpected(keep.error());
+  }
+  if (!*keep) {
     entry.set(LineEntry::kDropped, true);
     ++pass.counts.scraped;
     return {};

@@ -35,6 +35,16 @@ class SlotSet {
   std::size_t size_ = 0;
 };
 
+struct ScrapeCounts {
+  std::size_t scraped = 0;  // samples in the body
+  std::size_t added = 0;    // left after relabelling
+  std::size_t series_added = 0;
+  std::size_t duplicates = 0;  // a key twice in one body
+  std::size_t refused = 0;     // new series that the store had no room for
+  std::size_t lines = 0;
+  std::size_t misplaced = 0;  // lines not where the template expected them
+};
+
 /// The scratch of one scrape, reused by all targets of a thread so that idle targets hold none.
 struct Batch {
   std::string body;  // plain text, padded by text::pad_body
@@ -50,6 +60,7 @@ struct Batch {
   std::vector<std::pair<std::string, std::string>> labels;
   model::LabelsBuilder builder;
   std::string scratch;
+  ScrapeCounts counts;  // of the body read last, up to where it failed if it did
 
   void reset();
   void push(model::SeriesHandle handle, double value, std::uint32_t source);
@@ -67,16 +78,6 @@ struct IngestRules {
   bool extra_scrape_metrics = false;
   model::DurationMs timeout = 0;
   std::shared_ptr<const model::Relabeler> relabeler;
-};
-
-struct ScrapeCounts {
-  std::size_t scraped = 0;  // samples in the body
-  std::size_t added = 0;    // left after relabelling
-  std::size_t series_added = 0;
-  std::size_t duplicates = 0;  // a key twice in one body
-  std::size_t refused = 0;     // new series that the store had no room for
-  std::size_t lines = 0;
-  std::size_t misplaced = 0;  // lines not where the template expected them
 };
 
 /// What the report series say.

@@ -327,6 +327,9 @@ void TargetLoop::process(Result<http::ClientResponse> response, model::TimeMs ti
   } else {
     error = counts.error().message();
     count_failure(counts.error(), outcome.body_bytes);
+    // As upstream: how far the body was read, which for a sample limit is all of it.
+    outcome.counts.scraped = batch->counts.scraped;
+    outcome.counts.added = batch->counts.added;
     batch->reset();
     ingest_.stage_failure(*batch);
   }

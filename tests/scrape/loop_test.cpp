@@ -121,10 +121,23 @@ TEST_F(LoopTest, LimitsShowInReportAndCounters) {
   EXPECT_EQ(newest("scrape_sample_limit"), 2);
   EXPECT_EQ(newest("scrape_timeout_seconds"), 10);
   EXPECT_EQ(answer_text("a 1\nb 2\nc 3\n"), "sample limit exceeded");
+  EXPECT_EQ(newest("scrape_samples_scraped"), 3);  // alerts compare these with the limit
+  EXPECT_EQ(newest("scrape_samples_post_metric_relabeling"), 3);
   EXPECT_EQ(scrape_metrics_.exceeded_sample_limit.value(), 1);
   EXPECT_EQ(answer_text(std::string(20, '\n')), "body size limit exceeded");
   EXPECT_EQ(newest("scrape_body_size_bytes"), -1);
+  EXPECT_EQ(newest("scrape_samples_scraped"), 0);
   EXPECT_EQ(scrape_metrics_.exceeded_body_size_limit.value(), 1);
+}
+
+TEST_F(LoopTest, ReportsHowFarABadBodyWasRead) {
+  EXPECT_NE(answer_text("a 1\nb 2\nc {\n"), "");
+  EXPECT_EQ(newest("scrape_samples_scraped"), 2);
+  EXPECT_EQ(newest("scrape_samples_post_metric_relabeling"), 2);
+  use("job_name: j\nlabel_limit: 3\nstatic_configs: [{targets: ['h:1']}]\n");
+  EXPECT_NE(answer_text("a 1\nb{x=\"1\"} 2\nc 3\n"), "");
+  EXPECT_EQ(newest("scrape_samples_scraped"), 2);
+  EXPECT_EQ(newest("scrape_samples_post_metric_relabeling"), 1);
 }
 
 TEST_F(LoopTest, AsksAsUpstreamAsks) {
