@@ -1,23 +1,25 @@
-// One table of flags; parsing over CLI11. tidy: the table is the file.
+// One table of flags, and what their texts mean. tidy: the table is the file.
 #include "server/flags.h"
 
 #include <algorithm>
-#include <charconv>
+#include <cmath>
 #include <functional>
 
-#include <CLI/CLI.hpp>
-
+#include "base/fs.h"
+#include "base/regex.h"
 #include "base/str.h"
 #include "base/units.h"
+#include "server/arguments.h"
 
 namespace narthex::server {
 namespace {
 
-enum class Kind : unsigned char { kText, kBool, kList };
+enum class Kind : unsigned char { kText, kBool, kList, kDuration, kCount, kBytes };
 enum class Use : unsigned char {
   kHonoured,
   kNoEffect,        // tunes Go's runtime or something Narthex has no need of
   kNotImplemented,  // refused unless it has its default
+  kAgent,           // refused outside agent mode
 };
 
 struct FlagRow {
@@ -32,18 +34,18 @@ constexpr FlagRow kFlags[] = {
     {"config.file", Kind::kText, "prometheus.yml", Use::kHonoured, "Main configuration file."},
     {"config.auto-reload", Kind::kBool, "false", Use::kNotImplemented,
      "Reload when the file changes."},
-    {"config.auto-reload-interval", Kind::kText, "30s", Use::kNotImplemented,
+    {"config.auto-reload-interval", Kind::kDuration, "30s", Use::kNotImplemented,
      "Interval of that check."},
     {"web.listen-address", Kind::kList, "0.0.0.0:9090", Use::kHonoured,
      "Address to listen on; may be repeated."},
     {"auto-gomaxprocs", Kind::kBool, "true", Use::kNoEffect, "No effect."},
     {"auto-gomemlimit", Kind::kBool, "true", Use::kNoEffect, "No effect."},
     {"auto-gomemlimit.ratio", Kind::kText, "0.9", Use::kNoEffect, "No effect."},
-    {"auto-gomemlimit.refresh-interval", Kind::kText, "0s", Use::kNoEffect, "No effect."},
+    {"auto-gomemlimit.refresh-interval", Kind::kDuration, "0s", Use::kNoEffect, "No effect."},
     {"web.config.file", Kind::kText, "", Use::kNotImplemented, "TLS and authentication."},
-    {"web.read-timeout", Kind::kText, "5m", Use::kHonoured, "Longest time to read a request."},
-    {"web.max-connections", Kind::kText, "512", Use::kHonoured, "Most connections at once."},
-    {"web.max-notifications-subscribers", Kind::kText, "16", Use::kNoEffect,
+    {"web.read-timeout", Kind::kDuration, "5m", Use::kHonoured, "Longest time to read a request."},
+    {"web.max-connections", Kind::kCount, "512", Use::kHonoured, "Most connections at once."},
+    {"web.max-notifications-subscribers", Kind::kCount, "16", Use::kNoEffect,
      "Live notification subscribers."},
     {"web.external-url", Kind::kText, "", Use::kHonoured,
      "URL under which others reach this server."},
@@ -68,18 +70,19 @@ constexpr FlagRow kFlags[] = {
      Use::kNoEffect, "Title of the page."},
     {"web.cors.origin", Kind::kText, ".*", Use::kHonoured,
      "Allowed origins, anchored regular expression."},
-    {"web.search.max-limit", Kind::kText, "10000", Use::kNoEffect, "Cap of the search API."},
+    {"web.search.max-limit", Kind::kCount, "10000", Use::kNoEffect, "Cap of the search API."},
     {"storage.tsdb.path", Kind::kText, "data/", Use::kHonoured, "Data directory."},
-    {"storage.tsdb.min-block-duration", Kind::kText, "2h", Use::kNotImplemented,
+    {"storage.tsdb.min-block-duration", Kind::kDuration, "2h", Use::kNotImplemented,
      "Range of a head block."},
     {"storage.tsdb.max-block-duration", Kind::kText, "", Use::kNotImplemented, "Longest block."},
-    {"storage.tsdb.max-block-chunk-segment-size", Kind::kText, "0B", Use::kNotImplemented,
+    {"storage.tsdb.max-block-chunk-segment-size", Kind::kBytes, "0B", Use::kNotImplemented,
      "Chunk file size."},
-    {"storage.tsdb.wal-segment-size", Kind::kText, "0B", Use::kHonoured,
+    {"storage.tsdb.wal-segment-size", Kind::kBytes, "0B", Use::kHonoured,
      "WAL segment size, 10MB to 256MB."},
-    {"storage.tsdb.retention.time", Kind::kText, "0s", Use::kHonoured,
+    {"storage.tsdb.retention.time", Kind::kDuration, "0s", Use::kHonoured,
      "How long samples are kept; 0 is 15d."},
-    {"storage.tsdb.retention.size", Kind::kText, "0B", Use::kNotImplemented, "Most bytes to keep."},
+    {"storage.tsdb.retention.size", Kind::kBytes, "0B", Use::kNotImplemented,
+     "Most bytes to keep."},
     {"storage.tsdb.no-lockfile", Kind::kBool, "false", Use::kHonoured,
      "Do not lock the data directory."},
     {"storage.tsdb.allow-overlapping-compaction", Kind::kBool, "true", Use::kNoEffect,
@@ -87,46 +90,63 @@ constexpr FlagRow kFlags[] = {
     {"storage.tsdb.wal-compression", Kind::kBool, "true", Use::kHonoured, "Compress WAL records."},
     {"storage.tsdb.wal-compression-type", Kind::kText, "snappy", Use::kNotImplemented,
      "snappy or zstd."},
-    {"storage.tsdb.head-chunks-write-queue-size", Kind::kText, "0", Use::kNoEffect, "No effect."},
-    {"storage.tsdb.samples-per-chunk", Kind::kText, "120", Use::kNotImplemented,
+    {"storage.tsdb.head-chunks-write-queue-size", Kind::kCount, "0", Use::kNoEffect, "No effect."},
+    {"storage.tsdb.samples-per-chunk", Kind::kCount, "120", Use::kNotImplemented,
      "Samples in a full chunk."},
-    {"storage.tsdb.delayed-compaction.max-percent", Kind::kText, "10", Use::kNoEffect,
+    {"storage.tsdb.delayed-compaction.max-percent", Kind::kCount, "10", Use::kNoEffect,
      "Compaction delay."},
     {"storage.tsdb.delay-compact-file.path", Kind::kText, "", Use::kNotImplemented,
      "Thanos shipper file."},
-    {"storage.tsdb.block-reload-interval", Kind::kText, "1m", Use::kNoEffect,
+    {"storage.tsdb.block-reload-interval", Kind::kDuration, "1m", Use::kNoEffect,
      "Block directory rescan."},
-    {"storage.remote.flush-deadline", Kind::kText, "1m", Use::kNoEffect,
+    {"storage.agent.path", Kind::kText, "data-agent/", Use::kAgent, "Data directory of an agent."},
+    {"storage.agent.wal-segment-size", Kind::kBytes, "0B", Use::kAgent, "WAL segment size."},
+    {"storage.agent.wal-compression", Kind::kBool, "true", Use::kAgent, "Compress WAL records."},
+    {"storage.agent.wal-compression-type", Kind::kText, "snappy", Use::kAgent, "snappy or zstd."},
+    {"storage.agent.wal-truncate-frequency", Kind::kDuration, "0s", Use::kAgent,
+     "WAL truncation period."},
+    {"storage.agent.retention.min-time", Kind::kDuration, "5m", Use::kAgent,
+     "Least age of what a truncation removes."},
+    {"storage.agent.retention.max-time", Kind::kDuration, "4h", Use::kAgent,
+     "Age of what is removed in any case."},
+    {"storage.agent.checkpoint-from-in-memory-series", Kind::kBool, "false", Use::kAgent,
+     "Make checkpoints from memory."},
+    {"storage.agent.checkpoint-batch-size", Kind::kCount, "1000", Use::kAgent,
+     "Series in a checkpoint record."},
+    {"storage.agent.no-lockfile", Kind::kBool, "false", Use::kAgent,
+     "Do not lock the data directory."},
+    {"storage.remote.flush-deadline", Kind::kDuration, "1m", Use::kNoEffect,
      "Remote write flush at the end."},
-    {"storage.remote.read-sample-limit", Kind::kText, "50000000", Use::kNoEffect,
+    {"storage.remote.read-sample-limit", Kind::kCount, "50000000", Use::kNoEffect,
      "Samples per remote read."},
-    {"storage.remote.read-concurrent-limit", Kind::kText, "10", Use::kNoEffect,
+    {"storage.remote.read-concurrent-limit", Kind::kCount, "10", Use::kNoEffect,
      "Remote reads at once."},
-    {"storage.remote.read-max-bytes-in-frame", Kind::kText, "1048576", Use::kNoEffect,
+    {"storage.remote.read-max-bytes-in-frame", Kind::kCount, "1048576", Use::kNoEffect,
      "Remote read frame."},
-    {"rules.alert.for-outage-tolerance", Kind::kText, "1h", Use::kHonoured,
+    {"rules.alert.for-outage-tolerance", Kind::kDuration, "1h", Use::kHonoured,
      "Longest outage to restore `for` over."},
-    {"rules.alert.for-grace-period", Kind::kText, "10m", Use::kHonoured,
+    {"rules.alert.for-grace-period", Kind::kDuration, "10m", Use::kHonoured,
      "Least time before a restored alert fires."},
-    {"rules.alert.resend-delay", Kind::kText, "1m", Use::kHonoured,
+    {"rules.alert.resend-delay", Kind::kDuration, "1m", Use::kHonoured,
      "Least time between sends of an alert."},
-    {"rules.max-concurrent-evals", Kind::kText, "4", Use::kNoEffect, "Needs concurrent-rule-eval."},
+    {"rules.max-concurrent-evals", Kind::kCount, "4", Use::kNoEffect,
+     "Needs concurrent-rule-eval."},
     {"scrape.adjust-timestamps", Kind::kBool, "true", Use::kHonoured,
      "Snap timestamps to the schedule."},
-    {"scrape.timestamp-tolerance", Kind::kText, "2ms", Use::kHonoured, "Farthest snap."},
-    {"scrape.discovery-reload-interval", Kind::kText, "5s", Use::kHonoured,
+    {"scrape.timestamp-tolerance", Kind::kDuration, "2ms", Use::kHonoured, "Farthest snap."},
+    {"scrape.discovery-reload-interval", Kind::kDuration, "5s", Use::kHonoured,
      "Least time between target updates."},
-    {"alertmanager.notification-queue-capacity", Kind::kText, "10000", Use::kHonoured,
+    {"alertmanager.notification-queue-capacity", Kind::kCount, "10000", Use::kHonoured,
      "Alerts queued each."},
-    {"alertmanager.notification-batch-size", Kind::kText, "256", Use::kHonoured,
+    {"alertmanager.notification-batch-size", Kind::kCount, "256", Use::kHonoured,
      "Most alerts in one request."},
     {"alertmanager.drain-notification-queue-on-shutdown", Kind::kBool, "true", Use::kHonoured,
      "Send at the end."},
-    {"query.lookback-delta", Kind::kText, "5m", Use::kHonoured,
+    {"query.lookback-delta", Kind::kDuration, "5m", Use::kHonoured,
      "How far an instant selector looks back."},
-    {"query.timeout", Kind::kText, "2m", Use::kHonoured, "Longest run of a query."},
-    {"query.max-concurrency", Kind::kText, "20", Use::kHonoured, "Queries at once."},
-    {"query.max-samples", Kind::kText, "50000000", Use::kHonoured, "Samples a query may hold."},
+    {"query.timeout", Kind::kDuration, "2m", Use::kHonoured, "Longest run of a query."},
+    {"query.max-concurrency", Kind::kCount, "20", Use::kHonoured, "Queries at once."},
+    {"query.max-samples", Kind::kCount, "50000000", Use::kHonoured, "Samples a query may hold."},
     {"enable-feature", Kind::kList, "", Use::kHonoured, "Features, comma separated."},
     {"agent", Kind::kBool, "false", Use::kNotImplemented, "Agent mode."},
     {"log.level", Kind::kText, "info", Use::kHonoured, "debug, info, warn or error."},
@@ -135,47 +155,72 @@ constexpr FlagRow kFlags[] = {
 
 using Values = std::map<std::string, std::string, std::less<>>;
 
-// Parsed text by flag name, lists joined by commas.
-Result<Values> parse_texts(const std::vector<std::string>& arguments, std::string& help,
-                           bool& wants_help, bool& wants_version) {
-  CLI::App app("Narthex, a monitoring server that takes the place of Prometheus", "narthex");
-  app.set_help_flag();
-  app.add_flag("-h,--help", wants_help, "Print this help.");
-  app.add_flag("--version", wants_version, "Print the version.");
-  std::map<std::string_view, std::vector<std::string>> given;
-  std::map<std::string_view, bool> switches;
-  for (const FlagRow& row : kFlags) {
-    const std::string name = concat("--", row.name);
-    const std::string help_text =
-        concat(row.help, row.use == Use::kNotImplemented ? " (not implemented yet)" : "");
-    if (row.kind == Kind::kBool) {
-      bool& target = switches[row.name];
-      target = row.fallback == "true";
-      app.add_flag(concat(name, ",!--no-", row.name), target, help_text);
-    } else {
-      auto* option = app.add_option(name, given[row.name], help_text)->allow_extra_args(false);
-      if (row.kind == Kind::kText) option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-      option->default_str(std::string(row.fallback));
-    }
+Error bad_value(std::string_view name, std::string_view text, std::string_view why) {
+  return Error(Code::kInvalid,
+               concat("Error parsing command line arguments: --", name, "=", text, ": ", why));
+}
+
+Result<std::size_t> parse_count(std::string_view text) {
+  double value = 0;  // as upstream, 5e7 is a number too
+  if (!parse_float(text, value) || value < 0 || value > 1e18 || value != std::floor(value)) {
+    return Error(Code::kInvalid, "not a number");
   }
-  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-  try {
-    app.parse(reversed);
-  } catch (const CLI::ParseError& error) {
-    return Error(Code::kInvalid, concat("Error parsing command line arguments: ", error.what()));
+  return static_cast<std::size_t>(value);
+}
+
+// The value as upstream shows it: durations, sizes and numbers in their shortest form.
+Result<std::string> normalise(Kind kind, std::string_view text) {
+  if (kind == Kind::kDuration) {
+    NX_TRY_ASSIGN(const model::DurationMs value, model::parse_duration(text));
+    return model::format_duration(value);
   }
-  help = app.help();
+  if (kind == Kind::kBytes) {
+    NX_TRY_ASSIGN(const std::int64_t value, parse_bytes(text));
+    return format_bytes(value);
+  }
+  if (kind == Kind::kCount) {
+    NX_TRY_ASSIGN(const std::size_t value, parse_count(text));
+    return concat(value);
+  }
+  return std::string(text);
+}
+
+// Text by flag name, lists joined by commas.
+Result<Values> read_values(const Arguments& arguments) {
   Values values;
   for (const FlagRow& row : kFlags) {
     const std::string name(row.name);
-    if (row.kind == Kind::kBool) {
-      values[name] = switches[row.name] ? "true" : "false";
-    } else {
-      values[name] =
-          given[row.name].empty() ? std::string(row.fallback) : join(given[row.name], ",");
+    const auto found = arguments.given.find(row.name);
+    if (found == arguments.given.end()) {
+      values[name] = row.fallback;
+      continue;
     }
+    if (found->second.size() > 1 && row.kind != Kind::kList) {
+      return Error(Code::kInvalid, concat("Error parsing command line arguments: flag '", name,
+                                          "' cannot be repeated"));
+    }
+    const std::string text = join(found->second, ",");
+    Result<std::string> value = normalise(row.kind, text);
+    if (!value) return bad_value(name, text, value.error().message());
+    values[name] = *std::move(value);
   }
   return values;
+}
+
+std::string help_text() {
+  std::string out =
+      "usage: narthex [<flags>]\n\n"
+      "Narthex, a monitoring server that takes the place of Prometheus\n\n\nFlags:\n"
+      "  -h, --help\n        Print this help.\n      --version\n        Print the version.\n";
+  for (const FlagRow& row : kFlags) {
+    const bool is_switch = row.kind == Kind::kBool;
+    out += concat("      --", is_switch ? "[no-]" : "", row.name);
+    if (!is_switch) out += concat("=", row.fallback.empty() ? "\"\"" : row.fallback);
+    if (row.kind == Kind::kList) out += " ...";
+    const bool absent = row.use == Use::kNotImplemented || row.use == Use::kAgent;
+    out += concat("\n        ", row.help, absent ? " (not implemented yet)\n" : "\n");
+  }
+  return out;
 }
 
 /// Reads typed values; the first error stays.
@@ -196,12 +241,7 @@ class Reader {
     }
   }
 
-  void count(std::string_view name, std::size_t& out) {
-    const std::string& digits = text(name);
-    const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), out);
-    if (end.ec != std::errc() || end.ptr != digits.data() + digits.size())
-      fail(name, "not a number");
-  }
+  void count(std::string_view name, std::size_t& out) { parse(name, out, parse_count); }
 
   void list(std::string_view name, std::vector<std::string>& out) const {
     out.clear();
@@ -217,10 +257,7 @@ class Reader {
 
  private:
   void fail(std::string_view name, std::string_view why) {
-    if (!error_) {
-      error_ = Error(Code::kInvalid, concat("Error parsing command line arguments: --", name, "=",
-                                            text(name), ": ", why));
-    }
+    if (!error_) error_ = bad_value(name, text(name), why);
   }
 
   const Values& values_;
@@ -281,6 +318,58 @@ Result<void> fill(const Values& values, Flags& flags) {
   return {};
 }
 
+Result<void> check_addresses(const Flags& flags) {
+  const auto fail = [&flags](std::string_view why) {
+    return Error(Code::kInvalid,
+                 concat("parse external URL ", quote(flags.external_url), ": ", why));
+  };
+  const std::string_view url = flags.external_url;
+  const std::string& address = flags.listen_addresses.front();
+  if (url.empty() && address.find(':') == std::string::npos) {
+    return fail(concat("address ", address, ": missing port in address"));
+  }
+  if (url.empty()) return {};
+  constexpr std::string_view kQuotes = "\"'";
+  if (kQuotes.contains(url.front()) || kQuotes.contains(url.back())) {
+    return fail("URL must not begin or end with quotes");
+  }
+  if (std::ranges::any_of(url, [](char c) { return c <= ' ' || c == '\x7f'; })) {
+    return fail("invalid character in URL");
+  }
+  return {};
+}
+
+Result<void> check_origin(const Flags& flags) {
+  const auto regex = Regex::anchored(flags.cors_origin);
+  if (regex) return {};
+  return Error(Code::kInvalid, concat("could not compile CORS regex string ",
+                                      quote(flags.cors_origin), ": ", regex.error().message()));
+}
+
+// Outside agent mode, its flags are an error of their own status.
+std::string agent_flags(const Arguments& arguments) {
+  std::string names;
+  for (const FlagRow& row : kFlags) {
+    if (row.use != Use::kAgent || !arguments.given.contains(row.name)) continue;
+    names += concat(names.empty() ? "" : " ", "\"--", row.name, "\"");
+  }
+  return names;
+}
+
+std::map<std::string, std::string> shown_flags(const Values& values, const Flags& flags) {
+  std::map<std::string, std::string> all(values.begin(), values.end());
+  if (flags.retention_ms == 0) all["storage.tsdb.retention.time"] = "15d";
+  return all;
+}
+
+CommandLine ends_with(int status, std::string text) {
+  CommandLine line;
+  line.exit = true;
+  line.status = status;
+  line.text = std::move(text);
+  return line;
+}
+
 }  // namespace
 
 bool Flags::has_feature(std::string_view name) const {
@@ -291,20 +380,30 @@ std::string_view own_version() {
   return "0.1.0";
 }
 
-Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments) {
-  CommandLine line;
-  bool wants_help = false;
-  bool wants_version = false;
-  NX_TRY_ASSIGN(const Values values, parse_texts(arguments, line.text, wants_help, wants_version));
-  if (wants_version) {
-    line.text =
-        concat("narthex, version ", own_version(), " (speaks the API of Prometheus 3.14.0)\n");
+Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments, FileSystem& fs) {
+  std::map<std::string_view, bool> switches = {{"help", true}, {"version", true}};
+  for (const FlagRow& row : kFlags) switches[row.name] = row.kind == Kind::kBool;
+  const Result<Arguments> split = split_arguments(arguments, switches, fs);
+  if (!split) {
+    return ends_with(1, concat("Error parsing command line arguments: ", split.error().message(),
+                               "\nnarthex: error: ", split.error().message(), "\n"));
   }
-  line.exit = wants_help || wants_version;
-  if (line.exit) return line;
+  if (split->given.contains("help")) return ends_with(0, help_text());
+  if (split->given.contains("version")) {
+    return ends_with(
+        0, concat("narthex, version ", own_version(), " (speaks the API of Prometheus 3.14.0)\n"));
+  }
+  NX_TRY_ASSIGN(const Values values, read_values(*split));
   NX_TRY(refuse_unimplemented(values));
+  if (const std::string names = agent_flags(*split); !names.empty()) {
+    return ends_with(
+        3, concat("The following flag(s) can only be used in agent mode: [", names, "]\n"));
+  }
+  CommandLine line;
   NX_TRY(fill(values, line.flags));
-  line.flags.all.insert(values.begin(), values.end());
+  NX_TRY(check_addresses(line.flags));
+  NX_TRY(check_origin(line.flags));
+  line.flags.all = shown_flags(values, line.flags);
   return line;
 }
 

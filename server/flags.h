@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "model/time.h"
@@ -53,7 +54,8 @@ struct Flags {
   bool has_feature(std::string_view name) const;
 };
 
-/// What the command line asks for: to run, or only to print `text` and exit with `status`.
+/// What the command line asks for: to run, or only to print `text` (on standard error unless
+/// `status` is 0) and to exit with `status`.
 struct CommandLine {
   Flags flags;
   bool exit = false;
@@ -61,8 +63,10 @@ struct CommandLine {
   std::string text;
 };
 
-/// kInvalid: the text for standard error; the caller exits with 2, as upstream.
-Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments);
+/// Statuses are upstream's: 1 for what is no flag at all, 3 for a flag of agent mode, and kInvalid,
+/// whose text goes to standard error and which the caller exits with 2 for, when a value is bad.
+/// `fs` is read for arguments of the form @file.
+Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments, FileSystem& fs);
 
 /// Narthex's own version.
 std::string_view own_version();

@@ -3,17 +3,19 @@
 #include <string>
 #include <vector>
 
+#include "base/fs.h"
 #include "server/flags.h"
 #include "server/lifecycle.h"
 
 int main(int argc, char** argv) {
-  const auto line = narthex::server::parse_command_line({argv + 1, argv + argc});
+  const auto line =
+      narthex::server::parse_command_line({argv + 1, argv + argc}, narthex::real_file_system());
   if (!line) {
     std::fprintf(stderr, "narthex: %s\n", line.error().message().c_str());
     return 2;  // upstream's status for a bad command line
   }
   if (line->exit) {
-    std::fputs(line->text.c_str(), stdout);
+    std::fputs(line->text.c_str(), line->status == 0 ? stdout : stderr);
     return line->status;
   }
   return narthex::server::run_server(line->flags);
