@@ -94,6 +94,16 @@ Result<std::vector<TargetGroup>> decode_file(std::string_view path, std::string_
 FileProvider::FileProvider(FileConfig config, FileSystem& fs, Log& log, Counter& read_errors)
     : config_(std::move(config)), fs_(fs), log_(log), read_errors_(read_errors) {}
 
+std::set<std::string> FileProvider::directories() const {
+  std::set<std::string> out;
+  for (const std::string& pattern : config_.files) {
+    const std::size_t slash = pattern.rfind('/');
+    out.insert(slash == std::string::npos ? "."
+                                          : pattern.substr(0, std::max<std::size_t>(slash, 1)));
+  }
+  return out;
+}
+
 std::vector<std::string> FileProvider::matching_paths() const {
   std::vector<std::string> paths;
   for (const std::string& pattern : config_.files) {

@@ -1,4 +1,4 @@
-// The discovery manager: one task that looks at files.
+// The discovery manager: one task that waits for changes, one that looks at files in any case.
 #include "scrape/discovery/manager.h"
 
 #include <algorithm>
@@ -6,6 +6,14 @@
 #include "base/check.h"
 
 namespace narthex::discovery {
+namespace {
+
+// A file is often written in several steps; what comes within this time is looked at once.
+constexpr std::int64_t kSettleNs = 100'000'000;
+// Between looks at a directory that cannot be watched: it does not exist yet, for one.
+constexpr model::DurationMs kUnwatchedInterval = 2'000;
+
+}  // namespace
 
 Manager::Manager(Context context, std::string name)
     : context_(context),
@@ -15,11 +23,16 @@ Manager::Manager(Context context, std::string name)
       updates_(context.metrics.counter("prometheus_sd_updates_total",
                                        "Total number of update events sent to the SD consumers.",
                                        {{"name", name_}})),
+      watch_errors_(context.metrics.counter(
+          "prometheus_sd_file_watcher_errors_total",
+          "The number of File-SD errors caused by filesystem watch failures.")),
       tasks_(context.executors,
              [this](std::string_view what) {
                context_.log.error("discovery task failed", {{"error", what}});
              }),
-      snapshot_(std::make_shared<const TargetSets>()) {}
+      snapshot_(std::make_shared<const TargetSets>()) {
+  if (!watch_.available()) watch_errors_.add();
+}
 
 Manager::~Manager() {
   NX_CHECK(tasks_.size() == 0);
@@ -51,10 +64,11 @@ void Manager::apply(const std::map<std::string, DiscoveryConfig>& sets) {
     }
   }
   publish();
-  if (has_files && !polling_) {
-    polling_ = true;
-    tasks_.spawn([this] { return poll_loop(); });
-  }
+  watch_directories();
+  if (!has_files || running_) return;
+  running_ = true;
+  tasks_.spawn([this] { return refresh_loop(); });
+  if (watch_.available()) tasks_.spawn([this] { return watch_loop(); });
 }
 
 void Manager::stop() {
@@ -62,17 +76,33 @@ void Manager::stop() {
   if (!tasks_.wait(std::chrono::seconds(10))) context_.log.warn("discovery is slow to stop");
 }
 
-asio::awaitable<void> Manager::poll_loop() {
+asio::awaitable<void> Manager::watch_loop() NX_NO_THREAD_SAFETY_ANALYSIS {
   for (;;) {
-    const bool go_on = co_await sleep_for_ns(FileProvider::kPollInterval * 1'000'000);
+    co_await watch_.wait();
+    const bool go_on = co_await sleep_for_ns(kSettleNs);
     if (!go_on) co_return;
-    auto work = [this] { poll(); };
+    auto work = [this] { refresh(); };
     co_await run_on(context_.executors.cpu(), std::move(work));
   }
 }
 
-void Manager::poll() {
+// Short sleeps, so that an interval that becomes shorter counts at once.
+asio::awaitable<void> Manager::refresh_loop() {
+  std::int64_t last_ns = context_.clock.monotonic_ns();
+  for (;;) {
+    const bool go_on = co_await sleep_for_ns(kUnwatchedInterval * 1'000'000);
+    if (!go_on) co_return;
+    const std::int64_t now_ns = context_.clock.monotonic_ns();
+    if (now_ns - last_ns < refresh_interval_.load(std::memory_order_relaxed) * 1'000'000) continue;
+    last_ns = now_ns;
+    auto work = [this] { refresh(); };
+    co_await run_on(context_.executors.cpu(), std::move(work));
+  }
+}
+
+void Manager::refresh() {
   const MutexLock lock(mutex_);
+  if (watch_.available()) watch_.drain();  // before reading: what changes from here on counts anew
   std::vector<FileProvider*> done;
   bool changed = false;
   for (const auto& [name, set] : sets_) {
@@ -83,6 +113,20 @@ void Manager::poll() {
     }
   }
   if (changed) publish();
+  watch_directories();
+}
+
+void Manager::watch_directories() {
+  std::set<std::string> directories;
+  model::DurationMs interval = FileConfig().refresh_interval;
+  for (const auto& [name, set] : sets_) {
+    for (const auto& provider : set.files) {
+      directories.merge(provider->directories());
+      interval = std::min(interval, provider->config().refresh_interval);
+    }
+  }
+  if (!watch_.watch(directories)) interval = std::min(interval, kUnwatchedInterval);
+  refresh_interval_.store(interval, std::memory_order_relaxed);
 }
 
 void Manager::publish() {

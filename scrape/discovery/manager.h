@@ -1,5 +1,6 @@
 // Keeps target groups up to date. A set of groups (one per scrape job or Alertmanager block) comes
-// from one or more providers: static groups at once, files re-read when they change. Consumers look
+// from one or more providers: static groups at once, files re-read when their directory changes and
+// every refresh_interval. Consumers look
 // at version() and take a snapshot.
 #pragma once
 
@@ -7,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "base/metrics.h"
 #include "base/mutex.h"
 #include "scrape/discovery/config.h"
+#include "scrape/discovery/watch.h"
 
 namespace narthex::discovery {
 
@@ -26,16 +29,14 @@ using TargetSets = std::map<std::string, std::vector<TargetGroup>>;
 /// thread.
 class FileProvider {
  public:
-  /// How often files are looked at, unless refresh_interval is shorter. A changed file is seen by
-  /// then.
-  static constexpr model::DurationMs kPollInterval = 2'000;
-
   FileProvider(FileConfig config, FileSystem& fs, Log& log, Counter& read_errors);
 
   /// Re-reads what changed. A file that cannot be read or decoded keeps its groups; one that is
   /// gone loses them. True when the groups are other ones now.
   bool refresh();
   const FileConfig& config() const { return config_; }
+  /// Where a change may make refresh() return true.
+  std::set<std::string> directories() const;
   void collect(std::vector<TargetGroup>& out) const;
 
  private:
@@ -89,21 +90,26 @@ class Manager {
     DiscoveryConfig config;
     std::vector<std::shared_ptr<FileProvider>> files;
   };
-  asio::awaitable<void> poll_loop();
-  void poll();
+  asio::awaitable<void> watch_loop();
+  asio::awaitable<void> refresh_loop();
+  void refresh();
+  void watch_directories() NX_REQUIRES(mutex_);
   void publish() NX_REQUIRES(mutex_);
 
   Context context_;
   std::string name_;
   Counter& read_errors_;
   Counter& updates_;
+  Counter& watch_errors_;
   TaskGroup tasks_;
+  std::atomic<model::DurationMs> refresh_interval_{0};  // relaxed: only its own value matters
   std::atomic<std::uint64_t> version_{
       0};  // release when a snapshot is published, acquire by readers
   mutable Mutex mutex_;
   std::map<std::string, Set> sets_ NX_GUARDED_BY(mutex_);
   std::shared_ptr<const TargetSets> snapshot_ NX_GUARDED_BY(mutex_);
-  bool polling_ NX_GUARDED_BY(mutex_) = false;
+  DirectoryWatch watch_ NX_GUARDED_BY(mutex_);
+  bool running_ NX_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace narthex::discovery

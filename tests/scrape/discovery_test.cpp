@@ -1,7 +1,10 @@
 // file_sd: formats, patterns, change, and files that go bad.
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "scrape/discovery/manager.h"
+#include "scrape/discovery/watch.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
 
@@ -66,6 +69,74 @@ TEST_F(FileDiscoveryTest, ABadFileKeepsItsTargets) {
   EXPECT_EQ(groups()[0].targets[0].get("__address__"), "h:9");
 }
 
+TEST_F(FileDiscoveryTest, NamesTheDirectoriesToWatch) {
+  EXPECT_EQ(provider_.directories(), std::set<std::string>{dir_.path()});
+  const auto directories = [this](std::string pattern) {
+    const FileProvider provider({.files = {std::move(pattern)}}, real_file_system(), null_log(),
+                                errors_);
+    return *provider.directories().begin();
+  };
+  EXPECT_EQ(directories("a.yml"), ".");
+  EXPECT_EQ(directories("/a.yml"), "/");
+  EXPECT_EQ(directories("/a/b/*.yml"), "/a/b");
+}
+
+class DirectoryWatchTest : public testing::Test {
+ protected:
+  ~DirectoryWatchTest() override { executors_.stop(); }
+  void write(const std::string& path) { ASSERT_TRUE(fs_.create(path)); }
+
+  test::TempDir dir_;
+  FileSystem& fs_ = real_file_system();
+  Executors executors_{1, 1};
+  DirectoryWatch watch_;
+};
+
+TEST_F(DirectoryWatchTest, SeesFilesComeChangeMoveAndGo) {
+  ASSERT_TRUE(watch_.available());
+  ASSERT_TRUE(watch_.watch({dir_.path()}));
+  EXPECT_FALSE(watch_.drain());
+
+  write(dir_.path() + "/a");
+  EXPECT_TRUE(watch_.drain());
+  EXPECT_FALSE(watch_.drain());
+  ASSERT_TRUE(fs_.rename(dir_.path() + "/a", dir_.path() + "/b"));
+  EXPECT_TRUE(watch_.drain());
+  ASSERT_TRUE(fs_.remove(dir_.path() + "/b"));
+  EXPECT_TRUE(watch_.drain());
+}
+
+TEST_F(DirectoryWatchTest, FollowsTheSetOfDirectories) {
+  const std::string sub = dir_.path() + "/sub";
+  EXPECT_FALSE(watch_.watch({sub}));  // does not exist
+  ASSERT_TRUE(fs_.make_directories(sub));
+  EXPECT_TRUE(watch_.watch({sub}));
+  write(sub + "/a");
+  EXPECT_TRUE(watch_.drain());
+
+  ASSERT_TRUE(fs_.remove_all(sub));
+  ASSERT_TRUE(fs_.make_directories(sub));  // another directory of that name
+  EXPECT_TRUE(watch_.watch({sub}));
+  watch_.drain();
+  write(sub + "/a");
+  EXPECT_TRUE(watch_.drain());
+
+  EXPECT_TRUE(watch_.watch({}));
+  watch_.drain();
+  write(sub + "/b");
+  EXPECT_FALSE(watch_.drain());
+}
+
+TEST_F(DirectoryWatchTest, WakesWhoWaits) {
+  ASSERT_TRUE(watch_.watch({dir_.path()}));
+  TaskGroup tasks(executors_);
+  tasks.spawn([this] { return watch_.wait(); });
+  write(dir_.path() + "/a");
+
+  tasks.close();
+  EXPECT_TRUE(tasks.wait(std::chrono::seconds(20)));
+}
+
 TEST(FileDiscovery, RefusesWhatUpstreamRefuses) {
   const struct {
     const char* path;
@@ -103,6 +174,33 @@ TEST(DiscoveryManager, PublishesStaticGroupsAtOnce) {
 
   EXPECT_GT(manager.version(), before);
   EXPECT_EQ(manager.snapshot()->at("job").size(), 1u);
+  manager.stop();
+}
+
+TEST(DiscoveryManager, PublishesAFileAsSoonAsItChanges) {
+  const test::TempDir dir;
+  const auto write = [&](std::string_view text) {
+    auto file = real_file_system().create(dir.path() + "/a.yml");
+    ASSERT_TRUE(file);
+    ASSERT_TRUE((*file)->append(std::as_bytes(std::span(text))));
+  };
+  write("- targets: [h:1]\n");
+  Executors executors(1, 1);
+  test::FakeClock clock;
+  Metrics metrics;
+  Manager manager({executors, real_file_system(), clock, metrics, null_log()}, "scrape");
+  DiscoveryConfig config;
+  config.files.push_back({.files = {dir.path() + "/*.yml"}, .refresh_interval = 3'600'000});
+  manager.apply({{"job", config}});
+  const std::uint64_t before = manager.version();
+
+  write("- targets: [h:2]\n");
+
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (manager.version() == before && std::chrono::steady_clock::now() < patience) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(manager.snapshot()->at("job").at(0).targets[0].get("__address__"), "h:2");
   manager.stop();
 }
 
