@@ -12,6 +12,38 @@ bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
 
+std::size_t count_digits(std::string_view text) {
+  return std::min(text.find_first_not_of("0123456789"), text.size());
+}
+
+// YAML 1.1 reads 1:30 as a number: digits, then parts of 0 to 59 behind colons.
+bool is_sexagesimal(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of("0123456789_"), text.size()));
+  if (!text.starts_with(':')) return false;
+  while (text.starts_with(':')) {
+    text.remove_prefix(1);
+    const std::size_t digits = count_digits(text);
+    if (digits == 0 || digits > 2 || (digits == 2 && text.front() > '5')) return false;
+    text.remove_prefix(digits);
+  }
+  if (text.starts_with('.')) text.remove_prefix(1);
+  return text.find_first_not_of("0123456789_") == std::string_view::npos;
+}
+
+// 2026-01-02, alone or before a time of day.
+bool is_date(std::string_view text) {
+  for (const std::size_t digits_max : {4, 2, 2}) {
+    const std::size_t digits = count_digits(text);
+    if (digits == 0 || digits > digits_max || (digits_max == 4 && digits < 4)) return false;
+    text.remove_prefix(digits);
+    if (text.empty()) return digits_max == 2;
+    if (text.front() == 'T' || text.front() == 't' || text.front() == ' ') return digits_max == 2;
+    if (text.front() != '-') return false;
+    text.remove_prefix(1);
+  }
+  return false;
+}
+
 // Would a reader take this plain text for something other than a string?
 bool reads_as_other_type(std::string_view text) {
   static constexpr std::string_view kWords[] = {
@@ -32,10 +64,7 @@ bool reads_as_other_type(std::string_view text) {
   std::string compact(rest);
   std::erase(compact, '_');
   if (parse_float(compact, ignored)) return true;
-  // Sexagesimal numbers (1:30) and dates are types of YAML 1.1 too.
-  if (!digit) return false;
-  const std::size_t other = rest.find_first_not_of("0123456789:._-");
-  return other == std::string_view::npos && rest.find_first_of(":-") != std::string_view::npos;
+  return digit && (is_sexagesimal(rest) || is_date(rest));
 }
 
 // May this text stand without quotes in block context?
