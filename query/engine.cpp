@@ -186,7 +186,8 @@ struct Engine::State {
       : options(std::move(engine_options)),
         clock(engine_clock),
         metrics(metrics_registry, options.concurrency_max),
-        gate(options.concurrency_max, options.queue_max) {}
+        api_gate(options.concurrency_max, options.queue_max),
+        rules_gate(options.rule_concurrency_max, options.queue_max) {}
 
   double seconds_since(std::int64_t start_ns) const {
     return static_cast<double>(clock.monotonic_ns() - start_ns) / kNsPerSecond;
@@ -197,7 +198,8 @@ struct Engine::State {
   EngineOptions options;
   const Clock& clock;
   EngineMetrics metrics;
-  Gate gate;
+  Gate api_gate;
+  Gate rules_gate;
 };
 
 Engine::Engine(EngineOptions options, const Clock& clock, Metrics& metrics)
@@ -210,7 +212,7 @@ const EngineOptions& Engine::options() const {
 }
 
 Result<QueryResult> Engine::run(model::Queryable& store, const QueryRequest& request,
-                                StopToken caller) {
+                                StopToken caller, Lane lane) {
   State& state = *state_;
   const bool instant = request.step == 0;
   NX_TRY_ASSIGN(const ExprPtr expr, parse_expression(request.expression, state.options.parser));
@@ -221,7 +223,8 @@ Result<QueryResult> Engine::run(model::Queryable& store, const QueryRequest& req
   if (request.timeout_ms > 0) timeout_ms = std::min(timeout_ms, request.timeout_ms);
   const Stop stop{.caller = std::move(caller),
                   .deadline = StopToken(state.clock, start_ns + timeout_ms * kNsPerMs)};
-  NX_TRY_ASSIGN(const Gate::Pass pass, state.gate.enter(stop));
+  Gate& gate = lane == Lane::kRules ? state.rules_gate : state.api_gate;
+  NX_TRY_ASSIGN(const Gate::Pass pass, gate.enter(stop));
   state.metrics.queue_time.observe(state.seconds_since(start_ns));
   return state.evaluate(store, request, *expr, stop);
 }

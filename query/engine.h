@@ -23,6 +23,7 @@ struct EngineOptions {
   DurationMs timeout_ms = 2 * 60 * 1000;    // upstream's default of --query.timeout
   std::size_t samples_max = 50'000'000;     // upstream's default of --query.max-samples; 0: none
   std::size_t concurrency_max = 20;         // upstream's default of --query.max-concurrency
+  std::size_t rule_concurrency_max = 20;    // rules wait for rules only, whatever the API runs
   std::size_t queue_max = 200;              // design: limits, then kUnavailable
   DurationMs subquery_step_ms = 60 * 1000;  // global.evaluation_interval
   bool delayed_name_removal = false;        // feature promql-delayed-name-removal
@@ -39,6 +40,9 @@ struct QueryRequest {
   DurationMs timeout_ms = 0;   // 0: the engine's; the smaller of both wins
 };
 
+/// Whose places a query takes: those of the API are many people's, those of rules the alerts'.
+enum class Lane : unsigned char { kApi, kRules };
+
 /// Thread-safe. run() is plain blocking code: call it on the CPU pool.
 class Engine {
  public:
@@ -50,7 +54,7 @@ class Engine {
   /// kExecution, kLimit (shown as execution too), kTimeout, kCancelled, kInternal for errors of the
   /// store. "not implemented yet: ..." is kExecution.
   Result<QueryResult> run(model::Queryable& store, const QueryRequest& request,
-                          StopToken caller = {});
+                          StopToken caller = {}, Lane lane = Lane::kApi);
 
   const EngineOptions& options() const;
 

@@ -329,8 +329,10 @@ void Server::Parts::make_managers() {
   notifier = std::make_unique<alerting::Notifier>(
       alerting::Notifier::Context{ingest, fs, clock, metrics, log}, notifier_options(flags));
   alerting::RuleContext context{
-      .run_query = [this](const query::QueryRequest& r,
-                          StopToken stop) { return engine.run(store, r, stop); },
+      .run_query =
+          [this](const query::QueryRequest& r, StopToken stop) {
+            return engine.run(store, r, std::move(stop), query::Lane::kRules);
+          },
       .send = [this](std::vector<alerting::Alert> alerts) { notifier->send(std::move(alerts)); },
       .appender = *db,
       .store = store,
@@ -416,12 +418,14 @@ Result<void> Server::start() {
 Result<void> Server::reload() {
   Parts& p = *parts_;
   const MutexLock one_at_a_time(p.reload_mutex);
+  const std::string file = concat(" (--config.file=", quote(p.flags.config_file), ")");
   Result<Config> config = load_config(p.flags.config_file, p.fs);
   Result<void> applied;
-  if (config) {
-    applied = p.apply(*std::move(config));
-  } else {
-    applied = std::unexpected(std::move(config).error());
+  if (!config) {
+    applied = std::move(config).error().with(concat("couldn't load configuration", file));
+  } else if (applied = p.apply(*std::move(config)); !applied) {
+    applied = std::move(applied).error().with(
+        concat("one or more errors occurred while applying the new configuration", file));
   }
   p.note_reload(applied.has_value());
   if (applied) {

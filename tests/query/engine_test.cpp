@@ -130,6 +130,19 @@ TEST_F(EngineTest, StopsWhenCancelled) {
   EXPECT_EQ(result.error().code(), Code::kCancelled);
 }
 
+// An API that is full to the last place holds up no alert.
+TEST_F(EngineTest, RulesDoNotWaitForTheApi) {
+  EngineOptions full = options();
+  full.concurrency_max = 0;
+  full.queue_max = 0;
+  Metrics metrics;
+  Engine engine(full, clock_, metrics);
+  const QueryRequest request{.expression = "a", .start = 540'000, .end = 540'000};
+
+  EXPECT_FALSE(engine.run(store_, request));
+  EXPECT_TRUE(engine.run(store_, request, {}, Lane::kRules));
+}
+
 TEST_F(EngineTest, ReportsDuplicateLabelSets) {
   const Result<QueryResult> result = instant("abs({__name__=~\"a|b\"})");
 
