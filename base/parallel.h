@@ -23,6 +23,8 @@ class StopToken {
   StopToken(const Clock& clock, std::int64_t deadline_ns);
 
   void cancel() const;
+  /// False for one that never stops.
+  bool can_stop() const { return state_ != nullptr; }
 
   /// kCancelled or kTimeout once stopped. Costs a clock read: call it every few thousand samples.
   Result<void> check() const;

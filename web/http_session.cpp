@@ -3,6 +3,8 @@
 // closes.
 #include "web/http_session.h"
 
+#include <cerrno>
+#include <limits>
 #include <optional>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -51,6 +53,37 @@ std::string without_line_breaks(std::string_view value) {
   return out;
 }
 
+// Sees a client leave while its request runs. What it sends meanwhile is its next request's
+// business: then, as Go's server does, nobody watches. Lives on the connection's strand.
+class ClientWatch {
+ public:
+  ClientWatch(Stream& stream, const StopToken& client)
+      : stream_(stream), state_(std::make_shared<State>(State{stream.socket().native_handle()})) {
+    auto seen = [state = state_, client](const beast::error_code& error) {
+      if (error || !state->active) return;
+      char byte = 0;
+      const ssize_t count = ::recv(state->descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+      if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) client.cancel();
+    };
+    stream_.socket().async_wait(asio::socket_base::wait_read, std::move(seen));
+  }
+  ~ClientWatch() {
+    state_->active = false;
+    beast::error_code ignored;
+    stream_.socket().cancel(ignored);
+  }
+  ClientWatch(const ClientWatch&) = delete;
+  ClientWatch& operator=(const ClientWatch&) = delete;
+
+ private:
+  struct State {
+    int descriptor;
+    bool active = true;
+  };
+  Stream& stream_;
+  std::shared_ptr<State> state_;
+};
+
 // What reading one request led to.
 struct Incoming {
   std::optional<http::Request> request;
@@ -69,6 +102,7 @@ class Session {
 
  private:
   asio::awaitable<void> serve(IdleState& idle);
+  asio::awaitable<http::Response> handle(http::Request& request);
   asio::awaitable<bool> wait_for_bytes(IdleState& idle);
   asio::awaitable<std::optional<HttpFault>> read_head(bool& gone);
   asio::awaitable<std::optional<Incoming>> read_request(IdleState& idle);
@@ -229,6 +263,13 @@ http::Response fault_response(const HttpFault& fault) {
   return response;
 }
 
+asio::awaitable<http::Response> Session::handle(http::Request& request) {
+  request.client = StopToken(context_.clock, std::numeric_limits<std::int64_t>::max());
+  const ClientWatch watch(stream_, request.client);
+  http::Response response = co_await context_.handler(request);
+  co_return response;
+}
+
 asio::awaitable<void> Session::serve(IdleState& idle) {
   for (std::size_t served = 1; served <= context_.options.requests_per_connection_max; ++served) {
     std::optional<Incoming> incoming = co_await read_request(idle);
@@ -239,7 +280,7 @@ asio::awaitable<void> Session::serve(IdleState& idle) {
       co_return;
     }
     stream_.expires_never();
-    http::Response response = co_await context_.handler(*incoming->request);
+    http::Response response = co_await handle(*incoming->request);
     const bool close = !incoming->keep_alive || context_.registry.draining() ||
                        served == context_.options.requests_per_connection_max;
     const bool sent = co_await answer(std::move(response), *incoming, close);

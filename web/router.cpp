@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/http/url.h"
 #include "base/str.h"
 #include "web/responses.h"
 
@@ -19,6 +20,26 @@ bool matches(const std::vector<std::string>& pattern, const std::vector<std::str
     if (!any && pattern[i] != path[i]) return false;
   }
   return pattern.size() == path.size();
+}
+
+// Without empty, "." and ".." segments, as Go's server sends its clients to. A base address that
+// ends with a slash makes paths like //api/v1/query.
+std::string clean_path(std::string_view path) {
+  if (path.find("//") == std::string_view::npos && path.find("/.") == std::string_view::npos) {
+    return std::string(path);
+  }
+  std::vector<std::string> kept;
+  for (const std::string_view segment : split(path, '/')) {
+    if (segment.empty() || segment == ".") continue;
+    if (segment != "..") {
+      kept.emplace_back(segment);
+    } else if (!kept.empty()) {
+      kept.pop_back();
+    }
+  }
+  std::string out = "/" + join(kept, "/");
+  if (path.ends_with('/') && out != "/") out += '/';
+  return out;
 }
 
 std::string_view host_of(std::string_view origin) {
@@ -128,6 +149,11 @@ http::Response Router::unmatched(const http::Request& request, std::string_view 
 }
 
 asio::awaitable<http::Response> Router::handle(const http::Request& request) const {
+  if (std::string clean = clean_path(request.path); clean != request.path) {
+    std::string location = http::path_escape(clean);
+    if (!request.query.empty()) location += concat("?", request.query);
+    co_return redirect_response(307, std::move(location));
+  }
   std::string_view path = request.path;
   if (!path.starts_with(options_.prefix)) co_return error_text_response(404, "404 page not found");
   path.remove_prefix(options_.prefix.size());

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/parallel.h"
+
 namespace narthex::http {
 
 /// Header fields in order of arrival. Names compare without case.
@@ -35,6 +37,7 @@ struct Request {
   Headers headers;
   std::string body;
   std::string peer_address;
+  StopToken client = {};  // stops when the client goes away before it has its answer
 };
 
 struct Response {

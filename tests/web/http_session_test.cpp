@@ -2,6 +2,7 @@
 #include <future>
 #include <poll.h>
 #include <sys/socket.h>
+#include <thread>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -228,6 +229,31 @@ TEST_F(HttpSessionTest, DrainClosesIdleConnectionsAndFinishesRequests) {
   const std::string text = busy.read_all();
   EXPECT_NE(text.find("GET /late?"), std::string::npos) << text;
   EXPECT_NE(text.find("Connection: close"), std::string::npos) << text;
+}
+
+TEST_F(HttpSessionTest, TellsARequestThatItsClientLeft) {
+  std::promise<void> entered;
+  std::promise<bool> left;
+  auto handler = [&](const http::Request& request) -> asio::awaitable<http::Response> {
+    auto work = [&] {
+      entered.set_value();
+      const auto patience =
+          std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
+      while (request.client.check() && std::chrono::steady_clock::now() < patience) {
+        std::this_thread::yield();
+      }
+      left.set_value(!request.client.check());
+    };
+    co_await run_on(executors_.cpu(), work);
+    co_return http::Response{};
+  };
+  HttpServer& server = start({}, handler);
+  {
+    Peer peer(server);
+    peer.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    entered.get_future().wait();
+  }
+  EXPECT_TRUE(left.get_future().get());
 }
 
 TEST_F(HttpSessionTest, StopCutsWhatDoesNotFinish) {

@@ -211,6 +211,17 @@ TEST_F(QueryApiTest, CancelsWhatRunsAndWhatComes) {
   EXPECT_TRUE(stopped_);
 }
 
+TEST_F(QueryApiTest, CancelsTheQueryOfAClientThatLeft) {
+  http::Request request = make_request("GET", "/q?query=1");
+  request.client = StopToken(clock_, std::numeric_limits<std::int64_t>::max());
+  api_.instant(request);
+  EXPECT_FALSE(stopped_);
+
+  request.client.cancel();
+  api_.instant(request);
+  EXPECT_TRUE(stopped_);
+}
+
 TEST_F(QueryApiTest, FormatsQueries) {
   EXPECT_EQ(api_.format_query(make_request("GET", "/f?query=sum(up)by(job)")).body,
             data("\"sum by (job) (up)\""));

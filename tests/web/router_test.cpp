@@ -49,7 +49,6 @@ TEST_F(RouterTest, FindsExactAndPatternRoutes) {
   EXPECT_EQ(ask("GET", "/a/b").body, "/a/b");
   EXPECT_EQ(ask("GET", "/label/job/values").body, "/label/job/values");
   EXPECT_EQ(ask("GET", "/files/x/y/z").body, "/files/x/y/z");
-  EXPECT_EQ(ask("GET", "/label//values").status, 404);
   EXPECT_EQ(ask("GET", "/a").body, "404 page not found\n");
   EXPECT_EQ(path_parameter("/api/label/job/values", "/label/", "/values"), "job");
 }
@@ -74,7 +73,23 @@ TEST_F(RouterTest, RedirectsTrailingSlashes) {
   EXPECT_EQ(response.status, 301);
   EXPECT_EQ(response.headers.get("Location"), "/a?b=c");
   EXPECT_EQ(ask("POST", "/a/").status, 307);
-  EXPECT_EQ(ask("GET", "//a/").status, 404);
+  EXPECT_EQ(ask("GET", "/b/").status, 404);
+}
+
+// A base address that ends with a slash still finds the API.
+TEST_F(RouterTest, RedirectsToCleanPaths) {
+  router_.add({"GET"}, "/api/v1/query", {}, say_path);
+
+  for (const char* target :
+       {"//api/v1/query?a=b", "/api//v1/./query?a=b", "/x/../api/v1/query?a=b"}) {
+    SCOPED_TRACE(target);
+    const http::Response response = ask("POST", target);
+    EXPECT_EQ(response.status, 307);
+    EXPECT_EQ(response.headers.get("Location"), "/api/v1/query?a=b");
+  }
+  EXPECT_EQ(ask("GET", "//evil.example/").headers.get("Location"), "/evil.example/");
+  EXPECT_EQ(ask("GET", "/label//values").headers.get("Location"), "/label/values");
+  EXPECT_EQ(ask("GET", "/../..").headers.get("Location"), "/");
 }
 
 TEST_F(RouterTest, GatesUntilReady) {

@@ -26,7 +26,7 @@ asio::awaitable<http::Response> run_answer(Executors& executors, const Answer& a
   co_return response;
 }
 
-// Adds routes below /api/v1.
+// Adds routes below /api/v1, but for root_missing().
 class Adder {
  public:
   Adder(Router& router, Executors& executors) : router_(router), executors_(executors) {}
@@ -42,6 +42,12 @@ class Adder {
     add(methods, path, traits, [name = std::string(path.substr(1))](const http::Request&) {
       return not_implemented_response(name);
     });
+  }
+  void root_missing(std::string_view path) {
+    auto answer = [text = concat("not implemented yet: ", path.substr(1))](const http::Request&) {
+      return error_text_response(501, text);
+    };
+    router_.add({"GET"}, path, {}, on_cpu(executors_, std::move(answer)));
   }
   void refuse(const Methods& methods, std::string_view path, RouteTraits traits, Error error) {
     add(methods, path, traits,
@@ -100,6 +106,7 @@ void add_status_routes(Adder& adder, const ApiParts& parts) {
   adder.get("/status/runtimeinfo", [status](const auto& r) { return status->runtime_info(r); });
   adder.get("/status/buildinfo", [status](const auto& r) { return status->build_info(r); });
   adder.get("/status/tsdb", [status](const auto& r) { return status->tsdb(r); });
+  adder.root_missing("/federate");
   adder.missing({"GET"}, "/status/tsdb/blocks");
   adder.missing({"GET"}, "/status/self_metrics");
   adder.missing({"GET"}, "/features");

@@ -107,8 +107,11 @@ void add_statistics_warning(std::string_view stats, Remarks& remarks) {
 // Keeps a query's stop token where cancel_all() finds it.
 class QueryApi::Running {
  public:
-  explicit Running(QueryApi& api)
-      : api_(api), token_(api.clock_, std::numeric_limits<std::int64_t>::max()) {
+  Running(QueryApi& api, const StopToken& client)
+      : api_(api),
+        token_(client.can_stop()
+                   ? client
+                   : StopToken(api.clock_, std::numeric_limits<std::int64_t>::max())) {
     const MutexLock lock(api_.mutex_);
     if (api_.stopping_) token_.cancel();
     api_.running_.insert(&token_);
@@ -135,7 +138,8 @@ http::Response QueryApi::instant(const http::Request& http_request) {
   if (!limit) return error_response(limit.error());
   Result<query::QueryRequest> request = read_instant(form, clock_.now_ms());
   if (!request) return error_response(request.error());
-  return evaluate(*std::move(request), *limit, form.get("stats"));
+  return evaluate(*std::move(request), {.limit = *limit, .stats = form.get("stats")},
+                  http_request.client);
 }
 
 http::Response QueryApi::range(const http::Request& http_request) {
@@ -144,12 +148,14 @@ http::Response QueryApi::range(const http::Request& http_request) {
   if (!limit) return error_response(limit.error());
   Result<query::QueryRequest> request = read_range(form);
   if (!request) return error_response(request.error());
-  return evaluate(*std::move(request), *limit, form.get("stats"));
+  return evaluate(*std::move(request), {.limit = *limit, .stats = form.get("stats")},
+                  http_request.client);
 }
 
-http::Response QueryApi::evaluate(query::QueryRequest request, std::size_t limit,
-                                  std::string_view stats) {
-  const Running running(*this);
+http::Response QueryApi::evaluate(query::QueryRequest request, const Presentation& presentation,
+                                  const StopToken& client) {
+  const Running running(*this, client);
+  const auto& [limit, stats] = presentation;
   Result<query::QueryResult> result = run_(request, running.token());
   if (!result && result.error().code() == Code::kInvalid) {
     return error_response(invalid_parameter("query", result.error()));

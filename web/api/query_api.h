@@ -23,8 +23,10 @@ class QueryApi {
   /// `clock` must outlive the API, and so must what `run` refers to.
   QueryApi(RunQuery run, query::ParserOptions parser, const Clock& clock);
 
+  /// These two end with kCancelled when their request's client goes away.
   http::Response instant(const http::Request& request);
   http::Response range(const http::Request& request);
+
   http::Response exemplars(const http::Request& request);
   http::Response format_query(const http::Request& request);
   http::Response parse_query(const http::Request& request);
@@ -34,7 +36,12 @@ class QueryApi {
 
  private:
   class Running;
-  http::Response evaluate(query::QueryRequest request, std::size_t limit, std::string_view stats);
+  struct Presentation {
+    std::size_t limit = 0;  // 0: none
+    std::string_view stats;
+  };
+  http::Response evaluate(query::QueryRequest request, const Presentation& presentation,
+                          const StopToken& client);
 
   RunQuery run_;
   query::ParserOptions parser_;
