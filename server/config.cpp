@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fnmatch.h>
 #include <set>
 
+#include "alerting/rules/config.h"
 #include "base/str.h"
 #include "base/units.h"
 
@@ -106,31 +108,11 @@ bool is_rule_pattern(std::string_view pattern) {
   return star == std::string_view::npos || pattern.find('/', star) == std::string_view::npos;
 }
 
-bool matches_star(std::string_view name, std::string_view pattern) {
-  std::size_t n = 0;
-  std::size_t p = 0;
-  std::size_t star = std::string_view::npos;
-  std::size_t mark = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
-      ++n;
-      ++p;
-    } else if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      mark = n;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      n = ++mark;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
-
+// What Go's filepath.Glob finds: a name without a file behind it is nothing, too.
 std::vector<std::string> expand_pattern(const std::string& pattern, FileSystem& fs) {
-  if (pattern.find_first_of("*?") == std::string::npos) return {pattern};
+  if (pattern.find_first_of("*?[\\") == std::string::npos) {
+    return fs.exists(pattern) ? std::vector{pattern} : std::vector<std::string>();
+  }
   const std::string dir = directory_of(pattern);
   const std::size_t slash = pattern.rfind('/');
   const std::string last = slash == std::string::npos ? pattern : pattern.substr(slash + 1);
@@ -138,8 +120,9 @@ std::vector<std::string> expand_pattern(const std::string& pattern, FileSystem& 
   const auto entries = fs.list(dir);
   if (!entries) return files;
   for (const DirectoryEntry& entry : *entries) {
-    if (!entry.is_directory && matches_star(entry.name, last))
-      files.push_back(dir + "/" + entry.name);
+    if (entry.is_directory || fnmatch(last.c_str(), entry.name.c_str(), FNM_PATHNAME) != 0)
+      continue;
+    files.push_back(discovery::join_directory(dir, entry.name));
   }
   return files;
 }
@@ -235,6 +218,15 @@ Result<Config> parse_config(std::string_view text, const std::string& file, File
   NX_TRY(decode_root(root, file, fs, config));
   config.yaml = print(config);
   return config;
+}
+
+Result<std::size_t> check_rule_file(const std::string& file, const query::ParserOptions& options,
+                                    FileSystem& fs) {
+  NX_TRY_ASSIGN(const std::string text, fs.read_file(file));
+  NX_TRY_ASSIGN(const auto groups, alerting::parse_rule_file(text, file, options));
+  std::size_t rules = 0;
+  for (const alerting::RuleGroupConfig& group : groups) rules += group.rules.size();
+  return rules;
 }
 
 Result<Config> load_config(const std::string& file, FileSystem& fs) {

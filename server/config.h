@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "model/labels.h"
 #include "model/time.h"
+#include "query/promql/parser.h"
 #include "scrape/config.h"
 
 namespace narthex::server {
@@ -42,6 +43,11 @@ Result<Config> parse_config(std::string_view text, const std::string& file, File
 
 /// Reads and decodes `file`. Errors: kNotFound, kIo, kInvalid.
 Result<Config> load_config(const std::string& file, FileSystem& fs);
+
+/// Reads one of `rule_files` as applying the configuration will, and counts its rules. Errors:
+/// kNotFound, kIo, kInvalid.
+Result<std::size_t> check_rule_file(const std::string& file, const query::ParserOptions& options,
+                                    FileSystem& fs);
 
 /// The directory part of a path, "." when it has none.
 std::string directory_of(std::string_view path);

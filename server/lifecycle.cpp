@@ -36,6 +36,14 @@ unsigned cores() {
   return std::max(1U, std::thread::hardware_concurrency());
 }
 
+query::ParserOptions parser_options(const Flags& flags) {
+  query::ParserOptions options;
+  options.experimental_functions = flags.has_feature("promql-experimental-functions");
+  options.extended_range_selectors = flags.has_feature("promql-extended-range-selectors");
+  options.fill_modifiers = flags.has_feature("promql-binop-fill-modifiers");
+  return options;
+}
+
 query::EngineOptions engine_options(const Flags& flags, const Config& config) {
   query::EngineOptions options;
   options.lookback_ms = flags.lookback_ms;
@@ -43,9 +51,7 @@ query::EngineOptions engine_options(const Flags& flags, const Config& config) {
   options.samples_max = flags.query_samples_max;
   options.concurrency_max = flags.query_concurrency;
   options.subquery_step_ms = config.global.evaluation_interval_ms;
-  options.parser.experimental_functions = flags.has_feature("promql-experimental-functions");
-  options.parser.extended_range_selectors = flags.has_feature("promql-extended-range-selectors");
-  options.parser.fill_modifiers = flags.has_feature("promql-binop-fill-modifiers");
+  options.parser = parser_options(flags);
   options.delayed_name_removal = flags.has_feature("promql-delayed-name-removal");
   return options;
 }
@@ -156,6 +162,7 @@ alerting::RuleOptions rule_options(const Flags& flags) {
   options.resend_delay = flags.resend_delay_ms;
   options.outage_tolerance = flags.outage_tolerance_ms;
   options.grace_period = flags.grace_period_ms;
+  options.parser = parser_options(flags);
   return options;
 }
 
@@ -469,6 +476,16 @@ sigset_t block_signals() {
   return set;
 }
 
+// With the rule files looked at too: at a start nothing is made before all is known to be good.
+Result<Config> load_all(const Flags& flags) {
+  FileSystem& fs = real_file_system();
+  NX_TRY_ASSIGN(Config config, load_config(flags.config_file, fs));
+  for (const std::string& file : config.rule_files) {
+    NX_TRY(check_rule_file(file, parser_options(flags), fs));
+  }
+  return config;
+}
+
 void serve_signals(const sigset_t& set, Server& server, Log& log) {
   for (;;) {
     int number = 0;
@@ -488,7 +505,7 @@ void serve_signals(const sigset_t& set, Server& server, Log& log) {
 int run_server(const Flags& flags) {
   const sigset_t signals = block_signals();
   Log log(flags.log_level, flags.log_format);
-  Result<Config> config = load_config(flags.config_file, real_file_system());
+  Result<Config> config = load_all(flags);
   if (!config) {
     log.error("error loading config", {{"file", flags.config_file}, {"err", config.error()}});
     return 1;

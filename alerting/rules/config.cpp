@@ -7,7 +7,6 @@
 #include "base/str.h"
 #include "base/yaml.h"
 #include "model/labels.h"
-#include "query/promql/parser.h"
 
 namespace narthex::alerting {
 namespace {
@@ -52,13 +51,13 @@ std::string recording_fault(const RuleConfig& rule) {
   return {};
 }
 
-std::string rule_fault(const RuleConfig& rule) {
+std::string rule_fault(const RuleConfig& rule, const query::ParserOptions& options) {
   if (!rule.record.empty() && !rule.alert.empty()) {
     return "only one of 'record' and 'alert' must be set";
   }
   if (rule.record.empty() && rule.alert.empty()) return "one of 'record' or 'alert' must be set";
   if (rule.expr.empty()) return "field 'expr' must be set in rule";
-  if (const auto parsed = query::parse_expression(rule.expr); !parsed) {
+  if (const auto parsed = query::parse_expression(rule.expr, options); !parsed) {
     return concat("could not parse expression: ", parsed.error().message());
   }
   if (std::string fault = recording_fault(rule); !fault.empty()) return fault;
@@ -69,7 +68,8 @@ std::string rule_fault(const RuleConfig& rule) {
   return template_fault(rule);
 }
 
-Result<void> decode_rule(const yaml::Node& node, RuleGroupConfig& group) {
+Result<void> decode_rule(const yaml::Node& node, const query::ParserOptions& options,
+                         RuleGroupConfig& group) {
   RuleConfig rule;
   yaml::MapReader map(node, "rulefmt.Rule");
   map.read("record", rule.record).read("alert", rule.alert).read("expr", rule.expr);
@@ -77,7 +77,7 @@ Result<void> decode_rule(const yaml::Node& node, RuleGroupConfig& group) {
   map.parse("keep_firing_for", rule.keep_firing_for, model::parse_duration);
   map.read("labels", rule.labels).read("annotations", rule.annotations);
   NX_TRY(map.finish());
-  if (const std::string fault = rule_fault(rule); !fault.empty()) {
+  if (const std::string fault = rule_fault(rule, options); !fault.empty()) {
     return node.error(concat("group ", quote(group.name), ", rule ", group.rules.size() + 1, ", ",
                              quote(rule.name()), ": ", fault));
   }
@@ -85,7 +85,8 @@ Result<void> decode_rule(const yaml::Node& node, RuleGroupConfig& group) {
   return {};
 }
 
-Result<RuleGroupConfig> decode_group(const yaml::Node& node, const std::string& file) {
+Result<RuleGroupConfig> decode_group(const yaml::Node& node, const std::string& file,
+                                     const query::ParserOptions& options) {
   RuleGroupConfig group;
   group.file = file;
   model::DurationMs offset = 0;
@@ -96,7 +97,7 @@ Result<RuleGroupConfig> decode_group(const yaml::Node& node, const std::string& 
     map.parse("query_offset", offset, model::parse_duration);
     group.query_offset = offset;
   }
-  map.each("rules", [&group](const yaml::Node& rule) { return decode_rule(rule, group); });
+  map.each("rules", [&](const yaml::Node& rule) { return decode_rule(rule, options, group); });
   NX_TRY(map.finish());
   if (group.name.empty()) return node.error("Groupname must not be empty");
   if (const std::string fault = label_fault(group.labels); !fault.empty()) return node.error(fault);
@@ -105,14 +106,14 @@ Result<RuleGroupConfig> decode_group(const yaml::Node& node, const std::string& 
 
 }  // namespace
 
-Result<std::vector<RuleGroupConfig>> parse_rule_file(std::string_view text,
-                                                     const std::string& file) {
+Result<std::vector<RuleGroupConfig>> parse_rule_file(std::string_view text, const std::string& file,
+                                                     const query::ParserOptions& options) {
   NX_TRY_ASSIGN(const yaml::Node root, yaml::parse(text, file));
   std::vector<RuleGroupConfig> groups;
   std::set<std::string> names;
   yaml::MapReader map(root, "rulefmt.RuleGroups");
   map.each("groups", [&](const yaml::Node& node) -> Result<void> {
-    NX_TRY_ASSIGN(RuleGroupConfig group, decode_group(node, file));
+    NX_TRY_ASSIGN(RuleGroupConfig group, decode_group(node, file, options));
     if (!names.insert(group.name).second) {
       return node.error(concat("groupname: \"", group.name, "\" is repeated in the same file"));
     }

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "model/time.h"
+#include "query/promql/parser.h"
 
 namespace narthex::alerting {
 
@@ -41,8 +42,9 @@ struct RuleGroupConfig {
 };
 
 /// Decodes and checks one file. Errors: kInvalid `<file>:<line>: ...`, with `group "g", rule 1,
-/// "name": ` where one rule is at fault; kLimit for a file that is too large.
-Result<std::vector<RuleGroupConfig>> parse_rule_file(std::string_view text,
-                                                     const std::string& file);
+/// "name": ` where one rule is at fault; kLimit for a file that is too large. `options` are those
+/// of the engine that will run the rules.
+Result<std::vector<RuleGroupConfig>> parse_rule_file(std::string_view text, const std::string& file,
+                                                     const query::ParserOptions& options = {});
 
 }  // namespace narthex::alerting

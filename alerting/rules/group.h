@@ -32,6 +32,7 @@ struct RuleOptions {
   model::DurationMs resend_delay = 60'000;         // --rules.alert.resend-delay
   model::DurationMs outage_tolerance = 3'600'000;  // --rules.alert.for-outage-tolerance
   model::DurationMs grace_period = 600'000;        // --rules.alert.for-grace-period
+  query::ParserOptions parser;                     // of the engine behind run_query
 };
 
 /// What groups work with. Everything must outlive them.

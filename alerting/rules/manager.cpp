@@ -115,7 +115,8 @@ Result<RuleManager::Prepared> RuleManager::prepare(const RulesConfig& config) {
   Prepared prepared;
   for (const std::string& file : config.files) {
     NX_TRY_ASSIGN(const std::string text, state_->fs.read_file(file));
-    NX_TRY_ASSIGN(std::vector<RuleGroupConfig> groups, parse_rule_file(text, file));
+    NX_TRY_ASSIGN(std::vector<RuleGroupConfig> groups,
+                  parse_rule_file(text, file, state_->context.options.parser));
     for (RuleGroupConfig& group : groups) {
       GroupSettings settings;
       settings.interval = group.interval > 0 ? group.interval : config.evaluation_interval;

@@ -1,6 +1,8 @@
 // Decoding and printing of discovery configuration.
 #include "scrape/discovery/config.h"
 
+#include <filesystem>
+
 #include "base/regex.h"
 #include "base/str.h"
 
@@ -113,7 +115,8 @@ void emit(yaml::Writer& out, const DiscoveryConfig& config) {
 
 std::string join_directory(std::string_view directory, std::string_view path) {
   if (path.empty() || path.starts_with('/') || directory.empty()) return std::string(path);
-  return concat(directory, directory.ends_with('/') ? "" : "/", path);
+  const std::filesystem::path joined(concat(directory, "/", path));
+  return joined.lexically_normal().string();
 }
 
 void DiscoveryConfig::set_directory(std::string_view directory) {

@@ -45,7 +45,8 @@ void emit(yaml::Writer& out, const DiscoveryConfig& config);
 /// One `{targets: [...], labels: {...}}`.
 Result<TargetGroup> decode_group(const yaml::Node& node);
 
-/// `path`, or `directory`/`path` when it is relative; an empty path stays empty.
+/// `path`, or `directory`/`path` when it is relative, without "." and ".." as far as that goes; an
+/// empty path stays empty.
 std::string join_directory(std::string_view directory, std::string_view path);
 
 }  // namespace narthex::discovery

@@ -69,9 +69,38 @@ TEST(Config, FindsRuleFilesBesideItself) {
 
   ASSERT_TRUE(config) << config.error().message();
   EXPECT_EQ(config->rule_files,
-            (std::vector<std::string>{dir.path() + "/a.yml", dir.path() + "/b.yml",
-                                      dir.path() + "/gone.yml"}));
+            (std::vector<std::string>{dir.path() + "/a.yml", dir.path() + "/b.yml"}));
+  EXPECT_EQ(config->rule_patterns.back(), dir.path() + "/gone.yml");
   EXPECT_FALSE(parse("rule_files: ['*/x.yml']"));
+}
+
+// "./r.yml" would be another rule_group label than upstream's.
+TEST(Config, NamesRelativeFilesAsUpstream) {
+  EXPECT_EQ(discovery::join_directory(".", "a.yml"), "a.yml");
+  EXPECT_EQ(discovery::join_directory("d", "./e/../a.yml"), "d/a.yml");
+  EXPECT_EQ(discovery::join_directory("/d/", "*.yml"), "/d/*.yml");
+  EXPECT_EQ(discovery::join_directory("d", "/a/./b"), "/a/./b");
+}
+
+TEST(Config, ChecksRuleFiles) {
+  const test::TempDir dir;
+  const auto check = [&](std::string_view text, const query::ParserOptions& options = {}) {
+    const std::string path = dir.path() + "/r.yml";
+    EXPECT_TRUE((*real_file_system().create(path))->append(std::as_bytes(std::span(text))));
+    return check_rule_file(path, options, real_file_system());
+  };
+  constexpr std::string_view kExperimental =
+      "groups:\n- name: g\n  rules:\n  - {record: a, expr: 'mad_over_time(b[5m])'}\n";
+
+  EXPECT_EQ(*check("groups:\n- name: g\n  rules:\n  - {record: a, expr: b}\n"), 1U);
+  EXPECT_NE(check("groups:\n- name: g\n  rules:\n  - {record: a, expr: 'b{'}\n")
+                .error()
+                .message()
+                .find("r.yml:4: group \"g\", rule 1, \"a\": could not parse expression"),
+            std::string::npos);
+  EXPECT_FALSE(check(kExperimental));
+  EXPECT_TRUE(check(kExperimental, {.experimental_functions = true}));
+  EXPECT_FALSE(check_rule_file(dir.path() + "/none", {}, real_file_system()));
 }
 
 // Upstream's own bad files: each must be refused. (Good ones use features that are refused by
