@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <clocale>
 #include <cmath>
 #include <cstring>
+#include <cwctype>
 #include <limits>
 
 #include <fast_float/fast_float.h>
@@ -269,6 +271,75 @@ bool is_valid_utf8(std::string_view text) {
     i += length;
   }
   return true;
+}
+
+namespace {
+
+char32_t decode_utf8(std::string_view letter) {
+  if (letter.size() == 1) return static_cast<unsigned char>(letter[0]);
+  char32_t code = static_cast<unsigned char>(letter[0]) & (0xffU >> (letter.size() + 1));
+  for (const char c : letter.substr(1))
+    code = (code << 6) | (static_cast<unsigned char>(c) & 0x3fU);
+  return code;
+}
+
+void append_utf8(std::string& out, char32_t code) {
+  const auto tail = [&](int shift) { out += static_cast<char>(0x80U | ((code >> shift) & 0x3fU)); };
+  if (code < 0x80) {
+    out += static_cast<char>(code);
+  } else if (code < 0x800) {
+    out += static_cast<char>(0xc0U | (code >> 6));
+    tail(0);
+  } else if (code < 0x10000) {
+    out += static_cast<char>(0xe0U | (code >> 12));
+    tail(6);
+    tail(0);
+  } else {
+    out += static_cast<char>(0xf0U | (code >> 18));
+    tail(12);
+    tail(6);
+    tail(0);
+  }
+}
+
+// glibc's tables of Unicode, which need no installed locale. Null would leave letters as they are.
+locale_t unicode_locale() {
+  static const locale_t instance = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  return instance;
+}
+
+template <typename Map>
+std::string map_letters(std::string_view text, Map map) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = utf8_length(text, i);
+    if (length == 0) {
+      out += text[i++];
+      continue;
+    }
+    append_utf8(out, map(decode_utf8(text.substr(i, length))));
+    i += length;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string to_lower(std::string_view text) {
+  const locale_t unicode = unicode_locale();
+  return map_letters(text, [unicode](char32_t c) -> char32_t {
+    if (c < 0x80) return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+    return unicode == nullptr ? c : static_cast<char32_t>(::towlower_l(c, unicode));
+  });
+}
+
+std::string to_upper(std::string_view text) {
+  const locale_t unicode = unicode_locale();
+  return map_letters(text, [unicode](char32_t c) -> char32_t {
+    if (c < 0x80) return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c;
+    return unicode == nullptr ? c : static_cast<char32_t>(::towupper_l(c, unicode));
+  });
 }
 
 }  // namespace narthex

@@ -29,6 +29,11 @@ std::string_view trim(std::string_view text);
 
 std::string to_lower_ascii(std::string_view text);
 
+/// Every letter of UTF-8 text, mapped to one letter as Go's strings.ToLower and ToUpper do. What is
+/// not UTF-8 stays.
+std::string to_lower(std::string_view text);
+std::string to_upper(std::string_view text);
+
 /// Equal up to the case of ASCII letters.
 bool equals_ignore_case(std::string_view a, std::string_view b);
 

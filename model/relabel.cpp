@@ -37,15 +37,6 @@ std::uint64_t md5_tail(std::string_view text) {
   return value;
 }
 
-std::string change_case(std::string_view text, bool upper) {
-  std::string out(text);
-  for (char& c : out) {
-    if (upper && c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-    if (!upper && c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 std::string joined_sources(const RelabelRule& rule, const LabelsBuilder& labels) {
   std::string value;
   for (std::size_t i = 0; i < rule.source_labels.size(); ++i) {
@@ -141,10 +132,10 @@ bool apply_rule(const RelabelRule& rule, const Regex& regex, LabelsBuilder& labe
       apply_replace(rule, regex, value, labels);
       return true;
     case RelabelAction::kLowercase:
-      labels.set(rule.target_label, change_case(value, false));
+      labels.set(rule.target_label, to_lower(value));
       return true;
     case RelabelAction::kUppercase:
-      labels.set(rule.target_label, change_case(value, true));
+      labels.set(rule.target_label, to_upper(value));
       return true;
     case RelabelAction::kHashMod:
       labels.set(rule.target_label, std::to_string(md5_tail(value) % rule.modulus));

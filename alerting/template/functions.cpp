@@ -226,12 +226,10 @@ Result<Value> title(const Environment&, Args args) {
 }
 
 Result<Value> to_upper(const Environment&, Args args) {
-  std::string out = text_of(args[0]);
-  for (char& c : out) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  return Value(std::move(out));
+  return Value(narthex::to_upper(text_of(args[0])));
 }
 Result<Value> to_lower(const Environment&, Args args) {
-  return Value(to_lower_ascii(text_of(args[0])));
+  return Value(narthex::to_lower(text_of(args[0])));
 }
 
 Result<Value> match(const Environment&, Args args) {

@@ -66,6 +66,13 @@ TEST(Quote, EscapesAsGo) {
   EXPECT_EQ(quote("\xe6\x97\xa5\xf0\x9f\x98\x80"), "\"\xe6\x97\xa5\xf0\x9f\x98\x80\"");
 }
 
+TEST(LetterCase, MapsAllLettersOneToOne) {
+  EXPECT_EQ(to_lower("AbC-1 ÀÉ Жя ŸΣ"), "abc-1 àé жя ÿσ");
+  EXPECT_EQ(to_upper("AbC-1 àé Жя ÿσ ß"), "ABC-1 ÀÉ ЖЯ ŸΣ ß");
+  EXPECT_EQ(to_lower("\U00010400"), "\U00010428");  // four bytes each
+  EXPECT_EQ(to_upper("a\xff\xc3"), "A\xff\xc3");
+}
+
 TEST(Utf8, RefusesMalformedSequences) {
   EXPECT_TRUE(is_valid_utf8("plain text, long enough for the fast path"));
   EXPECT_TRUE(is_valid_utf8("\xf0\x9f\x94\xa5"));
