@@ -15,6 +15,7 @@ struct Db::State {
   const Clock* clock = nullptr;
   Log* log = nullptr;
   std::unique_ptr<DirectoryLock> lock;
+  Observer* fsync_duration = nullptr;
   std::unique_ptr<Head> head;
   std::unique_ptr<WalWriter> wal;
 };
@@ -58,8 +59,67 @@ void publish_replay(Metrics& metrics, const ReplayReport& report, std::int64_t t
       .add(static_cast<double>(report.unknown_refs));
 }
 
+// 1: the last run ended well, 0: it left its lock behind, -1: nobody knows.
+void publish_start(Metrics& metrics, bool locks, bool lock_was_there) {
+  metrics
+      .gauge("prometheus_tsdb_clean_start",
+             "-1: lockfile is disabled. 0: a lockfile from a previous execution was replaced. 1: "
+             "lockfile creation was clean")
+      .set(!locks           ? -1
+           : lock_was_there ? 0
+                            : 1);
+}
+
+// Bytes of the log's files; 0 when they cannot be read.
+double directory_bytes(FileSystem& fs, const std::string& path) {
+  const auto entries = fs.list(path);
+  if (!entries) return 0;
+  double bytes = 0;
+  for (const DirectoryEntry& entry : *entries) bytes += static_cast<double>(entry.size);
+  return bytes;
+}
+
+// What upstream's dashboards and alerts ask for, of parts that are not there yet and so never fail.
+void publish_absent_parts(Metrics& metrics, model::DurationMs retention_ms) {
+  metrics.gauge("prometheus_tsdb_blocks_loaded", "Number of currently loaded data blocks").set(0);
+  metrics
+      .gauge("prometheus_tsdb_storage_blocks_bytes",
+             "The number of bytes that are currently used for local storage by all blocks.")
+      .set(0);
+  metrics.counter("prometheus_tsdb_compactions_total",
+                  "Total number of compactions that were executed for the partition.");
+  metrics.counter("prometheus_tsdb_compactions_failed_total",
+                  "Total number of compactions that failed for the partition.");
+  metrics.counter("prometheus_tsdb_reloads_failures_total",
+                  "Number of times the database failed to reload block data from disk.");
+  metrics.counter("prometheus_tsdb_head_series_removed_total",
+                  "Total number of series removed in the head");
+  metrics.counter("prometheus_tsdb_head_chunks_removed_total",
+                  "Total number of chunks removed in the head");
+  metrics
+      .gauge("prometheus_tsdb_retention_limit_seconds",
+             "How long to retain samples in storage. 0 means retention is disabled.")
+      .set(static_cast<double>(retention_ms) / 1000);
+}
+
 // Counters and gauges that are read from the head rather than kept.
+void publish_times(Metrics& metrics, const Head& head) {
+  const auto set = [&metrics](std::string_view name, std::string_view help, double value) {
+    metrics.gauge(name, help).set(value);
+  };
+  const auto low = static_cast<double>(head.min_time());
+  const auto high = static_cast<double>(head.max_time());
+  set("prometheus_tsdb_head_min_time", "Minimum time bound of the head block.", low);
+  set("prometheus_tsdb_head_min_time_seconds", "Minimum time bound of the head block.", low / 1000);
+  set("prometheus_tsdb_head_max_time", "Maximum timestamp of the head block.", high);
+  set("prometheus_tsdb_head_max_time_seconds", "Maximum timestamp of the head block.", high / 1000);
+  set("prometheus_tsdb_lowest_timestamp", "Lowest timestamp value stored in the database.", low);
+  set("prometheus_tsdb_lowest_timestamp_seconds", "Lowest timestamp value stored in the database.",
+      low / 1000);
+}
+
 void publish_head(Metrics& metrics, const Head& head, const WalWriter& wal) {
+  publish_times(metrics, head);
   const auto set = [&metrics](std::string_view name, std::string_view help, double value) {
     metrics.gauge(name, help).set(value);
   };
@@ -76,10 +136,6 @@ void publish_head(Metrics& metrics, const Head& head, const WalWriter& wal) {
       static_cast<double>(head.registry().series_count()));
   set("prometheus_tsdb_head_chunks", "Total number of chunks in the head block.",
       static_cast<double>(get(c.chunks_created)));
-  set("prometheus_tsdb_head_min_time", "Minimum time bound of the head block.",
-      static_cast<double>(head.min_time()));
-  set("prometheus_tsdb_head_max_time", "Maximum timestamp of the head block.",
-      static_cast<double>(head.max_time()));
   set("prometheus_tsdb_wal_segment_current", "WAL segment index that TSDB is currently writing to.",
       static_cast<double>(wal.segment()));
   set("narthex_tsdb_head_chunk_bytes", "Bytes of open and full chunks held in memory.",
@@ -115,9 +171,12 @@ Result<std::unique_ptr<Db>> Db::open(Options options, FileSystem& fs, const Cloc
   state->log = &log;
   const std::string& path = state->options.path;
   NX_TRY(fs.make_directories(path));
+  const bool lock_was_there = fs.exists(path + "/lock");
   if (!state->options.no_lockfile) {
     NX_TRY_ASSIGN(state->lock, fs.lock(path + "/lock"));
   }
+  publish_start(metrics, state->lock != nullptr, lock_was_there);
+  publish_absent_parts(metrics, state->options.retention_ms);
   NX_TRY(refuse_blocks(fs, path));
   const std::string wal_dir = path + "/wal";
   NX_TRY(fs.make_directories(wal_dir));
@@ -132,7 +191,13 @@ Result<std::unique_ptr<Db>> Db::open(Options options, FileSystem& fs, const Cloc
   NX_TRY_ASSIGN(state->wal, WalWriter::open(fs, wal_dir, report.next_segment,
                                             {.segment_bytes = state->options.wal_segment_bytes}));
   state->head->set_wal(state->wal.get());
-  metrics.on_collect([&metrics, s = state.get()] { publish_head(metrics, *s->head, *s->wal); });
+  state->fsync_duration = &metrics.summary("prometheus_tsdb_wal_fsync_duration_seconds",
+                                           "Duration of write log fsync.");
+  metrics.on_collect([&metrics, s = state.get(), wal_dir] {
+    publish_head(metrics, *s->head, *s->wal);
+    metrics.gauge("prometheus_tsdb_wal_storage_size_bytes", "Size of the write log directory.")
+        .set(directory_bytes(*s->fs, wal_dir));
+  });
   return std::make_unique<Db>(std::move(state));
 }
 
@@ -149,14 +214,21 @@ Result<std::unique_ptr<model::Querier>> Db::querier(model::TimeRange range) {
 }
 
 Result<void> Db::sync() {
-  return state_->wal->sync();
+  const std::int64_t started_ns = state_->clock->monotonic_ns();
+  NX_TRY(state_->wal->sync());
+  const std::int64_t took_ns = state_->clock->monotonic_ns() - started_ns;
+  state_->fsync_duration->observe(static_cast<double>(took_ns) / 1e9);
+  return {};
 }
 
 Result<void> Db::close() {
   state_->head->set_wal(nullptr);
-  Result<void> closed = state_->wal->close();
+  NX_TRY(state_->wal->close());
+  // A lock file that stays says that the run did not end well. It goes while it is still held.
+  Result<void> removed;
+  if (state_->lock) removed = state_->fs->remove(state_->options.path + "/lock");
   state_->lock.reset();
-  return closed;
+  return removed;
 }
 
 DbStatistics Db::statistics(std::size_t limit) const {

@@ -106,6 +106,23 @@ TEST_F(DbTest, IsHeldByOneProcessAtATime) {
   EXPECT_EQ(second.error().code(), Code::kUnavailable);
 }
 
+TEST_F(DbTest, KnowsWhetherTheLastRunEndedWell) {
+  const auto clean_start = [this] {
+    return metrics_->gauge("prometheus_tsdb_clean_start", "").value();
+  };
+  auto db = open();
+  EXPECT_EQ(clean_start(), 1);
+  db.reset();  // as a kill leaves it
+
+  db = open();
+  EXPECT_EQ(clean_start(), 0);
+  ASSERT_TRUE(db->close());
+  EXPECT_FALSE(real_file_system().exists(dir_.path() + "/lock"));
+
+  db = open();
+  EXPECT_EQ(clean_start(), 1);
+}
+
 TEST_F(DbTest, RefusesADirectoryWithBlocks) {
   const std::string block = dir_.path() + "/01BKGV7JBM69T2G1BGBGM6KB12";
   ASSERT_TRUE(real_file_system().make_directories(block));
