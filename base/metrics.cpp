@@ -1,9 +1,11 @@
 // Metrics over prometheus-cpp.
 #include "base/metrics.h"
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
@@ -68,6 +70,24 @@ struct Metrics::State {
   std::map<std::string, std::unique_ptr<Gauge>> gauges;
   std::map<std::string, std::unique_ptr<Observer>> observers;
   std::vector<std::function<void()>> refreshers;
+  std::set<std::pair<std::string, std::string>> retired;  // label name and value
+
+  void revive(Metrics::LabelList labels) {
+    if (retired.empty()) return;
+    for (const auto& [name, value] : labels) retired.erase({std::string(name), std::string(value)});
+  }
+  bool is_hidden(const prometheus::ClientMetric& metric) const {
+    return std::any_of(metric.label.begin(), metric.label.end(), [this](const auto& label) {
+      return retired.contains({label.name, label.value});
+    });
+  }
+  void hide(std::vector<prometheus::MetricFamily>& families) const {
+    if (retired.empty()) return;
+    for (prometheus::MetricFamily& family : families) {
+      std::erase_if(family.metric, [this](const auto& metric) { return is_hidden(metric); });
+    }
+    std::erase_if(families, [](const auto& family) { return family.metric.empty(); });
+  }
 };
 
 Metrics::Metrics() : state_(std::make_unique<State>()) {}
@@ -75,6 +95,7 @@ Metrics::~Metrics() = default;
 
 Counter& Metrics::counter(std::string_view name, std::string_view help, LabelList labels) {
   const std::lock_guard lock(state_->mutex);
+  state_->revive(labels);
   auto& slot = state_->counters[key_of(name, labels)];
   if (!slot) {
     auto& family = prometheus::BuildCounter()
@@ -88,6 +109,7 @@ Counter& Metrics::counter(std::string_view name, std::string_view help, LabelLis
 
 Gauge& Metrics::gauge(std::string_view name, std::string_view help, LabelList labels) {
   const std::lock_guard lock(state_->mutex);
+  state_->revive(labels);
   auto& slot = state_->gauges[key_of(name, labels)];
   if (!slot) {
     auto& family = prometheus::BuildGauge()
@@ -102,6 +124,7 @@ Gauge& Metrics::gauge(std::string_view name, std::string_view help, LabelList la
 Observer& Metrics::histogram(std::string_view name, std::string_view help,
                              std::vector<double> bounds, LabelList labels) {
   const std::lock_guard lock(state_->mutex);
+  state_->revive(labels);
   auto& slot = state_->observers[key_of(name, labels)];
   if (!slot) {
     auto& family = prometheus::BuildHistogram()
@@ -114,19 +137,29 @@ Observer& Metrics::histogram(std::string_view name, std::string_view help,
   return *slot;
 }
 
-Observer& Metrics::summary(std::string_view name, std::string_view help, LabelList labels) {
+Observer& Metrics::summary(std::string_view name, std::string_view help, LabelList labels,
+                           Spread spread) {
   const std::lock_guard lock(state_->mutex);
+  state_->revive(labels);
   auto& slot = state_->observers[key_of(name, labels)];
   if (!slot) {
     auto& family = prometheus::BuildSummary()
                        .Name(std::string(name))
                        .Help(std::string(help))
                        .Register(state_->registry);
-    const prometheus::Summary::Quantiles quantiles = {{0.5, 0.05}, {0.9, 0.01}, {0.99, 0.001}};
+    prometheus::Summary::Quantiles quantiles = {{0.5, 0.05}, {0.9, 0.01}, {0.99, 0.001}};
+    if (spread == Spread::kBoth) {
+      quantiles.insert(quantiles.begin(), {{0.01, 0.001}, {0.05, 0.005}});
+    }
     slot = std::make_unique<ObserverOf<prometheus::Summary>>(
         family.Add(to_labels(labels), quantiles, std::chrono::minutes(10), 5));
   }
   return *slot;
+}
+
+void Metrics::retire(std::string_view label, std::string_view value) {
+  const std::lock_guard lock(state_->mutex);
+  state_->retired.emplace(label, value);
 }
 
 void Metrics::on_collect(std::function<void()> refresh) {
@@ -134,14 +167,24 @@ void Metrics::on_collect(std::function<void()> refresh) {
   state_->refreshers.push_back(std::move(refresh));
 }
 
-std::string Metrics::expose() {
+std::string Metrics::expose(const std::vector<std::string>& names) {
   std::vector<std::function<void()>> refreshers;
   {
     const std::lock_guard lock(state_->mutex);
     refreshers = state_->refreshers;
   }
   for (const auto& refresh : refreshers) refresh();
-  return prometheus::TextSerializer().Serialize(state_->registry.Collect());
+  std::vector<prometheus::MetricFamily> families = state_->registry.Collect();
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->hide(families);
+  }
+  if (!names.empty()) {
+    std::erase_if(families, [&names](const prometheus::MetricFamily& family) {
+      return std::find(names.begin(), names.end(), family.name) == names.end();
+    });
+  }
+  return prometheus::TextSerializer().Serialize(families);
 }
 
 }  // namespace narthex

@@ -37,6 +37,9 @@ class Observer {
   virtual void observe(double value) = 0;
 };
 
+/// Which quantiles a summary shows: what is slow, or what is early and late.
+enum class Spread : unsigned char { kUpper, kBoth };
+
 /// The registry. Asking twice for one name and label set gives the same object; all live as long as
 /// the registry. Thread-safe.
 class Metrics {
@@ -53,14 +56,19 @@ class Metrics {
   /// A histogram with these upper bounds (+Inf is implied).
   Observer& histogram(std::string_view name, std::string_view help, std::vector<double> bounds,
                       LabelList labels = {});
-  /// A summary with the 0.5, 0.9 and 0.99 quantiles over ten minutes.
-  Observer& summary(std::string_view name, std::string_view help, LabelList labels = {});
+  /// A summary over ten minutes with the 0.5, 0.9 and 0.99 quantiles, kBoth: 0.01 and 0.05 too.
+  Observer& summary(std::string_view name, std::string_view help, LabelList labels = {},
+                    Spread spread = Spread::kUpper);
+
+  /// Hides every series with this label, such as those of a rule group that is no more, until one
+  /// of them is asked for again. What was handed out stays usable.
+  void retire(std::string_view label, std::string_view value);
 
   /// `refresh` runs before each exposition, to set gauges that are read rather than kept.
   void on_collect(std::function<void()> refresh);
 
-  /// Text format 0.0.4.
-  std::string expose();
+  /// Text format 0.0.4, of all families or of those named.
+  std::string expose(const std::vector<std::string>& names = {});
 
  private:
   struct State;

@@ -30,6 +30,7 @@ struct EngineMetrics {
     metrics
         .gauge("prometheus_engine_queries_concurrent_max", "The max number of concurrent queries.")
         .set(static_cast<double>(concurrency_max));
+    metrics.gauge("prometheus_engine_query_log_enabled", "State of the query log.").set(0);
   }
 
   static Observer& slice(Metrics& metrics, std::string_view name) {

@@ -178,7 +178,7 @@ TargetLoop::TargetLoop(LoopContext context, std::shared_ptr<const Job> job, Targ
       offset_seed_(offset_seed),
       interval_length_(context.metrics.registry.summary(
           "prometheus_target_interval_length_seconds", "Actual intervals between scrapes.",
-          {{"interval", model::format_duration(target_.interval)}})),
+          {{"interval", model::format_duration(target_.interval)}}, Spread::kBoth)),
       client_(job_->config.client),
       ingest_(job_->rules(target_.timeout), target_.labels) {}
 

@@ -66,6 +66,7 @@ std::map<std::uint64_t, Target> Pool::make_targets(
 }
 
 void Pool::sync(const std::vector<discovery::TargetGroup>& groups, std::uint64_t offset_seed) {
+  const std::int64_t started_ns = context_.clock.monotonic_ns();
   std::map<std::uint64_t, Target> targets = make_targets(groups);
   for (auto it = loops_.begin(); it != loops_.end();) {
     if (targets.contains(it->first)) {
@@ -90,6 +91,10 @@ void Pool::sync(const std::vector<discovery::TargetGroup>& groups, std::uint64_t
   for (const auto& [id, running] : outgoing_) end(running);
   outgoing_.clear();
   check_target_limit();
+  publish(context_.clock.monotonic_ns() - started_ns);
+}
+
+void Pool::publish(std::int64_t sync_ns) const {
   Metrics& metrics = context_.metrics.registry;
   const Metrics::LabelList label = {{"scrape_job", job_->config.job_name}};
   metrics
@@ -104,6 +109,10 @@ void Pool::sync(const std::vector<discovery::TargetGroup>& groups, std::uint64_t
       .gauge("prometheus_target_scrape_pool_target_limit",
              "Maximum number of targets allowed in this scrape pool.", label)
       .set(static_cast<double>(job_->config.limits.targets));
+  metrics
+      .summary("prometheus_target_sync_length_seconds", "Actual interval to sync the scrape pool.",
+               label, Spread::kBoth)
+      .observe(static_cast<double>(sync_ns) / 1e9);
 }
 
 void Pool::check_target_limit() {
@@ -141,11 +150,7 @@ void Pool::end(const Running& running) {
 void Pool::close() {
   for (const auto& [hash, running] : loops_) end(running);
   loops_.clear();
-  context_.metrics.registry
-      .gauge("prometheus_target_scrape_pool_targets",
-             "Current number of targets in this scrape pool.",
-             {{"scrape_job", job_->config.job_name}})
-      .set(0);
+  context_.metrics.registry.retire("scrape_job", job_->config.job_name);
 }
 
 std::vector<ActiveTarget> Pool::active() const {

@@ -42,6 +42,7 @@ class Pool {
   std::map<std::uint64_t, Target> make_targets(const std::vector<discovery::TargetGroup>& groups);
   void end(const Running& running);
   void check_target_limit();
+  void publish(std::int64_t sync_ns) const;
 
   LoopContext context_;
   TaskGroup& tasks_;

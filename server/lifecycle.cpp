@@ -313,6 +313,10 @@ void Server::Parts::publish_build_info() {
               {"revision", ""}})
       .set(1);
   publish_process_metrics(metrics, fs);
+  metrics.on_collect([this] {
+    const bool ready = router.readiness() == web::Router::Readiness::kReady;
+    metrics.gauge("prometheus_ready", "Whether startup was fully completed.").set(ready ? 1 : 0);
+  });
 }
 
 // All parts prepare before any commits: a bad file changes nothing.

@@ -46,6 +46,9 @@ ProcessState read_process_state(FileSystem& fs) {
   if (const auto files = fs.list("/proc/self/fd")) state.open_files = files->size();
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) state.open_files_max = limit.rlim_cur;
+  if (::getrlimit(RLIMIT_AS, &limit) == 0) {
+    state.virtual_bytes_max = static_cast<double>(limit.rlim_cur);
+  }
   return state;
 }
 
@@ -65,6 +68,8 @@ void publish_process_metrics(Metrics& metrics, FileSystem& fs) {
     set("process_open_fds", "Number of open file descriptors.", static_cast<double>(s.open_files));
     set("process_max_fds", "Maximum number of open file descriptors.",
         static_cast<double>(s.open_files_max));
+    set("process_virtual_memory_max_bytes", "Maximum amount of virtual memory available in bytes.",
+        s.virtual_bytes_max);
     set("process_start_time_seconds", "Start time of the process since unix epoch in seconds.",
         s.start_time_seconds);
     set("narthex_threads", "Threads of the process.", static_cast<double>(s.threads));

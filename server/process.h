@@ -14,6 +14,7 @@ struct ProcessState {
   double cpu_seconds = 0;
   std::uint64_t resident_bytes = 0;
   std::uint64_t virtual_bytes = 0;
+  double virtual_bytes_max = 0;  // 2^64 when there is no limit
   std::uint64_t open_files = 0;
   std::uint64_t open_files_max = 0;
   std::uint64_t threads = 0;

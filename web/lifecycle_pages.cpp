@@ -2,6 +2,7 @@
 #include "web/lifecycle_pages.h"
 
 #include "base/str.h"
+#include "web/form.h"
 #include "web/responses.h"
 
 namespace narthex::web {
@@ -19,9 +20,9 @@ class LifecyclePages {
     for (const std::string_view code : {"200", "500", "503"}) scrapes(code);
   }
 
-  asio::awaitable<http::Response> metrics(const http::Request&) {
+  asio::awaitable<http::Response> metrics(const http::Request& request) {
     in_flight_.add(1);
-    auto expose = [this] { return metrics_.expose(); };
+    auto expose = [this, &request] { return metrics_.expose(Form(request).all("name[]")); };
     std::string text = co_await run_on(executors_.cpu(), std::move(expose));
     in_flight_.add(-1);
     scrapes("200").add();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/check.h"
 #include "base/http/client.h"
@@ -144,6 +145,7 @@ struct Notifier::State {
   Gauge& discovered;
   mutable Mutex mutex;
   std::vector<Set> sets NX_GUARDED_BY(mutex);
+  std::set<std::string> measured NX_GUARDED_BY(mutex);  // URLs that metrics are shown of
   model::Relabeler alerts NX_GUARDED_BY(mutex);
   model::Labels external_labels NX_GUARDED_BY(mutex);
   std::uint64_t synced_version NX_GUARDED_BY(mutex) = 0;
@@ -234,6 +236,14 @@ void Notifier::State::sync() {
     set.dropped = std::move(found.dropped);
     active += set.queues.size();
   }
+  std::set<std::string> now;
+  for (const Set& set : sets) {
+    for (const auto& [url, queue] : set.queues) now.insert(url);
+  }
+  for (const std::string& url : measured) {
+    if (!now.contains(url)) context.metrics.retire("alertmanager", url);
+  }
+  measured = std::move(now);
   discovered.set(static_cast<double>(active));
 }
 

@@ -150,7 +150,8 @@ struct RuleGroup::Measures {
         rule_duration(metrics.summary("prometheus_rule_evaluation_duration_seconds",
                                       "The duration for a rule to execute.")),
         group_duration(metrics.summary("prometheus_rule_group_duration_seconds",
-                                       "The duration of rule group evaluations.")),
+                                       "The duration of rule group evaluations.", {},
+                                       Spread::kBoth)),
         expansions(metrics.counter("prometheus_template_text_expansions_total",
                                    "The total number of template text expansions.")),
         expansion_failures(

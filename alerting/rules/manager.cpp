@@ -4,6 +4,8 @@
 #include <limits>
 #include <map>
 
+#include "base/str.h"
+
 namespace narthex::alerting {
 namespace {
 
@@ -153,6 +155,7 @@ void RuleManager::commit(Prepared prepared) {
   for (const auto& [key, entry] : state_->entries) {
     entry.task.cancel();
     if (state_->started) state_->remove(entry.group);
+    state_->context.metrics.retire("rule_group", concat(key.first, ";", key.second));
   }
   state_->entries = std::move(next);
   state_->committed = true;

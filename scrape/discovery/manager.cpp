@@ -43,6 +43,9 @@ void Manager::apply(const std::map<std::string, DiscoveryConfig>& sets) {
   std::vector<std::shared_ptr<FileProvider>> known;
   for (const auto& [name, set] : sets_)
     known.insert(known.end(), set.files.begin(), set.files.end());
+  for (const auto& [name, set] : sets_) {
+    if (!sets.contains(name)) context_.metrics.retire("config", name);
+  }
   sets_.clear();
   bool has_files = false;
   for (const auto& [name, config] : sets) {
