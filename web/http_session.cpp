@@ -54,7 +54,7 @@ std::string without_line_breaks(std::string_view value) {
 }
 
 // Sees a client leave while its request runs. What it sends meanwhile is its next request's
-// business: then, as Go's server does, nobody watches. Lives on the connection's strand.
+// business: then, as Go's server does, nobody watches. Lives on the connection's thread.
 class ClientWatch {
  public:
   ClientWatch(Stream& stream, const StopToken& client)
