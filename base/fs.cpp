@@ -19,16 +19,23 @@ namespace {
 
 namespace stdfs = std::filesystem;
 
+// As Go prints them, which is what people search their logs for: in lower case.
+std::string reason(std::string text) {
+  const bool word = text.size() > 1 && text[1] >= 'a' && text[1] <= 'z';
+  if (word && text[0] >= 'A' && text[0] <= 'Z') text[0] = static_cast<char>(text[0] - 'A' + 'a');
+  return text;
+}
+
 Error errno_error(std::string_view action, const std::string& path) {
   const int number = errno;
   const Code code = number == ENOENT ? Code::kNotFound : Code::kIo;
-  return Error(code, concat(action, " ", path, ": ", std::strerror(number)));
+  return Error(code, concat(action, " ", path, ": ", reason(std::strerror(number))));
 }
 
 Error system_error(std::string_view action, const std::string& path, const std::error_code& error) {
   const bool missing = error == std::errc::no_such_file_or_directory;
   return Error(missing ? Code::kNotFound : Code::kIo,
-               concat(action, " ", path, ": ", error.message()));
+               concat(action, " ", path, ": ", reason(error.message())));
 }
 
 /// Owns a file descriptor.

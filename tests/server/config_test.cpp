@@ -74,6 +74,14 @@ TEST(Config, FindsRuleFilesBesideItself) {
   EXPECT_FALSE(parse("rule_files: ['*/x.yml']"));
 }
 
+TEST(Config, SaysWhyAFileCannotBeRead) {
+  const auto config = load_config("/nonexistent/p.yml", real_file_system());
+
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().code(), Code::kNotFound);
+  EXPECT_EQ(config.error().message(), "open /nonexistent/p.yml: no such file or directory");
+}
+
 // "./r.yml" would be another rule_group label than upstream's.
 TEST(Config, NamesRelativeFilesAsUpstream) {
   EXPECT_EQ(discovery::join_directory(".", "a.yml"), "a.yml");
