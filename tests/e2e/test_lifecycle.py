@@ -30,8 +30,9 @@ class Lifecycle(EndToEnd):
         self.assertIn("metric_path", done.stderr)
         self.assertFalse(os.path.exists(f"{self.folder}/data"))
 
-    def test_a_bad_flag_exits_2_and_a_taken_port_1(self):
-        self.assertEqual(self.run_narthex("", "--nope").returncode, 2)
+    def test_a_bad_value_exits_2_what_is_no_flag_and_a_taken_port_1(self):
+        self.assertEqual(self.run_narthex("", "--query.timeout=fast").returncode, 2)
+        self.assertEqual(self.run_narthex("", "--nope").returncode, 1)
         server = self.narthex(CONFIG)
         done = self.run_narthex("", f"--web.listen-address=127.0.0.1:{server.port}")
         self.assertEqual(done.returncode, 1)
