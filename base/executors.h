@@ -108,7 +108,7 @@ asio::awaitable<std::invoke_result_t<Work>> run_on(asio::any_io_executor pool, W
   using Slot = std::conditional_t<std::is_void_v<Value>, std::monostate, std::optional<Value>>;
   Slot result;  // this and `work` live in this frame until the caller is resumed
   auto start = [&](auto resume) {
-    asio::post(pool, [&work, &result, resume = std::move(resume)]() mutable {
+    asio::post(pool, [&, resume = std::move(resume)]() mutable {
       if constexpr (std::is_void_v<Value>)
         work();
       else

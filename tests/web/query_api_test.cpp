@@ -166,6 +166,9 @@ TEST_F(QueryApiTest, RefusesBadParameters) {
       {"query=x&start=0&end=11001&step=1",
        "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
        "resolution (?step=XX)"},
+      {"query=x&start=0&end=10&step=0.0001",
+       "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
+       "resolution (?step=XX)"},
       {"query=x&start=1&end=2&step=1&timeout=x",
        R"(invalid parameter \"timeout\": cannot parse \"x\" to a valid duration)"},
       {"query=x&start=1&end=2&step=1&lookback_delta=x",
@@ -180,6 +183,7 @@ TEST_F(QueryApiTest, RefusesBadParameters) {
     EXPECT_EQ(response.body, bad(row.error));
   }
   EXPECT_EQ(range("query=x&start=0&end=11000&step=1").status, 200);
+  EXPECT_EQ(range("query=x&start=0&end=1&step=1&timeout=0").status, 422);
 }
 
 TEST_F(QueryApiTest, MapsErrorsToStatuses) {

@@ -34,6 +34,7 @@ Result<void> read_options(const Form& form, query::QueryRequest& request) {
   if (const std::string_view text = form.get("timeout"); !text.empty()) {
     auto timeout = parse_duration_ns(text);
     if (!timeout) return invalid_parameter("timeout", timeout.error());
+    if (*timeout <= 0) return Error(Code::kExecution, "context deadline exceeded");
     request.timeout_ms = std::max<std::int64_t>(1, *timeout / kNanosecondsPerMs);
   }
   if (const std::string_view text = form.get("lookback_delta"); !text.empty()) {
@@ -66,17 +67,16 @@ Result<query::TimeMs> read_time(const Form& form, std::string_view name) {
 Result<query::DurationMs> read_step(const Form& form, const query::QueryRequest& request) {
   auto step_ns = parse_duration_ns(form.get("step"));
   if (!step_ns) return invalid_parameter("step", step_ns.error());
-  if (*step_ns < kNanosecondsPerMs) {
-    return invalid_parameter("step",
-                             invalid("zero or negative query resolution step widths are not "
-                                     "accepted. Try a positive integer"));
-  }
+  const Error too_small = invalid(
+      "zero or negative query resolution step widths are not accepted. Try a positive integer");
+  if (*step_ns <= 0) return invalid_parameter("step", too_small);
   const __int128 span_ns = static_cast<__int128>(request.end - request.start) * kNanosecondsPerMs;
   if (span_ns / *step_ns > kPointsMax) {
     return invalid(
         "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
         "resolution (?step=XX)");
   }
+  if (*step_ns < kNanosecondsPerMs) return invalid_parameter("step", too_small);
   return *step_ns / kNanosecondsPerMs;
 }
 
