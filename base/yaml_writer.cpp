@@ -32,7 +32,7 @@ bool is_sexagesimal(std::string_view text) {
 
 // 2026-01-02, alone or before a time of day.
 bool is_date(std::string_view text) {
-  for (const std::size_t digits_max : {4, 2, 2}) {
+  for (const std::size_t digits_max : {4U, 2U, 2U}) {
     const std::size_t digits = count_digits(text);
     if (digits == 0 || digits > digits_max || (digits_max == 4 && digits < 4)) return false;
     text.remove_prefix(digits);

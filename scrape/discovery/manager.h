@@ -1,7 +1,6 @@
 // Keeps target groups up to date. A set of groups (one per scrape job or Alertmanager block) comes
 // from one or more providers: static groups at once, files re-read when their directory changes and
-// every refresh_interval. Consumers look
-// at version() and take a snapshot.
+// every refresh_interval. Consumers look at version() and take a snapshot.
 #pragma once
 
 #include <atomic>

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/str.h"
+#include "query/stable_sort.h"
 
 namespace narthex::test {
 namespace {
@@ -419,7 +420,7 @@ class Evaluator {
 
   static void rank(bool top, double k, NaiveVector group, NaiveVector& out) {
     if (!(k >= 1)) return;
-    std::ranges::stable_sort(group, [top](const auto& a, const auto& b) {
+    query::sort_stably(group, [top](const auto& a, const auto& b) {
       if (std::isnan(a.second) || std::isnan(b.second))
         return !std::isnan(a.second) && std::isnan(b.second);
       return top ? a.second > b.second : a.second < b.second;
