@@ -209,35 +209,63 @@ Result<void> Head::write_wal(const Staged& staged) {
   return logged;
 }
 
-void Head::note_commit(SeriesHot& line, Slot slot, std::uint32_t id, bool readers,
-                       std::uint32_t oldest_hidden) {
-  const bool same_commit = line.n != 0 && line.append_id == id && line.last_n != 0;
+void Head::note_commit(SeriesHot& line, Slot slot, const Isolation::Commit& commit) {
+  const bool same_commit = line.append_id == commit.id() && line.last_n != 0;
   if (same_commit && line.last_n < kLastNMax) {
     ++line.last_n;
     return;
   }
-  const bool must_hide =
-      line.last_n != 0 &&
-      (same_commit || (readers && !append_id_before(line.append_id, oldest_hidden)));
-  if (must_hide) {
-    const MutexLock lock(side_mutex_);
-    side_.hidden[slot].push_back({line.append_id, line.last_n});
-    line.flags |= kSeriesHasHidden;
-  } else if ((line.flags & kSeriesHasHidden) != 0 && !readers) {
-    const MutexLock lock(side_mutex_);
-    side_.hidden.erase(slot);
-    line.flags &= static_cast<std::uint8_t>(~kSeriesHasHidden);
+  const bool seen_by_all = line.last_n == 0 || line.append_id < commit.horizon();
+  if (!seen_by_all || (line.flags & kSeriesHasHidden) != 0) {
+    keep_earlier(line, slot, commit.horizon());
   }
-  line.append_id = id;
+  line.append_id = commit.id();
   line.last_n = 1;
 }
 
-RowVerdict Head::apply_row(Slot slot, TimeMs time, double value, const Isolation::Commit& commit,
-                           bool readers, std::uint32_t oldest_hidden) {
+// The line's last commit joins those before it. What every reader sees goes, from the front only:
+// the runs say by their lengths where each of them stands.
+void Head::keep_earlier(SeriesHot& line, Slot slot, std::uint64_t horizon) {
+  const MutexLock lock(side_mutex_);
+  std::vector<EarlierRun>& runs = side_.earlier[slot];
+  if (!runs.empty() && runs.back().id == line.append_id) {
+    runs.back().n += line.last_n;
+  } else if (line.last_n != 0) {
+    runs.push_back({line.append_id, line.last_n});
+  }
+  const auto kept = std::ranges::find_if(runs, [&](const auto& run) { return run.id >= horizon; });
+  runs.erase(runs.begin(), kept);
+  if (runs.empty()) {
+    side_.earlier.erase(slot);
+    line.flags &= static_cast<std::uint8_t>(~kSeriesHasHidden);
+  } else {
+    line.flags |= kSeriesHasHidden;
+  }
+  if (side_.earlier.size() >= side_.sweep_at) sweep_due_.store(true, std::memory_order_relaxed);
+}
+
+// Series that nobody writes any more keep no list. Their flag may stay: it only says "look".
+void Head::sweep_earlier(std::uint64_t horizon) {
+  if (!sweep_due_.exchange(false, std::memory_order_relaxed)) return;
+  const MutexLock lock(side_mutex_);
+  std::erase_if(side_.earlier, [horizon](const auto& entry) {
+    return std::ranges::all_of(entry.second, [&](const auto& run) { return run.id < horizon; });
+  });
+  side_.sweep_at = std::max(SideTables().sweep_at, 2 * side_.earlier.size());
+}
+
+std::size_t Head::earlier_commits() const {
+  const MutexLock lock(side_mutex_);
+  std::size_t count = 0;
+  for (const auto& entry : side_.earlier) count += entry.second.size();
+  return count;
+}
+
+RowVerdict Head::apply_row(Slot slot, TimeMs time, double value, const Isolation::Commit& commit) {
   SeriesHot& line = pages_.line(slot);
   const RowVerdict verdict = compare_newest(line, time, value);
   if (verdict != RowVerdict::kAppended) return verdict;
-  note_commit(line, slot, commit.id(), readers, oldest_hidden);
+  note_commit(line, slot, commit);
   push_sample(line, slot, time, value);
   return RowVerdict::kAppended;
 }
@@ -245,8 +273,6 @@ RowVerdict Head::apply_row(Slot slot, TimeMs time, double value, const Isolation
 void Head::apply(const model::FloatBatch& batch, const Staged& staged,
                  model::AppendReport& report) {
   const Isolation::Commit commit(isolation_);
-  std::uint32_t oldest_hidden = 0;
-  const bool readers = isolation_.oldest_hidden(oldest_hidden);
   TimeMs low = std::numeric_limits<TimeMs>::max();
   TimeMs high = std::numeric_limits<TimeMs>::min();
   for (std::size_t i = 0; i < staged.rows.size();) {
@@ -257,13 +283,13 @@ void Head::apply(const model::FloatBatch& batch, const Staged& staged,
       const Slot slot = batch.series[row].slot;
       if (slot / kPageSeries != first / kPageSeries) break;
       const TimeMs time = row_time(batch, row);
-      report.verdicts[row] =
-          apply_row(slot, time, batch.values[row], commit, readers, oldest_hidden);
+      report.verdicts[row] = apply_row(slot, time, batch.values[row], commit);
       low = std::min(low, time);
       high = std::max(high, time);
     }
   }
   if (!staged.rows.empty()) widen_time(low, high);
+  if (sweep_due_.load(std::memory_order_relaxed)) sweep_earlier(commit.horizon());
 }
 
 void Head::widen_time(TimeMs low, TimeMs high) {

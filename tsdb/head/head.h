@@ -80,35 +80,41 @@ class Head final : public model::Appender {
   model::TimeMs min_time() const { return min_time_.load(std::memory_order_relaxed); }
   model::TimeMs max_time() const { return max_time_.load(std::memory_order_relaxed); }
   std::uint64_t chunk_bytes() const { return arena_->used_bytes(); }
+  /// Commits, counted by series, that are kept apart because some reader may not see them.
+  std::size_t earlier_commits() const;
 
  private:
-  struct Staged;         // a batch's good rows
-  struct ChunkView;      // one chunk as a reader sees it
-  struct HiddenCommit {  // samples of an older commit that some reader must not see
-    std::uint32_t id;
+  struct Staged;       // a batch's good rows
+  struct ChunkView;    // one chunk as a reader sees it
+  struct HiddenRun;    // samples near a series' end that a reader must not see
+  struct EarlierRun {  // what a commit before the line's last one appended
+    std::uint64_t id;
     std::uint32_t n;
   };
   struct SideTables {
     std::unordered_map<Slot, std::vector<ClosedChunk>> older;  // beyond what the line's list holds
-    std::unordered_map<Slot, std::vector<HiddenCommit>> hidden;
+    // In the order of their samples, ending at the line's last commit, without gaps.
+    std::unordered_map<Slot, std::vector<EarlierRun>> earlier;
+    std::size_t sweep_at = 1024;  // tuned: lists of idle series go when there are this many
   };
 
   void check(const model::FloatBatch& batch, model::AppendReport& report, Staged& staged) const;
   Result<void> write_wal(const Staged& staged);
   void apply(const model::FloatBatch& batch, const Staged& staged, model::AppendReport& report);
   model::RowVerdict apply_row(Slot slot, model::TimeMs time, double value,
-                              const Isolation::Commit& commit, bool readers,
-                              std::uint32_t oldest_hidden);
+                              const Isolation::Commit& commit);
   /// Appends under the page's lock; the caller has checked the time.
   void push_sample(SeriesHot& line, Slot slot, model::TimeMs time, double value);
   void cut_chunk(SeriesHot& line, Slot slot);
   void grow_closed(SeriesHot& line, Slot slot);
   bool ensure_room(SeriesHot& line, std::size_t hint);
-  void note_commit(SeriesHot& line, Slot slot, std::uint32_t id, bool readers,
-                   std::uint32_t oldest_hidden);
+  void note_commit(SeriesHot& line, Slot slot, const Isolation::Commit& commit);
+  void keep_earlier(SeriesHot& line, Slot slot, std::uint64_t horizon);
+  void sweep_earlier(std::uint64_t horizon);
   void widen_time(model::TimeMs low, model::TimeMs high);
-  std::size_t hidden_samples(const SeriesHot& line, Slot slot,
-                             const Isolation::Reader& reader) const;
+  std::vector<HiddenRun> hidden_runs(const SeriesHot& line, Slot slot,
+                                     const Isolation::Reader& reader) const;
+  static void hide(std::vector<ChunkView>& views, std::span<const HiddenRun> runs);
   std::vector<ChunkView> visible_chunks(Slot slot, const Isolation::Reader& reader,
                                         SeriesHot& line) const;
   Result<void> decode(const ChunkView& chunk, const SeriesHot& line, model::TimeRange range,
@@ -126,8 +132,9 @@ class Head final : public model::Appender {
   std::atomic<model::TimeMs> min_time_{0};  // relaxed: hints and statistics
   std::atomic<model::TimeMs> max_time_{-1};
   std::atomic<bool> has_samples_{false};
-  Mutex commit_mutex_;        // rank 40: series records go before their samples
-  mutable Mutex side_mutex_;  // rank 55
+  std::atomic<bool> sweep_due_{false};  // relaxed: a hint
+  Mutex commit_mutex_;                  // rank 40: series records go before their samples
+  mutable Mutex side_mutex_;            // rank 55
   SideTables side_ NX_GUARDED_BY(side_mutex_);
 };
 

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
+#include <ranges>
 
 #include "tsdb/head/head.h"
 
@@ -15,35 +17,70 @@ struct Head::ChunkView {
   model::TimeMs min_t = 0;
   model::TimeMs max_t = 0;  // an upper bound
   std::uint32_t handle = 0;
-  std::uint32_t visible = 0;  // samples from the front that the reader sees
-  std::uint32_t bytes = 0;    // of a full chunk
+  std::uint32_t count = 0;  // samples in the chunk
+  std::uint32_t bytes = 0;  // of a full chunk
   bool open = false;
+  std::uint32_t visible = 0;  // from here on the reader sees nothing; the next field says what else
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> gaps{};  // first and end, ascending
 };
 
-// Samples at the series' end that this reader must not see. Under the page's lock.
-std::size_t Head::hidden_samples(const SeriesHot& line, Slot slot,
-                                 const Isolation::Reader& reader) const {
+struct Head::HiddenRun {
+  std::size_t newer;  // samples of the series behind it
+  std::size_t n;
+};
+
+// What this reader must not see of the last commits, newest first. Where commits overlapped, some
+// that it sees may stand between. Under the page's lock.
+std::vector<Head::HiddenRun> Head::hidden_runs(const SeriesHot& line, Slot slot,
+                                               const Isolation::Reader& reader) const {
   const ReadSnapshot& snapshot = reader.snapshot();
-  std::size_t hidden = snapshot.sees(line.append_id) ? 0 : line.last_n;
+  std::vector<HiddenRun> hidden;
+  if (line.last_n != 0 && !snapshot.sees(line.append_id)) hidden.push_back({0, line.last_n});
   if ((line.flags & kSeriesHasHidden) == 0) return hidden;
   const MutexLock lock(side_mutex_);
-  const auto found = side_.hidden.find(slot);
-  if (found == side_.hidden.end()) return hidden;
-  for (const HiddenCommit& commit : found->second) {
-    if (!snapshot.sees(commit.id)) hidden += commit.n;
+  const auto found = side_.earlier.find(slot);
+  if (found == side_.earlier.end()) return hidden;
+  std::size_t newer = line.last_n;
+  for (const EarlierRun& run : found->second | std::views::reverse) {
+    if (!snapshot.sees(run.id)) hidden.push_back({newer, run.n});
+    newer += run.n;
   }
   return hidden;
 }
 
-// Oldest first; hidden samples are taken off the end.
+// Takes the runs out of the views, and out the views of which nothing is left.
+void Head::hide(std::vector<ChunkView>& views, std::span<const HiddenRun> runs) {
+  for (const HiddenRun& run : runs) {
+    std::size_t newer = run.newer;
+    std::size_t left = run.n;
+    for (auto view = views.rbegin(); view != views.rend() && left > 0; ++view) {
+      if (newer >= view->count) {
+        newer -= view->count;
+        continue;
+      }
+      const auto end = static_cast<std::uint32_t>(view->count - newer);
+      const auto first = static_cast<std::uint32_t>(end - std::min<std::size_t>(left, end));
+      if (end == view->visible) {
+        view->visible = first;
+      } else {
+        view->gaps.insert(view->gaps.begin(), {first, end});
+      }
+      left -= end - first;
+      newer = 0;
+    }
+  }
+  std::erase_if(views, [](const ChunkView& view) { return view.visible == 0; });
+}
+
+// Oldest first.
 std::vector<Head::ChunkView> Head::visible_chunks(Slot slot, const Isolation::Reader& reader,
                                                   SeriesHot& line) const {
   std::vector<ClosedChunk> closed;
-  std::size_t hidden = 0;
+  std::vector<HiddenRun> hidden;
   {
     const PageLock page(pages_.control(slot));
     line = pages_.line(slot);
-    hidden = hidden_samples(line, slot, reader);
+    hidden = hidden_runs(line, slot, reader);
     if ((line.flags & kSeriesHasOlder) != 0) {
       const MutexLock lock(side_mutex_);
       closed = side_.older.at(slot);
@@ -59,16 +96,11 @@ std::vector<Head::ChunkView> Head::visible_chunks(Slot slot, const Isolation::Re
   for (std::size_t i = 0; i < closed.size(); ++i) {
     const model::TimeMs next_start = i + 1 < closed.size() ? closed[i + 1].min_t : open_start;
     views.push_back({closed[i].min_t, next_start - 1, closed[i].offset, closed[i].n,
-                     static_cast<std::uint32_t>(closed[i].file & ~kClosedInArena), false});
+                     static_cast<std::uint32_t>(closed[i].file & ~kClosedInArena), false,
+                     closed[i].n});
   }
-  if (line.n != 0) views.push_back({open_start, line.last_t, line.chunk, line.n, 0, true});
-  while (hidden > 0 && !views.empty()) {
-    const auto taken =
-        static_cast<std::uint32_t>(std::min<std::size_t>(hidden, views.back().visible));
-    hidden -= taken;
-    views.back().visible -= taken;
-    if (views.back().visible == 0) views.pop_back();
-  }
+  if (line.n != 0) views.push_back({open_start, line.last_t, line.chunk, line.n, 0, true, line.n});
+  hide(views, hidden);
   return views;
 }
 
@@ -89,7 +121,20 @@ Result<void> Head::decode(const ChunkView& chunk, const SeriesHot& line, model::
     std::memcpy(buffer.data(), arena_->at(chunk.handle), size);
   }
   std::memset(buffer.data() + size, 0, kXorPaddingBytes);
-  return xor_decode(std::span(buffer).first(size), chunk.visible, range.min, range.max, out);
+  const auto bytes = std::span(buffer).first(size);
+  if (chunk.gaps.empty()) return xor_decode(bytes, chunk.visible, range.min, range.max, out);
+  constexpr model::TimeRange kAll{std::numeric_limits<model::TimeMs>::min(),
+                                  std::numeric_limits<model::TimeMs>::max()};
+  model::SampleColumns all;
+  NX_TRY(xor_decode(bytes, chunk.visible, kAll.min, kAll.max, all));
+  auto gap = chunk.gaps.begin();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (gap != chunk.gaps.end() && i >= gap->second) ++gap;
+    if (gap != chunk.gaps.end() && i >= gap->first) continue;
+    if (all.times[i] >= range.min && all.times[i] <= range.max)
+      out.push(all.times[i], all.values[i]);
+  }
+  return {};
 }
 
 Result<void> Head::read(Slot slot, const Isolation::Reader& reader, model::TimeRange range,
@@ -108,7 +153,7 @@ Result<std::optional<model::Sample>> Head::read_newest(Slot slot, const Isolatio
   {
     const PageLock page(pages_.control(slot));
     const SeriesHot& line = pages_.line(slot);
-    const bool whole = line.n != 0 && hidden_samples(line, slot, reader) == 0;
+    const bool whole = line.n != 0 && hidden_runs(line, slot, reader).empty();
     if (whole && line.last_t <= range.max) {
       if (line.last_t < range.min) return std::nullopt;
       return model::Sample{line.last_t, line.last_v};

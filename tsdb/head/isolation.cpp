@@ -31,26 +31,39 @@ std::uint64_t settled(const std::atomic<std::uint64_t>& slot, std::uint64_t take
   }
 }
 
-}  // namespace
-
-bool ReadSnapshot::sees(std::uint32_t append_id) const {
-  if (!append_id_before(append_id, next)) return false;
-  const auto ids = std::span(open).first(open_count);
-  return std::ranges::find(ids, append_id) == ids.end();
-}
-
-std::uint32_t ReadSnapshot::low() const {
-  std::uint32_t lowest = next;
-  for (std::uint32_t i = 0; i < open_count; ++i) {
-    if (append_id_before(open[i], lowest)) lowest = open[i];
+// The smallest id in `slots`, or `lowest` when that is smaller.
+template <typename Slots>
+std::uint64_t lowest_id(const Slots& slots, std::uint64_t taken, std::uint64_t base,
+                        std::uint64_t lowest) {
+  for (const auto& slot : slots) {
+    const std::uint64_t value = settled(slot.value, taken);
+    if (value >= base) lowest = std::min(lowest, value - base);
   }
   return lowest;
 }
 
+}  // namespace
+
+bool ReadSnapshot::sees(std::uint64_t append_id) const {
+  if (append_id >= next) return false;
+  const auto ids = std::span(open).first(open_count);
+  return std::ranges::find(ids, append_id) == ids.end();
+}
+
+std::uint64_t ReadSnapshot::low() const {
+  const auto ids = std::span(open).first(open_count);
+  return ids.empty() ? next : std::min(next, *std::ranges::min_element(ids));
+}
+
+// The horizon: open commits are looked at before readers. A commit that had ended by then is open
+// to no reader that comes later; a reader that came in between is found among the readers.
 Isolation::Commit::Commit(Isolation& isolation)
     : slot_(take_slot(isolation.appends_, kFree, kTaken)),
-      id_(isolation.next_.fetch_add(1, std::memory_order_seq_cst)) {
+      id_(isolation.next_.fetch_add(1, std::memory_order_seq_cst)),
+      horizon_(id_) {
   slot_->store(kIdBase + id_, std::memory_order_seq_cst);
+  horizon_ = lowest_id(isolation.appends_, kTaken, kIdBase, horizon_);
+  horizon_ = lowest_id(isolation.readers_, kTaken, kIdBase, horizon_);
 }
 
 Isolation::Commit::~Commit() {
@@ -63,26 +76,14 @@ Isolation::Reader::Reader(Isolation& isolation)
   for (const Slot& slot : isolation.appends_) {
     const std::uint64_t value = settled(slot.value, kTaken);
     if (value == kFree) continue;
-    const auto id = static_cast<std::uint32_t>(value - kIdBase);
-    if (append_id_before(id, snapshot_.next)) snapshot_.open[snapshot_.open_count++] = id;
+    const std::uint64_t id = value - kIdBase;
+    if (id < snapshot_.next) snapshot_.open[snapshot_.open_count++] = id;
   }
   slot_->store(kIdBase + snapshot_.low(), std::memory_order_seq_cst);
 }
 
 Isolation::Reader::~Reader() {
   slot_->store(kFree, std::memory_order_seq_cst);
-}
-
-bool Isolation::oldest_hidden(std::uint32_t& id) const {
-  bool found = false;
-  for (const Slot& slot : readers_) {
-    const std::uint64_t value = settled(slot.value, kTaken);
-    if (value == kFree) continue;
-    const auto low = static_cast<std::uint32_t>(value - kIdBase);
-    if (!found || append_id_before(low, id)) id = low;
-    found = true;
-  }
-  return found;
 }
 
 }  // namespace narthex::tsdb

@@ -1,6 +1,6 @@
 // Who sees which commit. A commit's id is open only while its rows are applied; a reader's snapshot
-// is the next id and the ids open at that moment, taken without a lock. Ids are u32 in serial
-// arithmetic. Thread-safe.
+// is the next id and the ids open at that moment, taken without a lock. Ids are 64 bits wide: they
+// ascend for good, so that an idle series' last commit never looks new again. Thread-safe.
 #pragma once
 
 #include <array>
@@ -13,20 +13,15 @@ inline constexpr std::size_t kOpenAppendsMax =
     64;  // tuned: commits applying at once, at least the CPU pool
 inline constexpr std::size_t kIsolationReadersMax = 512;  // tuned: queriers open at once
 
-/// True when commit `a` came before commit `b`.
-inline bool append_id_before(std::uint32_t a, std::uint32_t b) {
-  return static_cast<std::int32_t>(a - b) < 0;
-}
-
 /// What one reader may see.
 struct ReadSnapshot {
-  std::uint32_t next = 0;  // ids from here on are invisible
+  std::uint64_t next = 0;  // ids from here on are invisible
   std::uint32_t open_count = 0;
-  std::array<std::uint32_t, kOpenAppendsMax> open{};
+  std::array<std::uint64_t, kOpenAppendsMax> open{};
 
-  bool sees(std::uint32_t append_id) const;
+  bool sees(std::uint64_t append_id) const;
   /// The oldest id this reader does not see.
-  std::uint32_t low() const;
+  std::uint64_t low() const;
 };
 
 class Isolation {
@@ -38,11 +33,15 @@ class Isolation {
     ~Commit();
     Commit(const Commit&) = delete;
     Commit& operator=(const Commit&) = delete;
-    std::uint32_t id() const { return id_; }
+    std::uint64_t id() const { return id_; }
+    /// Commits before this id are seen by every reader that is open now or opens later; of the
+    /// others a reader may have to hide what they added, for as long as it lives.
+    std::uint64_t horizon() const { return horizon_; }
 
    private:
     std::atomic<std::uint64_t>* slot_;
-    std::uint32_t id_;
+    std::uint64_t id_;
+    std::uint64_t horizon_;
   };
 
   /// A registered reader; unregistered by destruction.
@@ -59,9 +58,6 @@ class Isolation {
     ReadSnapshot snapshot_;
   };
 
-  /// The oldest id that some reader now open does not see; false when there is no reader.
-  bool oldest_hidden(std::uint32_t& id) const;
-
  private:
   // Slots hold kFree, kTaken (an id is about to be written) or the id plus kIdBase.
   static constexpr std::uint64_t kFree = 0;
@@ -71,7 +67,7 @@ class Isolation {
     std::atomic<std::uint64_t> value{kFree};  // seq_cst with next_: taken before an id is drawn
   };
 
-  std::atomic<std::uint32_t> next_{1};
+  std::atomic<std::uint64_t> next_{1};
   std::array<Slot, kOpenAppendsMax> appends_;
   std::array<Slot, kIsolationReadersMax> readers_;
 };

@@ -1,5 +1,5 @@
 // The 64 bytes of a series that a steady append touches, and nothing else: one cache line, in pages
-// of 32. Layout: performance design, section 2.2. The first fields are XorState's; the open chunk's
+// of 32. The first fields are XorState's; the open chunk's
 // buffer is in the ChunkArena. Guarded by the page's lock.
 #pragma once
 
@@ -15,13 +15,14 @@ inline constexpr std::uint32_t kPageSeries = 32;  // fixed by the layout: slot =
 
 enum SeriesFlags : std::uint8_t {
   kSeriesHasOlder = 1,   // older closed chunks are in the head's side table
-  kSeriesHasHidden = 2,  // samples of earlier commits are hidden from some reader: side table
+  kSeriesHasHidden = 2,  // earlier commits that some reader may not see: side table
 };
 
 struct SeriesHot {
   std::uint64_t acc;     // bits not yet flushed, left-aligned
   model::TimeMs last_t;  // newest sample; meaningful when samples were ever appended
   double last_v;
+  std::uint64_t append_id;  // commit that appended last; 0: none since the start
   std::uint32_t t_delta;
   std::uint32_t chunk;      // open chunk, arena handle; 0: none
   std::uint16_t chunk_len;  // flushed bytes
@@ -32,9 +33,7 @@ struct SeriesHot {
   std::uint8_t flags;
   std::uint32_t chunk_span;  // last_t minus the open chunk's first time
   std::uint32_t next_at;     // when to cut, minus the open chunk's first time
-  std::uint32_t labels;      // label arena handle
   std::uint32_t closed;      // closed chunk list, arena handle; 0: none
-  std::uint32_t append_id;   // commit that appended last
   std::uint8_t closed_n;
   std::uint8_t last_n;     // samples of that commit
   std::uint16_t capacity;  // bytes at `chunk`
