@@ -43,15 +43,25 @@ class NX_SCOPED_CAPABILITY MutexLock {
   Mutex& mutex_;
 };
 
-/// Many readers or one writer.
+/// Many readers or one writer, in turn: whoever waits keeps those that come later from going first,
+/// so that readers without end do not starve a writer, nor writers a reader. Not recursive.
 class NX_CAPABILITY("mutex") SharedMutex {
  public:
-  void lock() NX_ACQUIRE() { mutex_.lock(); }
+  void lock() NX_ACQUIRE() {
+    const std::lock_guard turn(turn_);
+    mutex_.lock();
+  }
   void unlock() NX_RELEASE() { mutex_.unlock(); }
-  void lock_shared() NX_ACQUIRE_SHARED() { mutex_.lock_shared(); }
+  void lock_shared() NX_ACQUIRE_SHARED() {
+    {
+      const std::lock_guard turn(turn_);
+    }
+    mutex_.lock_shared();
+  }
   void unlock_shared() NX_RELEASE_SHARED() { mutex_.unlock_shared(); }
 
  private:
+  std::mutex turn_;  // held by a writer that waits
   std::shared_mutex mutex_;
 };
 

@@ -33,20 +33,6 @@ SlotList intersect_by_search(std::span<const Slot> few, std::span<const Slot> ma
   return out;
 }
 
-SlotList unite_by_bitmap(const std::vector<std::span<const Slot>>& lists, std::size_t slot_limit) {
-  std::vector<std::uint64_t> words((slot_limit + 63) / 64);
-  for (const auto& list : lists) {
-    for (const Slot slot : list) words[slot >> 6] |= std::uint64_t{1} << (slot & 63);
-  }
-  SlotList out;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    for (std::uint64_t word = words[i]; word != 0; word &= word - 1) {
-      out.push_back(static_cast<Slot>(i * 64 + static_cast<std::size_t>(std::countr_zero(word))));
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 void Postings::add(std::uint32_t pair, Slot slot) {
@@ -97,13 +83,34 @@ SlotList subtract(std::span<const Slot> a, std::span<const Slot> b) {
 }
 
 SlotList unite(const std::vector<std::span<const Slot>>& lists, std::size_t slot_limit) {
-  if (lists.size() > kMergeListsMax) return unite_by_bitmap(lists, slot_limit);
+  if (lists.size() > kMergeListsMax) {
+    SlotBitmap bitmap(slot_limit);
+    for (const auto& list : lists) bitmap.add(list);
+    return bitmap.slots();
+  }
   SlotList out;
   for (const auto& list : lists) {
     SlotList merged;
     merged.reserve(out.size() + list.size());
     std::ranges::set_union(out, list, std::back_inserter(merged));
     out = std::move(merged);
+  }
+  return out;
+}
+
+void SlotBitmap::add(std::span<const Slot> list) {
+  if (list.empty()) return;
+  const std::size_t needed = list.back() / 64 + 1;
+  if (needed > words_.size()) words_.resize(std::max(needed, words_.size() * 2));
+  for (const Slot slot : list) words_[slot >> 6] |= std::uint64_t{1} << (slot & 63);
+}
+
+SlotList SlotBitmap::slots() const {
+  SlotList out;
+  for (std::size_t i = 0; i < words_.size(); ++i) {
+    for (std::uint64_t word = words_[i]; word != 0; word &= word - 1) {
+      out.push_back(static_cast<Slot>(i * 64 + static_cast<std::size_t>(std::countr_zero(word))));
+    }
   }
   return out;
 }

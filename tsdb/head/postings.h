@@ -36,4 +36,17 @@ SlotList subtract(std::span<const Slot> a, std::span<const Slot> b);
 /// In any; `slot_limit` is above every slot.
 SlotList unite(const std::vector<std::span<const Slot>>& lists, std::size_t slot_limit);
 
+/// Gathers many lists, one after the other.
+class SlotBitmap {
+ public:
+  /// `slot_limit` is a hint: slots above it only cost growing.
+  explicit SlotBitmap(std::size_t slot_limit) : words_(slot_limit / 64 + 1) {}
+  void add(std::span<const Slot> list);
+  /// What is in any of them.
+  SlotList slots() const;
+
+ private:
+  std::vector<std::uint64_t> words_;
+};
+
 }  // namespace narthex::tsdb

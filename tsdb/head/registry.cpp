@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstring>
 #include <thread>
-#include <unordered_set>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -20,15 +19,6 @@ constexpr std::size_t kSlotsMax = std::size_t{1} << 30;        // 64 GiB of hot 
 
 std::uint32_t hash_pairs(std::span<const PairId> pairs) {
   return static_cast<std::uint32_t>(XXH3_64bits(pairs.data(), pairs.size_bytes()));
-}
-
-// The `limit` largest, largest first, ties by name.
-std::vector<NameCount> top(std::vector<NameCount> counts, std::size_t limit) {
-  std::ranges::sort(counts, [](const NameCount& a, const NameCount& b) {
-    return a.count != b.count ? a.count > b.count : a.name < b.name;
-  });
-  if (counts.size() > limit) counts.resize(limit);
-  return counts;
 }
 
 }  // namespace
@@ -68,18 +58,29 @@ PairId SeriesRegistry::pair_of(Slot slot, Symbol name) const {
   return 0;
 }
 
-Symbol SeriesRegistry::find_symbol(std::string_view text) const {
-  const ReaderLock lock(mutex_);
-  return memory_.symbols.find(text);
+// The slot of `labels` or kNoSlot; their pairs go to `out`, 0 for those that are new.
+Slot SeriesRegistry::find_locked(const model::Labels& labels, std::vector<PairId>& out) const {
+  out.clear();
+  bool all_known = true;
+  for (const auto [name, value] : labels) {
+    out.push_back(memory_.symbols.find_pair(name, value));
+    all_known = all_known && out.back() != 0;
+  }
+  if (!all_known) return kNoSlot;
+  const std::uint32_t known = index_.find(
+      hash_pairs(out), [&](std::uint32_t id) { return std::ranges::equal(pairs(id - 1), out); });
+  return known == 0 ? kNoSlot : known - 1;
 }
 
+// Makes the pairs that find_locked() did not know.
 bool SeriesRegistry::intern_locked(const model::Labels& labels, std::vector<PairId>& out) {
-  out.clear();
+  std::size_t i = 0;
   for (const auto [name, value] : labels) {
+    PairId& id = out[i++];
+    if (id != 0) continue;
     bool is_new = false;
-    const PairId id = memory_.symbols.intern_pair(name, value, is_new);
+    id = memory_.symbols.intern_pair(name, value, is_new);
     if (id == 0) return false;
-    out.push_back(id);
     if (!is_new) continue;
     const Symbol symbol = memory_.symbols.pair(id).name;
     const auto [at, first] = name_index_.try_emplace(symbol, names_.size());
@@ -98,9 +99,10 @@ Slot SeriesRegistry::next_slot_locked() {
   return run.next++;
 }
 
-Result<Slot> SeriesRegistry::add_locked(const model::Labels& labels, SeriesRef ref, bool& is_new) {
-  if (!intern_locked(labels, scratch_)) return Error(Code::kLimit, "label arena is full");
-  const std::span<const PairId> wanted(scratch_);
+// `wanted` is what find_locked() found; another writer may have come between.
+Result<Slot> SeriesRegistry::add_locked(const model::Labels& labels, std::vector<PairId>& wanted,
+                                        SeriesRef ref, bool& is_new) {
+  if (!intern_locked(labels, wanted)) return Error(Code::kLimit, "label arena is full");
   const std::uint32_t hash = hash_pairs(wanted);
   const std::uint32_t known = index_.find(
       hash, [&](std::uint32_t id) { return std::ranges::equal(pairs(id - 1), wanted); });
@@ -116,7 +118,7 @@ Result<Slot> SeriesRegistry::add_locked(const model::Labels& labels, SeriesRef r
   const Slot slot = next_slot_locked();
   auto* at = reinterpret_cast<std::uint32_t*>(memory_.labels.data()) + next_label_;
   *at = static_cast<std::uint32_t>(wanted.size());
-  std::memcpy(at + 1, wanted.data(), wanted.size_bytes());
+  std::memcpy(at + 1, wanted.data(), wanted.size() * sizeof(PairId));
   handles()[slot] = static_cast<std::uint32_t>(next_label_);
   next_label_ += wanted.size() + 1;
   if (ref == 0) ref = last_ref_ + 1;
@@ -138,152 +140,43 @@ Result<Slot> SeriesRegistry::add_locked(const model::Labels& labels, SeriesRef r
 }
 
 Result<Slot> SeriesRegistry::resolve(const model::Labels& labels, bool& is_new) {
+  std::vector<PairId> wanted;
+  is_new = false;
+  {
+    const ReaderLock lock(mutex_);
+    const Slot known = find_locked(labels, wanted);
+    if (known != kNoSlot) return known;
+  }
   const WriterLock lock(mutex_);
-  Result<Slot> slot = add_locked(labels, 0, is_new);
-  if (slot && is_new) unlogged_.push_back(*slot);
+  Result<Slot> slot = add_locked(labels, wanted, 0, is_new);
+  if (slot && is_new) {
+    // Before anyone else can find the series and log a sample of it.
+    const MutexLock unlogged(unlogged_mutex_);
+    unlogged_.push_back(*slot);
+  }
   return slot;
 }
 
 Result<Slot> SeriesRegistry::restore(const model::Labels& labels, SeriesRef ref) {
   const WriterLock lock(mutex_);
   bool is_new = false;
-  Result<Slot> slot = add_locked(labels, ref, is_new);
+  std::vector<PairId> wanted;
+  const Slot known = find_locked(labels, wanted);
+  Result<Slot> slot = known;
+  if (known == kNoSlot) slot = add_locked(labels, wanted, ref, is_new);
   last_ref_ = std::max(last_ref_, ref);
   return slot;
 }
 
-std::span<const PairId> SeriesRegistry::pairs_of_name_locked(std::string_view name) const {
-  const Symbol symbol = memory_.symbols.find(name);
-  const auto found = symbol == 0 ? name_index_.end() : name_index_.find(symbol);
-  if (found == name_index_.end()) return {};
-  return names_[found->second].second;
-}
-
-// Series whose value of the matcher's label is not empty and accepted (with `invert`: refused).
-SlotList SeriesRegistry::matching_locked(const model::Matcher& matcher, bool invert) const {
-  std::vector<std::span<const Slot>> lists;
-  for (const PairId id : pairs_of_name_locked(matcher.name())) {
-    if (matcher.matches(memory_.symbols.text(memory_.symbols.pair(id).value)) != invert)
-      lists.push_back(postings_.of(id));
-  }
-  return unite(lists, next_page_slot_);
-}
-
-SlotList SeriesRegistry::select_locked(const model::Matchers& matchers) const {
-  std::optional<SlotList> found;
-  const auto narrow = [&found](std::span<const Slot> list) {
-    found = found ? intersect(*found, list) : SlotList(list.begin(), list.end());
-  };
-  for (const model::Matcher& matcher :
-       matchers) {  // plain equality first: short lists without a scan of values
-    if (matcher.type() != model::MatchType::kEqual || matcher.value().empty()) continue;
-    narrow(postings_.of(memory_.symbols.find_pair(matcher.name(), matcher.value())));
-    if (found->empty()) return {};
-  }
-  for (const model::Matcher& matcher : matchers) {
-    const bool plain = matcher.type() == model::MatchType::kEqual && !matcher.value().empty();
-    if (plain || matcher.matches("")) continue;
-    narrow(matching_locked(matcher, false));
-    if (found->empty()) return {};
-  }
-  if (!found) found = slots_;
-  for (const model::Matcher& matcher : matchers) {
-    if (!matcher.matches("")) continue;
-    found = subtract(*found, matching_locked(matcher, true));
-  }
-  return *std::move(found);
-}
-
-SlotList SeriesRegistry::select(const model::Matchers& matchers) const {
-  const ReaderLock lock(mutex_);
-  SlotList found = select_locked(matchers);
-  std::ranges::sort(found, {}, [this](Slot slot) { return ref(slot); });
-  return found;
-}
-
-std::vector<std::string> SeriesRegistry::label_values(const std::string& name,
-                                                      const model::Matchers& matchers) const {
-  const ReaderLock lock(mutex_);
-  std::vector<std::string> values;
-  if (matchers.empty()) {
-    for (const PairId id : pairs_of_name_locked(name))
-      values.emplace_back(memory_.symbols.text(memory_.symbols.pair(id).value));
-  } else {
-    const Symbol symbol = memory_.symbols.find(name);
-    std::unordered_set<PairId> seen;
-    for (const Slot slot : select_locked(matchers)) {
-      if (const PairId id = pair_of(slot, symbol); id != 0) seen.insert(id);
-    }
-    for (const PairId id : seen)
-      values.emplace_back(memory_.symbols.text(memory_.symbols.pair(id).value));
-  }
-  std::ranges::sort(values);
-  return values;
-}
-
-std::vector<std::string> SeriesRegistry::label_names(const model::Matchers& matchers) const {
-  const ReaderLock lock(mutex_);
-  std::unordered_set<Symbol> seen;
-  if (matchers.empty()) {
-    for (const auto& entry : names_) seen.insert(entry.first);
-  } else {
-    for (const Slot slot : select_locked(matchers)) {
-      for (const PairId id : pairs(slot)) seen.insert(memory_.symbols.pair(id).name);
-    }
-  }
-  std::vector<std::string> names;
-  for (const Symbol symbol : seen) names.emplace_back(memory_.symbols.text(symbol));
-  std::ranges::sort(names);
-  return names;
-}
-
 std::vector<Slot> SeriesRegistry::take_unlogged() {
-  const WriterLock lock(mutex_);
+  const MutexLock lock(unlogged_mutex_);
   return std::exchange(unlogged_, {});
 }
 
 void SeriesRegistry::return_unlogged(std::vector<Slot> slots) {
-  const WriterLock lock(mutex_);
+  const MutexLock lock(unlogged_mutex_);
   slots.insert(slots.end(), unlogged_.begin(), unlogged_.end());
   unlogged_ = std::move(slots);
-}
-
-std::size_t SeriesRegistry::series_count() const {
-  const ReaderLock lock(mutex_);
-  return slots_.size();
-}
-
-void SeriesRegistry::count_pairs_locked(std::size_t limit, RegistryStatistics& out) const {
-  std::vector<NameCount> metrics;
-  std::vector<NameCount> values;
-  std::vector<NameCount> bytes;
-  std::vector<NameCount> pair_counts;
-  for (const auto& [symbol, ids] : names_) {
-    const std::string name(memory_.symbols.text(symbol));
-    std::uint64_t name_bytes = 0;
-    for (const PairId id : ids) {
-      const std::string_view value = memory_.symbols.text(memory_.symbols.pair(id).value);
-      const std::uint64_t series = postings_.of(id).size();
-      name_bytes += value.size() * series;
-      pair_counts.push_back({concat(name, "=", value), series});
-      if (name == model::kMetricName) metrics.push_back({std::string(value), series});
-    }
-    values.push_back({name, ids.size()});
-    bytes.push_back({name, name_bytes});
-  }
-  out.series_by_metric_name = top(std::move(metrics), limit);
-  out.values_by_label_name = top(std::move(values), limit);
-  out.bytes_by_label_name = top(std::move(bytes), limit);
-  out.series_by_label_pair = top(std::move(pair_counts), limit);
-}
-
-RegistryStatistics SeriesRegistry::statistics(std::size_t limit) const {
-  const ReaderLock lock(mutex_);
-  RegistryStatistics out;
-  out.series = slots_.size();
-  out.label_pairs = memory_.symbols.pair_count();
-  count_pairs_locked(limit, out);
-  return out;
 }
 
 }  // namespace narthex::tsdb

@@ -1,6 +1,10 @@
 // Which series the head has: label sets as pair ids, the index from labels to slot, postings, and
 // the WAL reference of each slot. Slots and references are only added here; a slot's samples are in
 // the page table. Thread-safe; one writer at a time under lock rank 20, any number of readers.
+//
+// Creating a series is what waits for readers, so readers never stay: they take the lock for a
+// slice of a list at a time, and match, sort and print without it. What was added between two
+// slices may be missed: it came after the question.
 #pragma once
 
 #include <array>
@@ -86,17 +90,26 @@ class SeriesRegistry {
   std::uint32_t* handles() const {
     return reinterpret_cast<std::uint32_t*>(memory_.handles.data());
   }
-  Result<Slot> add_locked(const model::Labels& labels, SeriesRef ref, bool& is_new)
-      NX_REQUIRES(mutex_);
+  Result<Slot> add_locked(const model::Labels& labels, std::vector<PairId>& wanted, SeriesRef ref,
+                          bool& is_new) NX_REQUIRES(mutex_);
+  Slot find_locked(const model::Labels& labels, std::vector<PairId>& out) const
+      NX_REQUIRES_SHARED(mutex_);
   Slot next_slot_locked() NX_REQUIRES(mutex_);
   bool intern_locked(const model::Labels& labels, std::vector<PairId>& out) NX_REQUIRES(mutex_);
-  SlotList select_locked(const model::Matchers& matchers) const NX_REQUIRES_SHARED(mutex_);
-  SlotList matching_locked(const model::Matcher& matcher, bool invert) const
-      NX_REQUIRES_SHARED(mutex_);
-  std::span<const PairId> pairs_of_name_locked(std::string_view name) const
-      NX_REQUIRES_SHARED(mutex_);
-  void count_pairs_locked(std::size_t limit, RegistryStatistics& out) const
-      NX_REQUIRES_SHARED(mutex_);
+
+  // Of a selection, in registry_read.cpp. All of them take the lock for a slice at a time.
+  std::optional<SlotList> select_equal(const model::Matchers& matchers) const;
+  SlotList narrow(std::optional<SlotList> found, const model::Matcher& matcher) const;
+  SlotList keep_matching(SlotList found, const model::Matcher& matcher) const;
+  std::vector<PairId> values_of(std::string_view name) const;
+  std::size_t value_count(std::string_view name) const;
+  SlotList copy_list(PairId pair) const;
+  SlotList intersect_list(const SlotList& found, PairId pair) const;
+  SlotList unite_lists(const std::vector<PairId>& pairs) const;
+  std::vector<std::uint32_t> series_counts(const std::vector<PairId>& pairs) const;
+  std::span<const Slot> list_locked(PairId pair, Slot from) const NX_REQUIRES_SHARED(mutex_);
+  std::span<const PairId> values_locked(std::string_view name) const NX_REQUIRES_SHARED(mutex_);
+  std::string_view value_text(PairId pair) const;
 
   mutable SharedMutex mutex_;
   Memory memory_;  // what belongs to slots already given out is read without the lock
@@ -107,7 +120,6 @@ class SeriesRegistry {
   std::vector<std::pair<Symbol, std::vector<PairId>>> names_ NX_GUARDED_BY(mutex_);
   std::unordered_map<Symbol, std::size_t> name_index_ NX_GUARDED_BY(mutex_);
   SlotList slots_ NX_GUARDED_BY(mutex_);  // all of them, ascending
-  std::vector<Slot> unlogged_ NX_GUARDED_BY(mutex_);
   SeriesRef last_ref_ NX_GUARDED_BY(mutex_) = 0;
   Slot next_page_slot_ NX_GUARDED_BY(mutex_) = 0;
   struct Run {
@@ -115,7 +127,8 @@ class SeriesRegistry {
     Slot end = 0;
   };
   std::array<Run, 8> runs_ NX_GUARDED_BY(mutex_);  // each creating thread fills pages of its own
-  std::vector<PairId> scratch_ NX_GUARDED_BY(mutex_);
+  Mutex unlogged_mutex_;                           // rank 25: a commit takes this one only
+  std::vector<Slot> unlogged_ NX_GUARDED_BY(unlogged_mutex_);
 };
 
 }  // namespace narthex::tsdb
