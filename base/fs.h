@@ -16,8 +16,8 @@
 
 namespace narthex {
 
-/// A file open for writing at its end. Not thread-safe. Destroying an unclosed file closes it
-/// without sync.
+/// A file open for writing at its end. Not thread-safe, except that one sync() may run beside
+/// append() and truncate(). Destroying an unclosed file closes it without sync.
 class WritableFile {
  public:
   virtual ~WritableFile() = default;
@@ -26,8 +26,9 @@ class WritableFile {
   /// machine). After an error an unknown prefix was written; `size()` counts only whole appends.
   virtual Result<void> append(std::span<const std::byte> bytes) = 0;
 
-  /// Returns once the bytes are on the disk. A failed sync must not be retried as if it could
-  /// succeed.
+  /// Returns once the bytes appended before the call are on the disk. After an error what was not
+  /// on the disk must be taken as lost: the system may have given the bytes up, and a later sync of
+  /// this file would succeed without them.
   virtual Result<void> sync() = 0;
 
   /// Reserves disk blocks for `bytes` without changing the size. Best effort: an error may be

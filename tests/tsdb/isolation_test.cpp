@@ -99,7 +99,7 @@ class IsolationTest : public testing::Test {
 // refused, and the report says so. Every reader must find all of a commit's rows or none.
 TEST_F(IsolationTest, OverlappingCommitsAreSeenWholeOrNotAtAll) {
   constexpr int kWriters = 3;
-  constexpr int kCommits = 250;
+  constexpr int kCommits = 600;
   const std::vector<SeriesHandle> handles = series(70);
   std::atomic<TimeMs> next_time{kStart};
   std::atomic<int> writing{kWriters};

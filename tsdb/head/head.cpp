@@ -25,7 +25,9 @@ constexpr std::size_t kFirstChunkBytes = 64;  // tuned: holds a constant series 
 constexpr std::size_t kChunkBytesCut =
     1005;  // fixed by upstream's rule: 1024 minus one sample of 19
 constexpr std::size_t kClosedInlineMax = 64;  // fits the largest arena class
-constexpr std::uint8_t kLastNMax = 255;       // fixed by the line's field
+constexpr std::size_t kSeriesRecordBytes =
+    1024 * 1024;                         // tuned: readers of the WAL hold a record whole
+constexpr std::uint8_t kLastNMax = 255;  // fixed by the line's field
 
 // Where a chunk should end so that chunks fill evenly up to the range's end: upstream's
 // computeChunkEndTime.
@@ -199,9 +201,13 @@ Result<void> Head::write_wal(const Staged& staged) {
   if (!created.empty()) {
     std::string series;
     begin_series_record(series);
-    for (const Slot slot : created)
+    for (const Slot slot : created) {
       add_series(series, registry_->ref(slot), registry_->labels(slot));
-    payloads.push_back(make_wal_payload(std::move(series), options_.wal_compression));
+      if (series.size() < kSeriesRecordBytes && slot != created.back()) continue;
+      payloads.push_back(make_wal_payload(std::move(series), options_.wal_compression));
+      series.clear();
+      begin_series_record(series);
+    }
   }
   payloads.push_back(std::move(sample_payload));
   Result<void> logged = wal->log(payloads);

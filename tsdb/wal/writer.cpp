@@ -6,11 +6,13 @@
 #include <snappy.h>
 
 #include "base/bytes.h"
-#include "base/check.h"
 #include "base/str.h"
+#include "tsdb/wal/reader.h"
 
 namespace narthex::tsdb {
 namespace {
+
+constexpr std::size_t kLeftMax = 8;  // tuned: full segments before who logs has to sync
 
 std::span<const std::byte> as_bytes(const std::string& text) {
   return std::as_bytes(std::span(text));
@@ -32,7 +34,10 @@ Result<std::unique_ptr<WalWriter>> WalWriter::open(FileSystem& fs, std::string d
                                                    std::uint32_t number, Options options) {
   auto writer = std::make_unique<WalWriter>(fs, std::move(dir), options);
   const MutexLock lock(writer->mutex_);
-  NX_TRY(writer->start_segment_locked(number));
+  writer->next_number_ = number;
+  NX_TRY(writer->ready_locked());
+  NX_TRY(fs.sync_directory(writer->dir_));
+  writer->has_new_name_ = false;
   return writer;
 }
 
@@ -41,12 +46,21 @@ WalWriter::WalWriter(FileSystem& fs, std::string dir, Options options)
 
 WalWriter::~WalWriter() = default;
 
-Result<void> WalWriter::start_segment_locked(std::uint32_t number) {
-  NX_TRY_ASSIGN(std::unique_ptr<WritableFile> file, fs_.create(wal_segment_path(dir_, number)));
-  NX_TRY(fs_.sync_directory(dir_));
-  file_ = std::move(file);
-  number_ = number;
-  return {};
+// A segment to write to, with what was lost of others in front.
+Result<void> WalWriter::ready_locked() {
+  if (!file_) {
+    const std::string path = wal_segment_path(dir_, next_number_);
+    NX_TRY_ASSIGN(std::unique_ptr<WritableFile> file, fs_.create(path));
+    file_ = std::move(file);
+    number_ = next_number_++;
+    durable_bytes_ = 0;
+    has_new_name_ = true;
+  }
+  return lost_.empty() ? Result<void>() : write_lost_locked();
+}
+
+void WalWriter::leave_segment_locked() {
+  left_.push_back({number_, std::move(file_), durable_bytes_});
 }
 
 // Whether a record of `bytes` with its fragment headers ends inside this segment.
@@ -88,45 +102,140 @@ Result<void> WalWriter::write_locked() {
   buffer_.clear();
   if (written) return {};
   // Half a record may be in the file: cut it off, or leave the segment behind.
-  if (!file_->truncate(before)) NX_TRY(start_segment_locked(number_ + 1));
+  if (!file_->truncate(before)) leave_segment_locked();
   return written;
 }
 
 Result<void> WalWriter::log(std::span<const WalPayload> payloads) {
-  const MutexLock lock(mutex_);
-  if (closed_) return Error(Code::kUnavailable, "wal is closed");
-  for (const WalPayload& payload : payloads) {
-    if (position_locked() > 0 && !fits_locked(payload.bytes.size())) {
-      NX_TRY(write_locked());
-      NX_TRY(file_->sync());
-      NX_TRY(file_->close());
-      NX_TRY(start_segment_locked(number_ + 1));
+  bool sync_now = false;
+  {
+    const MutexLock lock(mutex_);
+    if (closed_) return Error(Code::kUnavailable, "wal is closed");
+    for (const WalPayload& payload : payloads) {
+      if (file_ && position_locked() > 0 && !fits_locked(payload.bytes.size())) {
+        NX_TRY(write_locked());
+        leave_segment_locked();
+      }
+      NX_TRY(ready_locked());
+      frame_locked(payload);
     }
-    frame_locked(payload);
+    NX_TRY(write_locked());
+    sync_now = left_.size() > kLeftMax;
   }
-  return write_locked();
+  if (!sync_now) return {};
+  const MutexLock syncing(sync_mutex_);
+  Result<void> synced = sync_all();
+  if (synced) return {};
+  const MutexLock lock(mutex_);
+  unreported_ = std::move(synced).error();
+  return {};
 }
 
 Result<void> WalWriter::sync() {
-  std::shared_ptr<WritableFile> file;
+  const MutexLock syncing(sync_mutex_);
   {
     const MutexLock lock(mutex_);
     if (closed_) return {};
-    file = file_;
   }
-  Result<void> synced = file->sync();
-  if (synced) return {};
+  return sync_all();
+}
+
+Result<void> WalWriter::sync_files(std::span<const Unsynced> segments, bool directory) {
+  for (const Unsynced& segment : segments) NX_TRY(segment.file->sync());
+  return directory ? fs_.sync_directory(dir_) : Result<void>();
+}
+
+Result<void> WalWriter::sync_all() {
+  std::vector<Unsynced> segments;
+  std::size_t full = 0;
+  std::uint64_t newest_bytes = 0;
+  bool directory = false;
+  {
+    const MutexLock lock(mutex_);
+    segments = left_;
+    full = left_.size();
+    if (file_) {
+      segments.push_back({number_, file_, durable_bytes_});
+      newest_bytes = file_->size();
+    }
+    directory = std::exchange(has_new_name_, false);
+  }
+  const Result<void> synced = sync_files(segments, directory);
   const MutexLock lock(mutex_);
-  if (file == file_) NX_TRY(start_segment_locked(number_ + 1));
-  return synced;
+  if (!synced) {
+    give_up_locked();
+    return synced;
+  }
+  left_.erase(left_.begin(), left_.begin() + static_cast<std::ptrdiff_t>(full));
+  if (segments.size() > full) {  // the newest then, which may be full by now
+    const bool is_newest = file_ == segments.back().file;
+    (is_newest ? durable_bytes_ : left_.front().durable_bytes) = newest_bytes;
+  }
+  for (const Unsynced& segment : std::span(segments).first(full)) {
+    if (Result<void> closed = segment.file->close(); !closed) unreported_ = closed.error();
+  }
+  if (!unreported_) return {};
+  return *std::exchange(unreported_, std::nullopt);
+}
+
+// Nothing that is not on the disk can be brought there through these files any more.
+void WalWriter::give_up_locked() {
+  if (file_) leave_segment_locked();
+  lost_.insert(lost_.end(), left_.begin(), left_.end());
+  left_.clear();
+  (void)ready_locked();  // or else the next log() does it
+}
+
+// Writes the lost tails to the new segment, all at once, and cuts them off where they stood: replay
+// must not meet what came later first.
+Result<void> WalWriter::write_lost_locked() {
+  std::vector<Unsynced> framed;
+  for (const Unsynced& segment : lost_) {
+    if (Result<void> read = frame_tail_locked(segment); read) {
+      framed.push_back(segment);
+    } else {
+      unreported_ = std::move(read).error().with(
+          concat("records of WAL segment ", segment.number, " cannot be written again"));
+    }
+  }
+  NX_TRY(write_locked());
+  std::string().swap(buffer_);  // it may have been large
+  for (const Unsynced& segment : framed) (void)segment.file->truncate(segment.durable_bytes);
+  lost_.clear();
+  return {};
+}
+
+// The records of a segment that came after its last good sync. kCorrupt, kIo: not all of them.
+Result<void> WalWriter::frame_tail_locked(const Unsynced& segment) {
+  if (segment.file->size() <= segment.durable_bytes) return {};
+  NX_TRY_ASSIGN(const std::unique_ptr<MappedFile> file,
+                fs_.map(wal_segment_path(dir_, segment.number)));
+  Result<void> all;
+  WalReader reader(file->bytes());
+  while (const std::optional<WalItem> item = reader.next()) {
+    if (item->offset < segment.durable_bytes || item->kind == WalItem::Kind::kTorn) continue;
+    if (item->kind == WalItem::Kind::kDamaged) {
+      all = Error(Code::kCorrupt, item->reason);
+      continue;
+    }
+    const auto* bytes = reinterpret_cast<const char*>(item->record.data());
+    frame_locked(make_wal_payload(std::string(bytes, item->record.size()), true));
+  }
+  return all;
 }
 
 Result<void> WalWriter::close() {
+  const MutexLock syncing(sync_mutex_);
+  {
+    const MutexLock lock(mutex_);
+    if (closed_) return close_error_ ? Result<void>(Error(*close_error_)) : Result<void>();
+    closed_ = true;
+  }
+  Result<void> closed = sync_all();
   const MutexLock lock(mutex_);
-  if (closed_) return {};
-  closed_ = true;
-  NX_TRY(file_->sync());
-  return file_->close();
+  if (closed && file_) closed = file_->close();
+  if (!closed) close_error_ = closed.error();
+  return closed;
 }
 
 std::uint32_t WalWriter::segment() const {
