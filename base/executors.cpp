@@ -3,8 +3,13 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdio>
+#include <ctime>
 #include <mutex>
+#include <new>
+#include <sys/resource.h>
 #include <thread>
+#include <unistd.h>
 #include <unordered_set>
 #include <vector>
 
@@ -16,7 +21,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <boost/system/system_error.hpp>
 
 #include "base/check.h"
@@ -25,75 +29,220 @@ namespace narthex {
 
 namespace {
 
-// One I/O thread. The hint lets Asio skip waking other threads: there are none.
-struct IoThread {
-  asio::io_context context{1};
-  asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
-  std::thread thread{[this] { context.run(); }};
+constexpr timespec kMemoryPause{.tv_sec = 0, .tv_nsec = 10'000'000};
+
+using OnException = std::function<void(std::string_view what)>;
+
+// Reporting an exception allocates, and may fail as its cause did.
+void report(const OnException& on_exception, const std::string& what) noexcept {
+  if (what.empty() || !on_exception) return;
+  try {
+    on_exception(what);
+  } catch (...) {
+    std::fputs("narthex: an exception, and no memory to report it\n", stderr);
+  }
+}
+
+// Until the context has no more work. An exception ends the handler it came out of, nothing else.
+void run(asio::io_context& context, const OnException& on_exception) {
+  for (;;) {
+    try {
+      context.run();
+      return;
+    } catch (...) {
+      report(on_exception, describe_exception(std::current_exception()));
+    }
+  }
+}
+
+// On Linux each thread has a niceness of its own. Raising it needs no privilege.
+void be_nice(int more) {
+  const auto self = static_cast<id_t>(::gettid());
+  ::setpriority(PRIO_PROCESS, self, ::getpriority(PRIO_PROCESS, self) + more);
+}
+
+// A context and the threads that run it.
+class Threads {
+ public:
+  Threads(unsigned count, int nice, const OnException& on_exception)
+      : context_(static_cast<int>(count)) {
+    for (unsigned i = 0; i < count; ++i) {
+      threads_.emplace_back([this, nice, &on_exception] {
+        if (nice != 0) be_nice(nice);
+        run(context_, on_exception);
+      });
+    }
+  }
+  ~Threads() { join(); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+  asio::io_context::executor_type executor() { return context_.get_executor(); }
+  void join() {
+    work_.reset();
+    for (std::thread& thread : threads_) {
+      if (thread.joinable()) thread.join();
+    }
+  }
+
+ private:
+  asio::io_context context_;  // with a hint of 1 Asio skips waking other threads: there are none
+  asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace
 
 struct Executors::Pools {
-  std::vector<std::unique_ptr<IoThread>> io;
-  std::atomic<unsigned> next_io{0};  // relaxed: only spreads
-  asio::thread_pool cpu;
+  const OnException on_exception;
+  const std::chrono::milliseconds restart_pause;
+  std::vector<std::unique_ptr<Threads>> io;  // a context for each thread
+  std::atomic<unsigned> next_io{0};          // relaxed: only spreads
+  Threads cpu;
 
-  Pools(unsigned io_threads, unsigned cpu_threads) : cpu(cpu_threads) {
-    for (unsigned i = 0; i < io_threads; ++i) io.push_back(std::make_unique<IoThread>());
+  explicit Pools(ExecutorOptions options)
+      : on_exception(std::move(options.on_exception)),
+        restart_pause(options.restart_pause),
+        cpu(options.cpu_threads, options.cpu_nice, on_exception) {
+    for (unsigned i = 0; i < options.io_threads; ++i) {
+      io.push_back(std::make_unique<Threads>(1, 0, on_exception));
+    }
   }
 };
 
+Executors::Executors(ExecutorOptions options)
+    : pools_(std::make_unique<Pools>(std::move(options))) {}
 Executors::Executors(unsigned io_threads, unsigned cpu_threads)
-    : pools_(std::make_unique<Pools>(io_threads, cpu_threads)) {}
+    : Executors(ExecutorOptions{.io_threads = io_threads, .cpu_threads = cpu_threads}) {}
 Executors::~Executors() {
   stop();
 }
 
 asio::any_io_executor Executors::io() const {
   const unsigned at = pools_->next_io.fetch_add(1, std::memory_order_relaxed);
-  return pools_->io[at % pools_->io.size()]->context.get_executor();
+  return pools_->io[at % pools_->io.size()]->executor();
 }
 asio::any_io_executor Executors::cpu() const {
-  return pools_->cpu.get_executor();
+  return pools_->cpu.executor();
+}
+
+std::chrono::milliseconds Executors::restart_pause() const {
+  return pools_->restart_pause;
 }
 
 void Executors::stop() {
-  for (const auto& io : pools_->io) {
-    io->work.reset();
-    if (io->thread.joinable()) io->thread.join();
-  }
+  for (const auto& io : pools_->io) io->join();
   pools_->cpu.join();
 }
 
-struct TaskHandle::State {
-  explicit State(asio::any_io_executor on) : executor(std::move(on)) {}
-  asio::any_io_executor executor;    // one thread's
-  asio::cancellation_signal signal;  // touched on that thread only
-  std::atomic<bool> done{false};     // release when the coroutine ended, acquire by done()
-};
-
-void TaskHandle::cancel() const {
-  if (!state_) return;
-  asio::post(state_->executor,
-             [state = state_] { state->signal.emit(asio::cancellation_type::all); });
-}
-
-bool TaskHandle::done() const {
-  return !state_ || state_->done.load(std::memory_order_acquire);
-}
-
 struct TaskGroup::State {
-  State(const Executors& on, std::function<void(std::string_view)> report)
-      : executors(on), on_exception(std::move(report)) {}
+  State(const Executors& on, OnException exceptions)
+      : executors(on), on_exception(std::move(exceptions)) {}
 
   const Executors& executors;
-  const std::function<void(std::string_view)> on_exception;
+  const OnException on_exception;
   std::mutex mutex;
   std::condition_variable empty;
   bool closed = false;
   std::unordered_set<std::shared_ptr<TaskHandle::State>> tasks;
 };
+
+// One task. All but `done` is touched on the executor's thread only, from begin() on: that a task
+// is known to its group before it has begun is what stop() needs, and asio's slots are not
+// thread-safe.
+struct TaskHandle::State : std::enable_shared_from_this<TaskHandle::State> {
+  State(std::shared_ptr<TaskGroup::State> in, TaskGroup::Task what, AfterException then)
+      : group(std::move(in)), executor(group->executors.io()), task(std::move(what)), after(then) {}
+
+  void begin();
+  void cancel();
+  void end(const std::exception_ptr& error, bool was_lost) noexcept;
+  void begin_later();
+
+  const std::shared_ptr<TaskGroup::State> group;
+  const asio::any_io_executor executor;  // one thread's
+  TaskGroup::Task task;
+  const AfterException after;
+  bool cancelled = false;
+  asio::cancellation_signal signal;
+  std::optional<asio::steady_timer> pause;  // before the next begin()
+  std::atomic<bool> done{false};            // release when the coroutine ended, acquire by done()
+};
+
+namespace {
+
+// Told of the coroutine's end, or destroyed with it: asio drops a coroutine whose next operation
+// could not begin for want of memory.
+template <typename Task>
+class Ending {
+ public:
+  explicit Ending(std::shared_ptr<Task> task) : task_(std::move(task)) {}
+  Ending(Ending&&) noexcept = default;
+  Ending& operator=(Ending&&) = delete;
+  Ending(const Ending&) = delete;
+  Ending& operator=(const Ending&) = delete;
+  ~Ending() {
+    if (task_) task_->end(nullptr, true);
+  }
+  void operator()(const std::exception_ptr& error) {
+    std::exchange(task_, nullptr)->end(error, false);
+  }
+
+ private:
+  std::shared_ptr<Task> task_;
+};
+
+}  // namespace
+
+void TaskHandle::State::begin() {
+  Ending ending(shared_from_this());
+  if (cancelled) return ending(nullptr);
+  auto run_task = [self = shared_from_this()] { return self->task(); };
+  const auto slot = signal.slot();
+  asio::co_spawn(executor, std::move(run_task),
+                 asio::bind_cancellation_slot(slot, std::move(ending)));
+}
+
+void TaskHandle::State::cancel() {
+  cancelled = true;
+  if (pause) pause->cancel();
+  signal.emit(asio::cancellation_type::all);
+}
+
+void TaskHandle::State::begin_later() {
+  auto begin_again = [self = shared_from_this()](const boost::system::error_code&) {
+    self->begin();  // which ends at once when cancelled
+  };
+  pause.emplace(executor, group->executors.restart_pause());
+  pause->async_wait(begin_again);
+}
+
+void TaskHandle::State::end(const std::exception_ptr& error, bool was_lost) noexcept {
+  std::string what;
+  if (was_lost && !cancelled) until_memory([&] { what = "no memory to go on"; });
+  until_memory([&] {
+    if (error) what = describe_exception(error);
+  });
+  report(group->on_exception, what);
+  if (!what.empty() && after == AfterException::kRestart && !cancelled) {
+    until_memory([this] { begin_later(); });
+    return;
+  }
+  task = nullptr;
+  done.store(true, std::memory_order_release);
+  const std::lock_guard lock(group->mutex);
+  group->tasks.erase(shared_from_this());
+  if (group->tasks.empty()) group->empty.notify_all();
+}
+
+void TaskHandle::cancel() const {
+  if (!state_) return;
+  until_memory([this] { asio::post(state_->executor, [state = state_] { state->cancel(); }); });
+}
+
+bool TaskHandle::done() const {
+  return !state_ || state_->done.load(std::memory_order_acquire);
+}
 
 TaskGroup::TaskGroup(const Executors& executors, std::function<void(std::string_view)> on_exception)
     : state_(std::make_shared<State>(executors, std::move(on_exception))) {}
@@ -102,43 +251,16 @@ TaskGroup::~TaskGroup() {
   NX_CHECK(size() == 0);
 }
 
-namespace {
-
-// An exception's text, or empty for the end that cancelling brings.
-std::string describe(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const boost::system::system_error& e) {
-    if (e.code() == asio::error::operation_aborted) return {};
-    return e.what();
-  } catch (const std::exception& e) {
-    return e.what();
-  } catch (...) {
-    return "unknown exception";
-  }
-}
-
-}  // namespace
-
-TaskHandle TaskGroup::spawn(Task task) {
+TaskHandle TaskGroup::spawn(Task task, AfterException after) {
   TaskHandle handle;
+  handle.state_ = std::make_shared<TaskHandle::State>(state_, std::move(task), after);
   {
     const std::lock_guard lock(state_->mutex);
-    if (state_->closed) return handle;
-    handle.state_ = std::make_shared<TaskHandle::State>(state_->executors.io());
+    if (state_->closed) return {};
     state_->tasks.insert(handle.state_);
   }
-  auto finish = [group = state_, me = handle.state_](const std::exception_ptr& error) {
-    const std::string what = error ? describe(error) : std::string();
-    if (!what.empty() && group->on_exception) group->on_exception(what);
-    me->done.store(true, std::memory_order_release);
-    const std::lock_guard lock(group->mutex);
-    group->tasks.erase(me);
-    if (group->tasks.empty()) group->empty.notify_all();
-  };
-  auto slot = handle.state_->signal.slot();
-  asio::co_spawn(handle.state_->executor, std::move(task),
-                 asio::bind_cancellation_slot(slot, std::move(finish)));
+  until_memory(
+      [&] { asio::post(handle.state_->executor, [state = handle.state_] { state->begin(); }); });
   return handle;
 }
 
@@ -151,7 +273,7 @@ void TaskGroup::stop() {
   const std::lock_guard lock(state_->mutex);
   state_->closed = true;
   for (const auto& task : state_->tasks) {
-    asio::post(task->executor, [task] { task->signal.emit(asio::cancellation_type::all); });
+    until_memory([&] { asio::post(task->executor, [task] { task->cancel(); }); });
   }
 }
 
@@ -163,6 +285,26 @@ bool TaskGroup::wait(std::chrono::milliseconds deadline) {
 std::size_t TaskGroup::size() const {
   const std::lock_guard lock(state_->mutex);
   return state_->tasks.size();
+}
+
+std::string describe_exception(const std::exception_ptr& error) {
+  if (!error) return {};
+  try {
+    std::rethrow_exception(error);
+  } catch (const boost::system::system_error& e) {
+    if (e.code() == asio::error::operation_aborted) return {};
+    return e.what();
+  } catch (const std::bad_alloc&) {
+    return "out of memory";
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "unknown exception";
+  }
+}
+
+void pause_for_memory() noexcept {
+  ::nanosleep(&kMemoryPause, nullptr);
 }
 
 asio::awaitable<bool> sleep_for_ns(std::int64_t duration_ns) {

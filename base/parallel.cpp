@@ -1,6 +1,7 @@
 // StopToken and run_beside.
 #include "base/parallel.h"
 
+#include <exception>
 #include <thread>
 
 namespace narthex {
@@ -27,8 +28,18 @@ Result<void> StopToken::check() const {
 }
 
 void run_beside(const std::function<void()>& other, const std::function<void()>& own) {
-  const std::jthread beside(other);
-  own();
+  std::exception_ptr failure;
+  {
+    const std::jthread beside([&] {
+      try {
+        other();
+      } catch (...) {
+        failure = std::current_exception();
+      }
+    });
+    own();
+  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace narthex

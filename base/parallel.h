@@ -38,8 +38,8 @@ class StopToken {
   std::shared_ptr<State> state_;
 };
 
-/// Runs `other` on a thread of its own while the caller runs `own`; returns when both have. Neither
-/// may throw.
+/// Runs `other` on a thread of its own while the caller runs `own`; returns when both have. What
+/// either threw is thrown then, so neither may wait for the other without end.
 void run_beside(const std::function<void()>& other, const std::function<void()>& own);
 
 }  // namespace narthex

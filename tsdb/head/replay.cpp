@@ -98,11 +98,15 @@ class Decoder {
   explicit Decoder(FindingQueue& out) : out_(out) {}
 
   void run(std::span<const std::byte> segment) {
+    struct Close {
+      FindingQueue& queue;
+      ~Close() { queue.close(); }
+    };
+    const Close close_in_any_case{out_};  // also when memory is refused: the other side waits
     WalReader reader(segment);
     while (const std::optional<WalItem> item = reader.next()) {
       if (!(item->kind == WalItem::Kind::kRecord ? record(*item) : problem(*item))) break;
     }
-    out_.close();
   }
 
  private:
