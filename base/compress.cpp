@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t kRatioMax = 200;                      // docs: limits of decompression
 constexpr std::size_t kRatioFreeBytes = 16U * 1024 * 1024;  // below it any ratio is fine
 constexpr std::size_t kFirstBytes = 64U * 1024;
+constexpr std::size_t kDeflatePartBytes = 16U * 1024 * 1024;  // the library counts in 32 bits
 
 Result<void> check_size(std::size_t out, std::size_t in, std::size_t bytes_max) {
   if (out > bytes_max) {
@@ -47,7 +48,6 @@ std::string_view describe(int inflate_status) {
 }  // namespace
 
 std::string deflate(std::string_view text, DeflateFormat format) {
-  NX_CHECK(text.size() <= std::numeric_limits<std::uint32_t>::max());
   auto stream = std::make_unique<isal_zstream>();
   std::vector<std::uint8_t> scratch(ISAL_DEF_LVL1_DEFAULT);
   isal_deflate_init(stream.get());
@@ -55,14 +55,18 @@ std::string deflate(std::string_view text, DeflateFormat format) {
   stream->level_buf = scratch.data();
   stream->level_buf_size = static_cast<std::uint32_t>(scratch.size());
   stream->gzip_flag = format == DeflateFormat::kGzip ? IGZIP_GZIP : IGZIP_ZLIB;
-  stream->end_of_stream = 1;
-  std::vector<std::uint8_t> input(text.begin(), text.end());  // the library wants it writable
-  stream->next_in = input.data();
-  stream->avail_in = static_cast<std::uint32_t>(input.size());
 
   std::string out;
   std::vector<std::uint8_t> block(64 * 1024);
   do {
+    if (stream->avail_in == 0) {
+      const std::string_view part = text.substr(0, kDeflatePartBytes);
+      // The library's pointer is not const, but it only reads there.
+      stream->next_in = reinterpret_cast<std::uint8_t*>(const_cast<char*>(part.data()));
+      stream->avail_in = static_cast<std::uint32_t>(part.size());
+      text.remove_prefix(part.size());
+      stream->end_of_stream = text.empty() ? 1 : 0;
+    }
     stream->next_out = block.data();
     stream->avail_out = static_cast<std::uint32_t>(block.size());
     NX_CHECK(isal_deflate(stream.get()) == COMP_OK);

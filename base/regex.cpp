@@ -41,9 +41,10 @@ std::optional<std::size_t> group_index(const re2::RE2& program, std::string_view
   return static_cast<std::size_t>(found->second);
 }
 
+// Stops soon after `out` has grown past `bytes_max`.
 void expand_into(const re2::RE2& program, const std::vector<re2::StringPiece>& groups,
-                 std::string_view replacement, std::string& out) {
-  for (std::size_t i = 0; i < replacement.size(); ++i) {
+                 std::string_view replacement, std::size_t bytes_max, std::string& out) {
+  for (std::size_t i = 0; i < replacement.size() && out.size() <= bytes_max; ++i) {
     if (replacement[i] != '$') {
       out += replacement[i];
       continue;
@@ -64,6 +65,10 @@ void expand_into(const re2::RE2& program, const std::vector<re2::StringPiece>& g
     if (index && *index < groups.size()) out.append(groups[*index].data(), groups[*index].size());
     i += length;
   }
+}
+
+Error too_long(std::size_t bytes_max) {
+  return Error(Code::kLimit, concat("replacement is longer than ", bytes_max, " bytes"));
 }
 
 // What Go's regexp/syntax calls the error.
@@ -145,6 +150,11 @@ bool Regex::matches(std::string_view text) const {
 }
 
 bool Regex::expand(std::string_view text, std::string_view replacement, std::string& out) const {
+  return *expand(text, replacement, std::string::npos, out);
+}
+
+Result<bool> Regex::expand(std::string_view text, std::string_view replacement,
+                           std::size_t bytes_max, std::string& out) const {
   const auto count = static_cast<std::size_t>(program_->program.NumberOfCapturingGroups()) + 1;
   std::vector<re2::StringPiece> groups(count);
   const re2::StringPiece input(text.data(), text.size());
@@ -153,11 +163,13 @@ bool Regex::expand(std::string_view text, std::string_view replacement, std::str
     return false;
   }
   out.clear();
-  expand_into(program_->program, groups, replacement, out);
+  expand_into(program_->program, groups, replacement, bytes_max, out);
+  if (out.size() > bytes_max) return too_long(bytes_max);
   return true;
 }
 
-std::string Regex::replace_all(std::string_view text, std::string_view replacement) const {
+Result<std::string> Regex::replace_all(std::string_view text, std::string_view replacement,
+                                       std::size_t bytes_max) const {
   const auto count = static_cast<std::size_t>(program_->program.NumberOfCapturingGroups()) + 1;
   std::vector<re2::StringPiece> groups(count);
   const re2::StringPiece input(text.data(), text.size());
@@ -174,13 +186,15 @@ std::string Regex::replace_all(std::string_view text, std::string_view replaceme
         start == end && start == last_end;  // as Go: no empty match right behind a match
     if (!touches_last) {
       out.append(text.substr(copied, start - copied));
-      expand_into(program_->program, groups, replacement, out);
+      expand_into(program_->program, groups, replacement, bytes_max, out);
+      if (out.size() > bytes_max) return too_long(bytes_max);
       copied = end;
       last_end = end;
     }
     position = end > start ? end : end + 1;
   }
   if (copied < text.size()) out.append(text.substr(copied));
+  if (out.size() > bytes_max) return too_long(bytes_max);
   return out;
 }
 

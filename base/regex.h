@@ -25,8 +25,14 @@ class Regex {
   /// regexp does (unknown groups are empty); otherwise false and `out` is untouched.
   bool expand(std::string_view text, std::string_view replacement, std::string& out) const;
 
-  /// Every match replaced, with the same expansion: Go's ReplaceAllString.
-  std::string replace_all(std::string_view text, std::string_view replacement) const;
+  /// The same; kLimit, with `out` unspecified, when the result would be longer than `bytes_max`.
+  Result<bool> expand(std::string_view text, std::string_view replacement, std::size_t bytes_max,
+                      std::string& out) const;
+
+  /// Every match replaced, with the same expansion: Go's ReplaceAllString. kLimit when the result
+  /// would be longer than `bytes_max`.
+  Result<std::string> replace_all(std::string_view text, std::string_view replacement,
+                                  std::size_t bytes_max) const;
 
   /// The pattern as given.
   const std::string& pattern() const;

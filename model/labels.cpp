@@ -32,7 +32,7 @@ std::string_view read_text(const char*& at) {
 }
 
 void append_text(std::string& out, std::string_view text) {
-  NX_CHECK(text.size() < (std::size_t{1} << 24));
+  NX_CHECK(text.size() <= kLabelTextBytesMax);
   if (text.size() < kLongLength) {
     out += static_cast<char>(text.size());
   } else {
@@ -49,6 +49,11 @@ bool is_letter(char c) {
 }
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
+}
+
+// Labels this long are shown by their beginning.
+std::string_view head(std::string_view text) {
+  return text.substr(0, 50);
 }
 
 }  // namespace
@@ -190,6 +195,30 @@ Labels LabelsBuilder::build() const {
     append_text(data, value);
   }
   return Labels::from_data(std::move(data));
+}
+
+Result<void> LabelsBuilder::check(const LabelLimits& limits) const {
+  const std::size_t text_max = std::min(limits.text_bytes, kLabelTextBytesMax);
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : pairs_) {
+    if (name.size() > text_max || value.size() > text_max) {
+      return Error(
+          Code::kLimit,
+          concat("label ", quote(head(name)), " has a ", name.size() > text_max ? "name" : "value",
+                 " of ", std::max(name.size(), value.size()), " bytes, limit: ", text_max));
+    }
+    bytes += name.size() + value.size();
+  }
+  if (bytes > limits.set_bytes) {
+    return Error(Code::kLimit, concat("labels of ", quote(head(get(kMetricName))), " take ", bytes,
+                                      " bytes, limit: ", limits.set_bytes));
+  }
+  return {};
+}
+
+Result<Labels> LabelsBuilder::build_within(const LabelLimits& limits) const {
+  NX_TRY(check(limits));
+  return build();
 }
 
 bool is_legacy_metric_name(std::string_view name) {

@@ -15,9 +15,21 @@
 #include <utility>
 #include <vector>
 
+#include "base/result.h"
+
 namespace narthex::model {
 
 inline constexpr std::string_view kMetricName = "__name__";
+
+/// A longer name or value has no form in the layout: a length has three bytes.
+inline constexpr std::size_t kLabelTextBytesMax = (std::size_t{1} << 24) - 1;
+
+/// How large labels that outside input decides may become. Going past it is an error of the scrape,
+/// query, rule or file they belong to.
+struct LabelLimits {
+  std::size_t text_bytes = std::size_t{1} << 20;  // docs: limits of scraping; a name or a value
+  std::size_t set_bytes = std::size_t{4} << 20;   // docs: limits of scraping; all of a set
+};
 
 /// One name and value, borrowed from a Labels.
 struct LabelView {
@@ -26,7 +38,8 @@ struct LabelView {
   friend bool operator==(const LabelView&, const LabelView&) = default;
 };
 
-/// Immutable once built; thread-safe to read.
+/// Immutable once built; thread-safe to read. No text is longer than kLabelTextBytesMax: what makes
+/// labels of outside input goes through LabelsBuilder::build_within().
 class Labels {
  public:
   class Iterator {
@@ -101,7 +114,13 @@ class LabelsBuilder {
   std::string_view get(std::string_view name) const;
   /// The pairs as they are now, sorted by name; valid until the next change.
   const std::vector<std::pair<std::string, std::string>>& pairs() const { return pairs_; }
+  /// For labels known to be small enough.
   Labels build() const;
+
+  /// kLimit, naming the label, when a text or the set is larger than `limits`.
+  Result<void> check(const LabelLimits& limits = {}) const;
+  /// check() and build() in one.
+  Result<Labels> build_within(const LabelLimits& limits = {}) const;
 
  private:
   std::vector<std::pair<std::string, std::string>> pairs_;  // sorted by name, values not empty

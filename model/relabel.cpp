@@ -37,30 +37,43 @@ std::uint64_t md5_tail(std::string_view text) {
   return value;
 }
 
-std::string joined_sources(const RelabelRule& rule, const LabelsBuilder& labels) {
+// The values of the source labels; naming one of them a thousand times is how this grows.
+Result<std::string> joined_sources(const RelabelRule& rule, const LabelsBuilder& labels,
+                                   const LabelLimits& limits) {
   std::string value;
   for (std::size_t i = 0; i < rule.source_labels.size(); ++i) {
     if (i > 0) value += rule.separator;
     value += labels.get(rule.source_labels[i]);
+    if (i > 0 && value.size() > limits.set_bytes) {
+      return Error(Code::kLimit,
+                   concat("source_labels are longer than ", limits.set_bytes, " bytes together"));
+    }
   }
   return value;
 }
 
-void apply_replace(const RelabelRule& rule, const Regex& regex, const std::string& value,
-                   LabelsBuilder& labels) {
+Result<void> apply_replace(const RelabelRule& rule, const Regex& regex, const std::string& value,
+                           const LabelLimits& limits, LabelsBuilder& labels) {
   std::string target;
   std::string replacement;
-  if (!regex.expand(value, rule.target_label, target)) return;
-  if (!is_valid_name(target)) return;
-  regex.expand(value, rule.replacement, replacement);
+  NX_TRY_ASSIGN(const bool matched,
+                regex.expand(value, rule.target_label, limits.text_bytes, target));
+  if (!matched || !is_valid_name(target)) return {};
+  NX_TRY(regex.expand(value, rule.replacement, limits.text_bytes, replacement));
   labels.set(target, replacement);
+  return {};
 }
 
-void apply_labelmap(const RelabelRule& rule, const Regex& regex, LabelsBuilder& labels) {
+Result<void> apply_labelmap(const RelabelRule& rule, const Regex& regex, const LabelLimits& limits,
+                            LabelsBuilder& labels) {
   const auto before = labels.pairs();
   for (const auto& [name, value] : before) {
-    if (regex.matches(name)) labels.set(regex.replace_all(name, rule.replacement), value);
+    if (!regex.matches(name)) continue;
+    NX_TRY_ASSIGN(const std::string target,
+                  regex.replace_all(name, rule.replacement, limits.text_bytes));
+    labels.set(target, value);
   }
+  return {};
 }
 
 void apply_name_filter(const Regex& regex, bool drop_matching, LabelsBuilder& labels) {
@@ -116,9 +129,16 @@ Result<void> check_rule(const RelabelRule& rule) {
   return {};
 }
 
+bool writes(RelabelAction action) {
+  return action == RelabelAction::kReplace || action == RelabelAction::kHashMod ||
+         action == RelabelAction::kLowercase || action == RelabelAction::kUppercase ||
+         action == RelabelAction::kLabelMap;
+}
+
 // False: dropped.
-bool apply_rule(const RelabelRule& rule, const Regex& regex, LabelsBuilder& labels) {
-  const std::string value = joined_sources(rule, labels);
+Result<bool> apply_rule(const RelabelRule& rule, const Regex& regex, const LabelLimits& limits,
+                        LabelsBuilder& labels) {
+  NX_TRY_ASSIGN(const std::string value, joined_sources(rule, labels, limits));
   switch (rule.action) {
     case RelabelAction::kKeep:
       return regex.matches(value);
@@ -129,27 +149,28 @@ bool apply_rule(const RelabelRule& rule, const Regex& regex, LabelsBuilder& labe
     case RelabelAction::kDropEqual:
       return labels.get(rule.target_label) != value;
     case RelabelAction::kReplace:
-      apply_replace(rule, regex, value, labels);
-      return true;
+      NX_TRY(apply_replace(rule, regex, value, limits, labels));
+      break;
     case RelabelAction::kLowercase:
       labels.set(rule.target_label, to_lower(value));
-      return true;
+      break;
     case RelabelAction::kUppercase:
       labels.set(rule.target_label, to_upper(value));
-      return true;
+      break;
     case RelabelAction::kHashMod:
       labels.set(rule.target_label, std::to_string(md5_tail(value) % rule.modulus));
-      return true;
+      break;
     case RelabelAction::kLabelMap:
-      apply_labelmap(rule, regex, labels);
-      return true;
+      NX_TRY(apply_labelmap(rule, regex, limits, labels));
+      break;
     case RelabelAction::kLabelDrop:
       apply_name_filter(regex, true, labels);
-      return true;
+      break;
     case RelabelAction::kLabelKeep:
       apply_name_filter(regex, false, labels);
-      return true;
+      break;
   }
+  if (writes(rule.action)) NX_TRY(labels.check(limits));
   return true;
 }
 
@@ -180,9 +201,10 @@ Result<Relabeler> Relabeler::create(std::vector<RelabelRule> rules) {
   return relabeler;
 }
 
-bool Relabeler::apply(LabelsBuilder& labels) const {
+Result<bool> Relabeler::apply(LabelsBuilder& labels, const LabelLimits& limits) const {
   for (std::size_t i = 0; i < rules_.size(); ++i) {
-    if (!apply_rule(rules_[i], regexes_[i], labels)) return false;
+    NX_TRY_ASSIGN(const bool kept, apply_rule(rules_[i], regexes_[i], limits, labels));
+    if (!kept) return false;
   }
   return true;
 }

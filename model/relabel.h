@@ -52,8 +52,9 @@ class Relabeler {
   /// bad regex, ...).
   static Result<Relabeler> create(std::vector<RelabelRule> rules);
 
-  /// Applies the rules in order. False: the set is dropped.
-  bool apply(LabelsBuilder& labels) const;
+  /// Applies the rules in order. False: the set is dropped. kLimit when a rule that writes labels
+  /// leaves a text or the set larger than `limits`; rules that only remove some are not held to it.
+  Result<bool> apply(LabelsBuilder& labels, const LabelLimits& limits = {}) const;
 
   bool empty() const { return rules_.empty(); }
   const std::vector<RelabelRule>& rules() const { return rules_; }

@@ -144,7 +144,8 @@ class Ingest {
   void mark_seen(Pass& pass);
   void collect_slots(Pass& pass);
   Result<bool> target_series(Batch& batch, model::Labels& out) const;
-  Result<void> check_limits(const model::Labels& labels) const;
+  Result<void> check_limits(const model::LabelsBuilder& labels,
+                            const model::LabelLimits& hard) const;
   void add_target_labels(Batch& batch) const;
   Result<model::SeriesHandle> resolve_again(const LineRef& ref, model::Appender& appender,
                                             Batch& batch);

@@ -12,8 +12,6 @@ namespace {
 // docs: limits of scraping. They hold also where the configuration names none.
 constexpr std::size_t kLabelsMax = 512;
 constexpr std::size_t kNameBytesMax = 1024;
-constexpr std::size_t kValueBytesMax = 64 * 1024;
-constexpr std::size_t kAllLabelBytesMax = 256 * 1024;
 
 enum Report : std::size_t {
   kUp,
@@ -45,8 +43,8 @@ bool has_label(const std::vector<std::pair<std::string, std::string>>& labels,
   return std::any_of(labels.begin(), labels.end(), [&](const auto& l) { return l.first == name; });
 }
 
-bool is_valid(const model::Labels& labels, NameValidation scheme) {
-  for (const auto& [name, value] : labels) {
+bool is_valid(const model::LabelsBuilder& labels, NameValidation scheme) {
+  for (const auto& [name, value] : labels.pairs()) {
     if (scheme == NameValidation::kUtf8) {
       if (!model::is_valid_name(name)) return false;
       if (name == model::kMetricName && !model::is_valid_name(value)) return false;
@@ -56,6 +54,16 @@ bool is_valid(const model::Labels& labels, NameValidation scheme) {
     }
   }
   return true;
+}
+
+// The limits that hold before the job's own are looked at, and that its own may only raise.
+model::LabelLimits hard_limits(const ScrapeLimits& limits) {
+  model::LabelLimits out;
+  out.text_bytes = std::max<std::size_t>(
+      {out.text_bytes, std::min<std::uint64_t>(limits.label_name_bytes, model::kLabelTextBytesMax),
+       std::min<std::uint64_t>(limits.label_value_bytes, model::kLabelTextBytesMax)});
+  out.set_bytes = std::max(out.set_bytes, 4 * out.text_bytes);
+  return out;
 }
 
 }  // namespace
@@ -91,34 +99,42 @@ void Ingest::add_target_labels(Batch& batch) const {
 
 // False: relabelling dropped it.
 Result<bool> Ingest::target_series(Batch& batch, model::Labels& out) const {
+  const std::size_t count_max = std::max<std::size_t>(kLabelsMax, rules_.limits.labels);
+  if (batch.labels.size() > count_max) {
+    return Error(Code::kLimit, concat("a series has more than ", count_max, " labels"));
+  }
   for (std::size_t i = 1; i < batch.labels.size(); ++i) {
-    for (std::size_t k = 0; k < i && i < kLabelsMax; ++k) {
+    for (std::size_t k = 0; k < i; ++k) {
       if (batch.labels[i].first != batch.labels[k].first) continue;
       return Error(Code::kInvalid, concat("label name ", quote(batch.labels[i].first),
                                           " is not unique: invalid sample"));
     }
   }
-  if (batch.labels.size() > kLabelsMax) {
-    return Error(Code::kLimit, concat("a series has more than ", kLabelsMax, " labels"));
-  }
   add_target_labels(batch);
-  if (rules_.relabeler && !rules_.relabeler->apply(batch.builder)) return false;
-  out = batch.builder.build();
-  if (out.empty()) return false;
-  if (!out.has(model::kMetricName)) {
+  const model::LabelsBuilder& builder = batch.builder;
+  const model::LabelLimits limits = hard_limits(rules_.limits);
+  if (rules_.relabeler) {
+    NX_TRY_ASSIGN(const bool kept, rules_.relabeler->apply(batch.builder, limits));
+    if (!kept) return false;
+  }
+  if (builder.pairs().empty()) return false;
+  if (builder.get(model::kMetricName).empty()) {
     return Error(Code::kInvalid, "missing metric name (__name__ label)");
   }
-  if (!is_valid(out, rules_.name_validation)) {
+  if (!is_valid(builder, rules_.name_validation)) {
+    NX_TRY_ASSIGN(out, builder.build_within(limits));
     return Error(Code::kInvalid, concat("invalid metric name or label names: ", out.to_string()));
   }
-  NX_TRY(check_limits(out));
+  NX_TRY(check_limits(builder, limits));
+  NX_TRY_ASSIGN(out, builder.build_within(limits));
   return true;
 }
 
-Result<void> Ingest::check_limits(const model::Labels& labels) const {
+Result<void> Ingest::check_limits(const model::LabelsBuilder& labels,
+                                  const model::LabelLimits& hard) const {
   const ScrapeLimits& limits = rules_.limits;
   const std::string_view metric = labels.get(model::kMetricName);
-  const std::size_t count = labels.size();
+  const std::size_t count = labels.pairs().size();
   const std::size_t count_max = limits.labels == 0 ? kLabelsMax : limits.labels;
   if (count > count_max) {
     return Error(Code::kLimit, concat("label_limit exceeded (metric: ", head(metric),
@@ -127,8 +143,8 @@ Result<void> Ingest::check_limits(const model::Labels& labels) const {
   const std::size_t name_max =
       limits.label_name_bytes == 0 ? kNameBytesMax : limits.label_name_bytes;
   const std::size_t value_max =
-      limits.label_value_bytes == 0 ? kValueBytesMax : limits.label_value_bytes;
-  for (const auto& [name, value] : labels) {
+      limits.label_value_bytes == 0 ? hard.text_bytes : limits.label_value_bytes;
+  for (const auto& [name, value] : labels.pairs()) {
     if (name.size() > name_max) {
       return Error(Code::kLimit, concat("label_name_length_limit exceeded (metric: ", head(metric),
                                         ", label name: ", head(name), ", length: ", name.size(),
@@ -140,10 +156,6 @@ Result<void> Ingest::check_limits(const model::Labels& labels) const {
                           ", label name: ", head(name), ", value: ", quote(head(value)),
                           ", length: ", value.size(), ", limit: ", value_max, ")"));
     }
-  }
-  if (labels.data().size() > kAllLabelBytesMax) {
-    return Error(Code::kLimit, concat("the labels of a series take more than ", kAllLabelBytesMax,
-                                      " bytes (metric: ", head(metric), ")"));
   }
   return {};
 }

@@ -107,8 +107,9 @@ Result<std::optional<Target>> make_target(const model::Labels& target, const mod
   model::LabelsBuilder labels(target);
   for (const auto& [name, value] : group) set_default(labels, name, value);
   set_defaults(labels, config);
-  discovered = labels.build();
-  if (!relabeler.apply(labels) || labels.pairs().empty()) return std::nullopt;
+  NX_TRY_ASSIGN(discovered, labels.build_within());
+  NX_TRY_ASSIGN(const bool kept, relabeler.apply(labels));
+  if (!kept || labels.pairs().empty()) return std::nullopt;
 
   const std::string address(labels.get(kAddress));
   if (address.empty()) return invalid("no address");
@@ -133,7 +134,7 @@ Result<std::optional<Target>> make_target(const model::Labels& target, const mod
   set_default(labels, "instance", address);
   out.url = make_url(labels, config);
   out.discovered_labels = discovered;
-  out.all_labels = labels.build();
+  NX_TRY_ASSIGN(out.all_labels, labels.build_within());
   for (const auto& [name, value] : before) {
     if (name.starts_with("__")) labels.remove(name);
   }

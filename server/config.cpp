@@ -58,7 +58,9 @@ Result<void> decode_external_labels(const Node& node, model::Labels& out) {
       return value.error(concat(quote(expanded), " is not a valid label value"));
     builder.set(name, expanded);
   }
-  out = builder.build();
+  auto built = builder.build_within();
+  if (!built) return node.error(concat("external_labels: ", built.error().message()));
+  out = *std::move(built);
   return {};
 }
 

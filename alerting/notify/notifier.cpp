@@ -48,7 +48,12 @@ Found find_alertmanagers(const Block& block, const std::vector<discovery::Target
         if (!target.has(name)) labels.set(name, value);
       }
       const std::string before = url_text(labels);
-      if (!block.targets.apply(labels)) {
+      const Result<bool> kept = block.targets.apply(labels);
+      if (!kept) {
+        log.error("cannot relabel an Alertmanager", {{"url", before}, {"error", kept.error()}});
+        continue;
+      }
+      if (!*kept) {
         found.dropped.push_back(before);
         continue;
       }
@@ -65,17 +70,21 @@ Found find_alertmanagers(const Block& block, const std::vector<discovery::Target
   return found;
 }
 
+// An alert whose labels become too large is dropped as one that relabelling drops.
 void relabel(const model::Relabeler& relabeler, const model::Labels& external_labels,
-             std::vector<Alert>& alerts) {
+             std::vector<Alert>& alerts, Log& log) {
   model::LabelsBuilder labels;
   std::erase_if(alerts, [&](Alert& alert) {
     labels.reset(alert.labels);
     for (const auto& [name, value] : external_labels) {
       if (!alert.labels.has(name)) labels.set(name, value);
     }
-    if (!relabeler.apply(labels)) return true;
-    alert.labels = labels.build();
-    return false;
+    const Result<bool> kept = relabeler.apply(labels);
+    if (kept && !*kept) return true;
+    Result<model::Labels> built = kept ? labels.build_within() : std::unexpected(kept.error());
+    if (!built) log.error("cannot relabel an alert", {{"error", built.error()}});
+    if (built) alert.labels = *std::move(built);
+    return !built;
   });
 }
 
@@ -268,14 +277,14 @@ std::shared_ptr<AlertQueue> Notifier::State::make_queue(const AlertmanagerConfig
 void Notifier::send(std::vector<Alert> alerts) {
   const MutexLock lock(state_->mutex);
   if (state_->stopped) return;
-  relabel(state_->alerts, state_->external_labels, alerts);
+  relabel(state_->alerts, state_->external_labels, alerts, state_->context.log);
   for (State::Set& set : state_->sets) {
     if (set.block.alerts.empty()) {
       for (const auto& [url, queue] : set.queues) queue->add(alerts, state_->senders);
       continue;
     }
     std::vector<Alert> own = alerts;
-    relabel(set.block.alerts, model::Labels(), own);
+    relabel(set.block.alerts, model::Labels(), own, state_->context.log);
     for (const auto& [url, queue] : set.queues) queue->add(own, state_->senders);
   }
 }

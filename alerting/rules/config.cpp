@@ -15,12 +15,15 @@ using StringMap = std::map<std::string, std::string>;
 
 // The first reason why these labels cannot be a rule's, or empty.
 std::string label_fault(const StringMap& labels) {
+  model::LabelsBuilder builder;
   for (const auto& [name, value] : labels) {
     const bool valid = model::is_valid_name(name) && name != model::kMetricName;
     if (!valid) return concat("invalid label name: ", name);
     if (!is_valid_utf8(value)) return concat("invalid label value: ", value);
+    builder.set(name, value);
   }
-  return {};
+  const Result<void> fits = builder.check();
+  return fits ? "" : fits.error().message();
 }
 
 std::string template_fault(const RuleConfig& rule) {

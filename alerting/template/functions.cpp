@@ -238,7 +238,9 @@ Result<Value> match(const Environment&, Args args) {
 }
 Result<Value> re_replace_all(const Environment&, Args args) {
   NX_TRY_ASSIGN(const Regex regex, Regex::unanchored(text_of(args[0])));
-  return Value(regex.replace_all(text_of(args[2]), text_of(args[1])));
+  NX_TRY_ASSIGN(std::string replaced,
+                regex.replace_all(text_of(args[2]), text_of(args[1]), kTemplateBytesMax));
+  return Value(std::move(replaced));
 }
 
 Result<Value> graph_link(const Environment&, Args args) {

@@ -20,8 +20,9 @@ bool to_labels(const WriteSeries& series, model::Labels& out) {
     kept += value.empty() ? 0 : 1;
   }
   if (builder.get(model::kMetricName).empty() || builder.pairs().size() != kept) return false;
-  out = builder.build();
-  return true;
+  auto built = builder.build_within();
+  if (built) out = *std::move(built);
+  return built.has_value();
 }
 
 struct Columns {

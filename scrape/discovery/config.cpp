@@ -56,6 +56,26 @@ void decode_static(MapReader& map, bool plain_hosts, DiscoveryConfig& out) {
 
 }  // namespace
 
+Result<TargetGroup> make_group(const std::vector<std::string>& addresses,
+                               const std::vector<std::pair<std::string, std::string>>& labels) {
+  TargetGroup group;
+  model::LabelsBuilder builder;
+  for (const std::string& address : addresses) {
+    builder.reset(model::Labels());
+    builder.set("__address__", address);
+    NX_TRY_ASSIGN(group.targets.emplace_back(), builder.build_within());
+  }
+  builder.reset(model::Labels());
+  for (const auto& [name, value] : labels) {
+    if (!model::is_valid_name(name)) {
+      return Error(Code::kInvalid, concat(quote(name), " is not a valid label name"));
+    }
+    builder.set(name, value);
+  }
+  NX_TRY_ASSIGN(group.labels, builder.build_within());
+  return group;
+}
+
 Result<TargetGroup> decode_group(const Node& node) {
   std::vector<std::string> targets;
   std::map<std::string, std::string> labels;
@@ -63,17 +83,9 @@ Result<TargetGroup> decode_group(const Node& node) {
                 "struct { Targets []string \"yaml:\\\"targets\\\"\"; "
                 "Labels model.LabelSet \"yaml:\\\"labels\\\"\" }");
   map.read("targets", targets).read("labels", labels);
-  for (const auto& [name, value] : labels) {
-    if (!model::is_valid_name(name)) {
-      map.fail(map.place("labels"), concat(quote(name), " is not a valid label name"));
-    }
-  }
   NX_TRY(map.finish());
-  TargetGroup group;
-  for (const std::string& target : targets) {
-    group.targets.push_back(model::Labels{{"__address__", target}});
-  }
-  group.labels = model::Labels::from_pairs({labels.begin(), labels.end()});
+  auto group = make_group(targets, {labels.begin(), labels.end()});
+  if (!group) return map.place("labels").error(group.error().message());
   return group;
 }
 

@@ -42,6 +42,10 @@ void decode_discovery(yaml::MapReader& map, bool plain_hosts, DiscoveryConfig& o
 /// Prints them in upstream's order.
 void emit(yaml::Writer& out, const DiscoveryConfig& config);
 
+/// A group of these addresses. kInvalid for a bad label name, kLimit for labels that are too large.
+Result<TargetGroup> make_group(const std::vector<std::string>& addresses,
+                               const std::vector<std::pair<std::string, std::string>>& labels);
+
 /// One `{targets: [...], labels: {...}}`.
 Result<TargetGroup> decode_group(const yaml::Node& node);
 

@@ -22,28 +22,26 @@ Error bad(std::string_view path, std::string_view what) {
 Result<TargetGroup> decode_json_group(std::string_view path, const json::value& value) {
   if (value.is_null()) return bad(path, "nil target group item found");
   if (!value.is_object()) return bad(path, "json: cannot unmarshal item into target group");
-  TargetGroup group;
+  std::vector<std::string> targets;
+  std::vector<std::pair<std::string, std::string>> labels;
   for (const auto& field : value.get_object()) {
     if (field.key() == "targets" && field.value().is_array()) {
       for (const json::value& target : field.value().get_array()) {
         if (!target.is_string()) return bad(path, "json: targets must be strings");
-        group.targets.push_back(
-            model::Labels{{"__address__", std::string_view(target.get_string())}});
+        targets.emplace_back(std::string_view(target.get_string()));
       }
     } else if (field.key() == "labels" && field.value().is_object()) {
-      std::vector<std::pair<std::string, std::string>> labels;
       for (const auto& label : field.value().get_object()) {
         if (!label.value().is_string()) return bad(path, "json: labels must be strings");
-        const std::string_view name(label.key());
-        if (!model::is_valid_name(name))
-          return bad(path, concat(quote(name), " is not a valid label name"));
-        labels.emplace_back(name, std::string_view(label.value().get_string()));
+        labels.emplace_back(std::string_view(label.key()),
+                            std::string_view(label.value().get_string()));
       }
-      group.labels = model::Labels::from_pairs(std::move(labels));
     } else if (!field.value().is_null()) {
       return bad(path, concat("json: unknown field ", quote(std::string_view(field.key()))));
     }
   }
+  auto group = make_group(targets, labels);
+  if (!group) return std::move(group).error().with(path);
   return group;
 }
 
@@ -86,7 +84,10 @@ Result<std::vector<TargetGroup>> decode_file(std::string_view path, std::string_
   for (std::size_t i = 0; i < groups.size(); ++i) {
     groups[i].source = concat(path, ":", i);
     model::LabelsBuilder labels(groups[i].labels);
-    groups[i].labels = labels.set("__meta_filepath", path).build();
+    labels.set("__meta_filepath", path);
+    auto built = labels.build_within();
+    if (!built) return std::move(built).error().with(path);
+    groups[i].labels = *std::move(built);
   }
   return groups;
 }

@@ -52,6 +52,15 @@ TEST(RuleFile, AcceptsNothing) {
   EXPECT_TRUE(parse_rule_file("groups:\n", "r.yml")->empty());
 }
 
+TEST(RuleFile, RefusesLabelsThatAreTooLarge) {
+  std::string escapes;
+  for (int i = 0; i < 6'000'000; ++i) escapes += "\\L";
+
+  EXPECT_NE(fault("  - {record: a, expr: b, labels: {l: \"" + escapes + "\"}}\n")
+                .find("label \"l\" has a value of 18000000 bytes"),
+            std::string::npos);
+}
+
 TEST(RuleFile, NamesWhatIsWrong) {
   struct Row {
     const char* rule;

@@ -16,6 +16,18 @@ TEST(Gunzip, ReadsBackWhatWasWritten) {
   EXPECT_EQ(out, "");
 }
 
+// The library counts input in 32 bits, so what is longer goes in parts.
+TEST(Gunzip, ReadsBackWhatWasWrittenInParts) {
+  std::string text(std::size_t{40} << 20, '\0');
+  std::uint32_t state = 1;
+  for (char& c : text) c = static_cast<char>((state = state * 1664525 + 1013904223) >> 28);
+  std::string out;
+
+  ASSERT_TRUE(gunzip(deflate(text, DeflateFormat::kGzip), text.size(), out));
+
+  EXPECT_TRUE(out == text);
+}
+
 TEST(Gunzip, ReadsMembersInARow) {
   std::string out;
   ASSERT_TRUE(gunzip(deflate("one ", DeflateFormat::kGzip) + deflate("two", DeflateFormat::kGzip),

@@ -23,8 +23,8 @@ TEST(Regex, ExpandsAsGo) {
 }
 
 TEST(Regex, ReplacesAllAsGo) {
-  EXPECT_EQ(Regex::unanchored("a+")->replace_all("baaac", "<$0>"), "b<aaa>c");
-  EXPECT_EQ(Regex::unanchored("x*")->replace_all("abc", "-"), "-a-b-c-");
+  EXPECT_EQ(Regex::unanchored("a+")->replace_all("baaac", "<$0>", 99), "b<aaa>c");
+  EXPECT_EQ(Regex::unanchored("x*")->replace_all("abc", "-", 7), "-a-b-c-");
 }
 
 TEST(Regex, NamesTheFault) {

@@ -36,5 +36,34 @@ TEST(LabelsBuilder, SetsRemovesKeeps) {
   EXPECT_EQ(builder.build(), (Labels{{"a", "1"}, {"d", "4"}}));
 }
 
+// The layout has three bytes for a length: what outside input decides is refused long before.
+TEST(LabelsBuilder, RefusesTextsAndSetsAboveTheLimit) {
+  const std::size_t mib = std::size_t{1} << 20;
+  LabelsBuilder builder;
+  EXPECT_TRUE(builder.set("a", std::string(mib, 'x')).build_within());
+
+  const auto value = builder.set("a", std::string(mib + 1, 'x')).build_within();
+  ASSERT_FALSE(value);
+  EXPECT_EQ(value.error().code(), Code::kLimit);
+  EXPECT_EQ(value.error().message(), "label \"a\" has a value of 1048577 bytes, limit: 1048576");
+  EXPECT_FALSE(builder.set("a", "").set(std::string(mib + 1, 'n'), "v").build_within());
+  EXPECT_TRUE(builder.build_within({.text_bytes = 2 * mib}));
+
+  builder.reset(Labels{{kMetricName, "m"}});
+  for (const char* name : {"a", "b", "c", "d"}) builder.set(name, std::string(mib, 'x'));
+  const auto set = builder.build_within();
+  ASSERT_FALSE(set);
+  EXPECT_EQ(set.error().message(), "labels of \"m\" take 4194317 bytes, limit: 4194304");
+}
+
+// No limit that a caller passes leads past what the layout can hold.
+TEST(LabelsBuilder, NeverGoesPastTheLayout) {
+  LabelsBuilder builder;
+  builder.set("a", std::string(kLabelTextBytesMax + 1, 'x'));
+
+  EXPECT_FALSE(builder.build_within(
+      {.text_bytes = std::size_t{1} << 40, .set_bytes = std::size_t{1} << 40}));
+}
+
 }  // namespace
 }  // namespace narthex::model

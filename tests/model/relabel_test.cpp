@@ -70,9 +70,59 @@ TEST(Relabel, AppliesEveryAction) {
     const Relabeler relabeler = *Relabeler::create({c.rule});
     LabelsBuilder builder(kBase);
 
-    EXPECT_EQ(relabeler.apply(builder), c.kept);
+    EXPECT_EQ(*relabeler.apply(builder), c.kept);
     if (c.kept) EXPECT_EQ(builder.build(), c.want);
   }
+}
+
+// Rules multiply what a target sends; the result is bounded at every step, not only at the end.
+TEST(Relabel, StopsAtTheLabelLimits) {
+  using enum RelabelAction;
+  const std::string half(std::size_t{600} << 10, 'x');
+  const RelabelRule twice{.source_labels = {"a"}, .target_label = "a", .replacement = "$1$1"};
+  std::string many_groups;
+  for (int i = 0; i < 100'000; ++i) many_groups += "$1";
+  const std::vector<std::pair<std::string, RelabelRule>> cases = {
+      {"value", twice},
+      {"value by many groups",
+       {.source_labels = {"a"}, .target_label = "b", .replacement = many_groups}},
+      {"name", {.source_labels = {"a"}, .target_label = "$1$1"}},
+      {"sources",
+       {.source_labels = std::vector<std::string>(1000, "a"), .regex_text = "x", .action = kDrop}},
+      {"labelmap", {.regex_text = "(.*)", .replacement = "$1$1", .action = kLabelMap}},
+      {"uppercase grows", {.source_labels = {"grows"}, .target_label = "b", .action = kUppercase}},
+  };
+  for (const auto& [name, rule] : cases) {
+    SCOPED_TRACE(name);
+    const Relabeler relabeler = *Relabeler::create({rule});
+    LabelsBuilder builder;
+    builder.set("a", half);
+    if (name == "labelmap") builder.set(half, "v");
+    if (name == "uppercase grows") {
+      std::string text;
+      for (int i = 0; i < 400'000; ++i) text += "\xc9\x90";  // two bytes, upper case three
+      builder.set("grows", text);
+    }
+
+    const Result<bool> kept = relabeler.apply(builder);
+
+    ASSERT_FALSE(kept);
+    EXPECT_EQ(kept.error().code(), Code::kLimit);
+  }
+  LabelsBuilder builder;
+  builder.set("a", half);
+  EXPECT_TRUE(Relabeler::create({twice})->apply(builder, {.text_bytes = std::size_t{2} << 20}));
+}
+
+// A rule that removes an oversized label is why it may come in.
+TEST(Relabel, RemovesWhatIsTooLarge) {
+  LabelsBuilder builder(kBase);
+  builder.set("big", std::string(std::size_t{5} << 20, 'x'));
+  const RelabelRule rule{.regex_text = "big", .action = RelabelAction::kLabelDrop};
+
+  EXPECT_TRUE(*Relabeler::create({rule})->apply(builder));
+
+  EXPECT_EQ(*builder.build_within(), kBase);
 }
 
 TEST(Relabel, RefusesContradictions) {

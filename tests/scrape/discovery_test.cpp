@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/str.h"
 #include "scrape/discovery/manager.h"
 #include "scrape/discovery/watch.h"
 #include "tests/support/fake_clock.h"
@@ -67,6 +68,17 @@ TEST_F(FileDiscoveryTest, ABadFileKeepsItsTargets) {
   write("a.json", R"([{"targets": ["h:9"]}])");
   EXPECT_TRUE(provider_.refresh());
   EXPECT_EQ(groups()[0].targets[0].get("__address__"), "h:9");
+}
+
+// A label set has no form for 16 MiB; JSON may hold 64 MiB, YAML's escapes may grow.
+TEST_F(FileDiscoveryTest, RefusesLabelsThatAreTooLarge) {
+  const std::string long_text(std::size_t{17} << 20, 'x');
+  EXPECT_FALSE(decode_file("a.json", concat(R"([{"targets": [")", long_text, R"("]}])")));
+  EXPECT_FALSE(decode_file("a.json", concat(R"([{"labels": {"a": ")", long_text, R"("}}])")));
+  EXPECT_FALSE(decode_file("a.json", concat(R"([{"labels": {")", long_text, R"(": "a"}}])")));
+  std::string escapes;
+  for (int i = 0; i < 8'000'000; ++i) escapes += "\\L";
+  EXPECT_FALSE(decode_file("a.yml", concat("- labels: {a: \"", escapes, "\"}\n")));
 }
 
 TEST_F(FileDiscoveryTest, NamesTheDirectoriesToWatch) {

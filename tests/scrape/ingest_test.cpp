@@ -235,6 +235,61 @@ TEST_F(LimitedIngestTest, LimitsFailTheWholeScrape) {
             "limit: 10)");
 }
 
+constexpr std::size_t kMib = std::size_t{1} << 20;
+
+std::string page_with(std::size_t value_bytes) {
+  return concat("a{big=\"", std::string(value_bytes, 'x'), "\"} 1\n");
+}
+
+// 16 MiB have no form in a label set at all; nothing that a page says may get that far.
+TEST_F(IngestTest, LabelsThatAreTooLargeFailTheScrape) {
+  EXPECT_EQ(scrape(page_with(kMib)), "");
+  for (const std::size_t bytes : {kMib + 1, 15 * kMib, 16 * kMib - 100}) {
+    EXPECT_EQ(scrape(page_with(bytes)),
+              concat("label_value_length_limit exceeded (metric: a, label name: big, value: \"",
+                     std::string(50, 'x'), "\", length: ", bytes, ", limit: 1048576)"));
+  }
+  std::string body = "a{";
+  for (int i = 0; i < 5; ++i) body += concat("l", i, "=\"", std::string(kMib - 1, 'x'), "\",");
+  EXPECT_NE(scrape(body + "} 1\n").find("limit: 4194304"), std::string::npos);
+  EXPECT_NE(scrape(concat("{\"a\",\"", std::string(1025, 'n'), "\"=\"v\"} 1\n"))
+                .find("label_name_length_limit exceeded"),
+            std::string::npos);
+  EXPECT_EQ(scrape("a 1\n"), "");
+}
+
+IngestRules prefixing(std::uint64_t value_limit = 0) {
+  IngestRules rules;
+  rules.limits.label_value_bytes = value_limit;
+  const std::vector<model::RelabelRule> list = {
+      {.source_labels = {"big"}, .target_label = "big", .replacement = "prefix-$1"}};
+  rules.relabeler = std::make_shared<model::Relabeler>(*model::Relabeler::create(list));
+  return rules;
+}
+
+class PrefixIngestTest : public IngestTest {
+ protected:
+  PrefixIngestTest() : IngestTest(prefixing()) {}
+};
+
+TEST_F(PrefixIngestTest, RelabellingThatGrowsALabelFailsTheScrape) {
+  EXPECT_EQ(scrape(page_with(kMib - 7)), "");
+  for (const std::size_t bytes : {kMib - 6, kMib, 16 * kMib - 100}) {
+    EXPECT_NE(scrape(page_with(bytes)).find("longer than 1048576 bytes"), std::string::npos);
+  }
+  EXPECT_EQ(scrape("a{big=\"\"} 1\n"), "");
+}
+
+class RaisedLimitIngestTest : public IngestTest {
+ protected:
+  RaisedLimitIngestTest() : IngestTest(prefixing(3 * kMib)) {}
+};
+
+TEST_F(RaisedLimitIngestTest, AConfiguredLimitMayAllowMore) {
+  EXPECT_EQ(scrape(page_with(3 * kMib - 7)), "");
+  EXPECT_NE(scrape(page_with(3 * kMib)), "");
+}
+
 IngestRules relabelling() {
   IngestRules rules;
   rules.honor_labels = true;

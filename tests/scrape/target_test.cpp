@@ -67,6 +67,17 @@ TEST(Target, DropsAndRefuses) {
   EXPECT_EQ(make({{"__address__", "h/x"}}).error().message(), "\"h/x\" is not a valid hostname");
 }
 
+TEST(Target, RefusesLabelsThatAreTooLarge) {
+  const std::string mib(std::size_t{1} << 20, 'x');
+  std::vector<model::RelabelRule> grow(1);
+  grow[0] = {.source_labels = {"x"}, .target_label = "y", .replacement = "y$1"};
+  const auto grown = make({{"__address__", "h:1"}, {"x", mib}}, {}, grow);
+  EXPECT_EQ(grown.error().code(), Code::kLimit);
+  const auto many =
+      make({{"__address__", "h:1"}, {"a", mib}, {"b", mib}, {"c", mib}}, {{"d", mib}, {"e", "x"}});
+  EXPECT_EQ(many.error().code(), Code::kLimit);
+}
+
 // FNV-1a's published vectors: the offsets of upstream depend on it.
 TEST(Target, HashesAsFnv1a) {
   EXPECT_EQ(fnv1a(""), 0xcbf29ce484222325ULL);

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/str.h"
 #include "tests/support/temp_dir.h"
 
 namespace narthex::server {
@@ -56,6 +57,19 @@ TEST(Config, ExpandsTheEnvironmentInExternalLabelsOnly) {
 
   ASSERT_TRUE(config) << config.error().message();
   EXPECT_EQ(config->global.external_labels, (model::Labels{{"zone", "eu-eu"}, {"cash", "$5"}}));
+}
+
+TEST(Config, RefusesExternalLabelsThatAreTooLarge) {
+  ::setenv("NX_TEST_LONG", std::string(100'000, 'x').c_str(), 1);
+  std::string value;
+  for (int i = 0; i < 200; ++i) value += "$NX_TEST_LONG";
+
+  const auto config = parse(concat("global:\n  external_labels: {zone: '", value, "'}\n"));
+
+  ASSERT_FALSE(config);
+  EXPECT_NE(
+      config.error().message().find("external_labels: label \"zone\" has a value of 20000000"),
+      std::string::npos);
 }
 
 TEST(Config, FindsRuleFilesBesideItself) {
