@@ -59,6 +59,15 @@ inline std::size_t count_bits(const std::uint64_t* bits, std::size_t words) {
   return count;
 }
 
+/// The lowest bit that is set; the number of bits when none is.
+inline std::size_t first_bit(const std::uint64_t* bits, std::size_t words) {
+  for (std::size_t w = 0; w < words; ++w) {
+    if (bits[w] == 0) continue;
+    return w * kWordBits + static_cast<std::size_t>(std::countr_zero(bits[w]));
+  }
+  return words * kWordBits;
+}
+
 inline bool any_bit(const std::uint64_t* bits, std::size_t words) {
   return std::any_of(bits, bits + words, [](std::uint64_t w) { return w != 0; });
 }

@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "model/sample.h"
-#include "query/stable_sort.h"
+#include "query/go_sort.h"
 
 namespace narthex::query {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kSmallDeltaTolerance = 1e-12;  // fixed by upstream
 
-// Upstream almost.Equal for values that are neither NaN nor stale markers.
+// Upstream almost.Equal, but for NaNs, which change nothing here either way.
 bool almost_equal(double a, double b) {
   if (a == b) return true;
   const double sum = std::fabs(a) + std::fabs(b);
@@ -24,8 +25,12 @@ bool almost_equal(double a, double b) {
   return difference / std::min(sum, std::numeric_limits<double>::max()) < kSmallDeltaTolerance;
 }
 
-void sort_and_coalesce(std::vector<Bucket>& buckets) {
-  sort_stably(buckets, [](const Bucket& a, const Bucket& b) { return a.upper < b.upper; });
+void sort_by_bound(std::vector<Bucket>& buckets) {
+  go_sort(buckets, [](const Bucket& a, const Bucket& b) { return a.upper < b.upper; });
+}
+
+// Merges buckets of one bound at the front of `buckets` and leaves the others as they were.
+std::span<Bucket> coalesce(std::vector<Bucket>& buckets) {
   std::size_t last = 0;
   for (std::size_t i = 1; i < buckets.size(); ++i) {
     if (buckets[i].upper == buckets[last].upper) {
@@ -34,10 +39,10 @@ void sort_and_coalesce(std::vector<Bucket>& buckets) {
       buckets[++last] = buckets[i];
     }
   }
-  buckets.resize(last + 1);
+  return std::span(buckets).first(last + 1);
 }
 
-MonotonicityFix make_monotonic(std::vector<Bucket>& buckets) {
+MonotonicityFix make_monotonic(std::span<Bucket> buckets) {
   MonotonicityFix fix{.min_bucket = kInfinity, .max_bucket = -kInfinity};
   double before = buckets[0].count;
   for (std::size_t i = 1; i < buckets.size(); ++i) {
@@ -64,7 +69,7 @@ class FractionWalk {
  public:
   FractionWalk(double lower, double upper) : lower_(lower), upper_(upper) {}
 
-  void run(const std::vector<Bucket>& buckets) {
+  void run(std::span<const Bucket> buckets) {
     double bound = buckets[0].upper <= 0 ? -kInfinity : 0;
     for (const Bucket& bucket : buckets) {
       visit(lower_, below_lower_, lower_set_, bound, bucket);
@@ -87,7 +92,7 @@ class FractionWalk {
     if (bound >= value) {
       below = rank_;
       set = true;
-    } else if (bucket.upper > value) {
+    } else if (bound < value && bucket.upper > value) {
       below = bound == -kInfinity
                   ? bucket.count
                   : rank_ + (bucket.count - rank_) * (value - bound) / (bucket.upper - bound);
@@ -106,20 +111,22 @@ class FractionWalk {
 
 }  // namespace
 
-double bucket_quantile(double q, std::vector<Bucket>& buckets, MonotonicityFix& fix) {
+double bucket_quantile(double q, std::vector<Bucket>& all, MonotonicityFix& fix) {
   if (std::isnan(q)) return model::normal_nan();
   if (q < 0) return -kInfinity;
   if (q > 1) return kInfinity;
-  sort_and_coalesce(buckets);
-  if (buckets.back().upper != kInfinity) return model::normal_nan();
+  sort_by_bound(all);
+  if (all.back().upper != kInfinity) return model::normal_nan();
+  const std::span<Bucket> buckets = coalesce(all);
   fix = make_monotonic(buckets);
   if (buckets.size() < 2) return model::normal_nan();
   const double observations = buckets.back().count;
   if (observations == 0) return model::normal_nan();
   double rank = q * observations;
   const auto last = buckets.end() - 1;
-  const auto at =
-      std::find_if(buckets.begin(), last, [&](const Bucket& b) { return b.count >= rank; });
+  const auto at = buckets.begin() +
+                  static_cast<std::ptrdiff_t>(go_search(
+                      buckets.size() - 1, [&](std::size_t i) { return buckets[i].count >= rank; }));
   if (at == last) return (last - 1)->upper;
   if (at == buckets.begin() && at->upper <= 0) return at->upper;
   double start = 0;
@@ -132,9 +139,10 @@ double bucket_quantile(double q, std::vector<Bucket>& buckets, MonotonicityFix& 
   return start + (at->upper - start) * (rank / count);
 }
 
-double bucket_fraction(double lower, double upper, std::vector<Bucket>& buckets) {
-  sort_and_coalesce(buckets);
-  if (buckets.back().upper != kInfinity) return model::normal_nan();
+double bucket_fraction(double lower, double upper, std::vector<Bucket>& all) {
+  sort_by_bound(all);
+  if (all.back().upper != kInfinity) return model::normal_nan();
+  const std::span<Bucket> buckets = coalesce(all);
   const double count = buckets.back().count;
   if (count == 0 || std::isnan(lower) || std::isnan(upper)) return model::normal_nan();
   if (lower >= upper) return 0;

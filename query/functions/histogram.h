@@ -18,9 +18,11 @@ struct MonotonicityFix {
   double max_difference = 0;
 };
 
-/// `buckets` is sorted, merged and repaired in place; not empty.
-double bucket_quantile(double q, std::vector<Bucket>& buckets, MonotonicityFix& fix);
-/// The share of observations in (lower, upper]. `buckets` is sorted and merged in place; not empty.
-double bucket_fraction(double lower, double upper, std::vector<Bucket>& buckets);
+/// Sorts `all` by bound, merges and repairs its front in place and keeps its size: upstream asks
+/// for several quantiles of what the one before has left. Not empty.
+double bucket_quantile(double q, std::vector<Bucket>& all, MonotonicityFix& fix);
+/// The share of observations in (lower, upper]. `all` is changed as by bucket_quantile(), but for
+/// repairs; not empty.
+double bucket_fraction(double lower, double upper, std::vector<Bucket>& all);
 
 }  // namespace narthex::query

@@ -1,12 +1,14 @@
 // The *_over_time family, changes, resets, and the table of all functions over ranges.
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 
 #include "model/sample.h"
 #include "query/functions/kahan.h"
 #include "query/functions/window.h"
+#include "query/go_sort.h"
 
 namespace narthex::query {
 namespace {
@@ -122,6 +124,25 @@ void stddev_kernel(const WindowArgs& args, Out out, Bits bits) {
   });
 }
 
+// Upstream's order of values.
+bool nan_first(double a, double b) {
+  return std::isnan(a) || a < b;
+}
+
+// Whether a sorted form of `values` depends on how it is sorted.
+bool has_nan_or_both_zeros(const std::vector<double>& values) {
+  std::uint64_t nan = 0;
+  std::uint64_t zero = 0;
+  std::uint64_t minus_zero = 0;
+  for (const double v : values) {
+    const auto bits = std::bit_cast<std::uint64_t>(v);
+    nan |= static_cast<std::uint64_t>(std::isnan(v));
+    zero |= static_cast<std::uint64_t>(bits == 0);
+    minus_zero |= static_cast<std::uint64_t>(bits == std::uint64_t{1} << 63U);
+  }
+  return nan != 0 || (zero & minus_zero) != 0;
+}
+
 void quantile_kernel(const WindowArgs& args, Out out, Bits bits) {
   for_each_window(args, out, bits, 1, [&](std::size_t k, Index lo, Index hi) {
     args.scratch->values.assign(args.values + lo, args.values + hi);
@@ -137,6 +158,12 @@ void mad_kernel(const WindowArgs& args, Out out, Bits bits) {
       return model::normal_nan();
     }
     const double median = quantile_of(0.5, values);
+    if (std::ranges::any_of(values, [](double v) { return std::isinf(v); })) {
+      // Distances from infinity are NaN, and what comes of several depends on their order, which is
+      // the one that the first quantile leaves upstream.
+      values.assign(args.values + lo, args.values + hi);
+      go_sort(values, nan_first);
+    }
     for (double& v : values) v = std::fabs(v - median);
     return quantile_of(0.5, values);
   });
@@ -210,16 +237,21 @@ double quantile_of(double q, std::vector<double>& values) {
   if (values.empty() || std::isnan(q)) return model::normal_nan();
   if (q < 0) return -kInfinity;
   if (q > 1) return kInfinity;
-  const auto nan_first = [](double a, double b) { return std::isnan(a) ? !std::isnan(b) : a < b; };
+  const bool order_matters = has_nan_or_both_zeros(values);
+  if (order_matters) go_sort(values, nan_first);
   const auto n = static_cast<double>(values.size());
   const double rank = q * (n - 1);
   const double lower = std::max(0.0, std::floor(rank));
   const double upper = std::min(n - 1, lower + 1);
   const double weight = rank - std::floor(rank);
   const auto at = values.begin() + static_cast<std::ptrdiff_t>(lower);
-  std::nth_element(values.begin(), at, values.end(), nan_first);
-  const double low = *at;
-  const double high = upper > lower ? *std::min_element(at + 1, values.end(), nan_first) : low;
+  double low = *at;
+  double high = upper > lower ? *(at + 1) : low;
+  if (!order_matters) {
+    std::nth_element(values.begin(), at, values.end());
+    low = *at;
+    high = upper > lower ? *std::min_element(at + 1, values.end()) : low;
+  }
   return low * (1 - weight) + high * weight;
 }
 

@@ -35,33 +35,6 @@ std::string braced(const model::Labels& labels) {
   return concat("{", join(shown, ", "), "}");
 }
 
-// Two rows of one signature with elements at one step; `before` is the first of them.
-struct Clash {
-  std::size_t step = 0;
-  std::size_t row = 0;
-  std::size_t before = 0;
-};
-
-std::optional<Clash> find_clash(const Table& table, const std::vector<std::uint64_t>& mask,
-                                const std::vector<std::size_t>& rows) {
-  std::optional<Clash> found;
-  for (std::size_t w = 0; w < table.words() && !found; ++w) {
-    std::uint64_t seen = 0;
-    for (const std::size_t row : rows) {
-      const std::uint64_t present = table.row_bits(row)[w] & mask[w];
-      const std::uint64_t twice = seen & present;
-      seen |= present;
-      if (twice == 0) continue;
-      const std::size_t step = w * kWordBits + static_cast<std::size_t>(std::countr_zero(twice));
-      if (!found || step < found->step) found = {.step = step, .row = row};
-    }
-  }
-  if (!found) return found;
-  const auto meets = [&](std::size_t row) { return table.has(row, found->step); };
-  found->before = *std::ranges::find_if(rows, meets);
-  return found;
-}
-
 }  // namespace
 
 std::size_t match_signatures(const Rows& left, const Rows& right, const VectorMatching& matching,
@@ -85,45 +58,43 @@ std::size_t match_signatures(const Rows& left, const Rows& right, const VectorMa
 class BinaryOp::ManySink final : public TileSink {
  public:
   ManySink(BinaryOp& op, QueryContext& context)
-      : op_(op), context_(context), any(op.table_.words()) {}
+      : any(op.table_.words()), op_(op), context_(context) {}
 
   Result<void> take(Tile& tile) override {
     const std::size_t first_word = tile.first_step / kWordBits;
     for (std::size_t r = 0; r < tile.rows; ++r) {
       for (std::size_t w = 0; w < tile.words(); ++w) any[first_word + w] |= tile.row_bits(r)[w];
     }
-    if (failure) return {};
-    Result<void> combined = combine(tile);
-    if (combined || combined.error().code() != Code::kExecution) return combined;
-    failure = std::move(combined).error();
-    return {};
-  }
-
- private:
-  Result<void> combine(Tile& tile) {
+    const Span span{.first_step = tile.first_step, .steps = tile.steps};
     for (std::size_t r = 0; r < tile.rows; ++r) {
       const std::size_t row = tile.first_row + r;
       const std::uint32_t signature = op_.many_signatures_[row];
       const std::vector<std::size_t>& ones = op_.one_rows_[signature];
       const Cells many{.values = tile.row_values(r), .bits = tile.row_bits(r)};
-      const std::vector<std::size_t>& slots = op_.slots_of_row(context_, row);
-      const Span span{.first_step = tile.first_step, .steps = tile.steps};
       for (std::size_t i = 0; i < ones.size(); ++i) {
-        NX_TRY(
-            op_.combine(context_, many, op_.one_cells(ones[i], span), span, op_.slots_[slots[i]]));
+        const Cells one = op_.one_cells(ones[i], span);
+        if (!meet(many, one, span)) continue;
+        op_.combine(context_, many, one, span, op_.slots_[op_.slot_of_pair(context_, row, i)]);
       }
-      if (op_.one_fill()) NX_TRY(op_.fill_one(context_, many, span, row));
+      if (op_.one_fill()) op_.fill_one(context_, many, span, row);
     }
     return {};
   }
 
+  std::vector<std::uint64_t> any;  // steps at which the many side has an element
+
+ private:
   BinaryOp& op_;
   QueryContext& context_;
-
- public:
-  std::vector<std::uint64_t> any;  // steps at which the many side has an element
-  std::optional<Error> failure;    // the first; from then on only `any` is kept up
 };
+
+// Whether both have an element at one step.
+bool BinaryOp::meet(Cells many, Cells one, Span span) {
+  for (std::size_t w = 0; w < words_for(span.steps); ++w) {
+    if ((many.bits[w] & one.bits[w]) != 0) return true;
+  }
+  return false;
+}
 
 bool BinaryOp::drops_name_now(const QueryContext& context) const {
   return changes_meaning(op_) || (return_bool_ && !context.delayed_name_removal);
@@ -177,16 +148,18 @@ std::size_t BinaryOp::slot_for(std::uint32_t signature, model::Labels labels) {
   return at->second;
 }
 
-const std::vector<std::size_t>& BinaryOp::slots_of_row(QueryContext& context, std::size_t row) {
-  std::vector<std::size_t>& slots = slots_of_row_[row];
-  if (!slots.empty()) return slots;
+// The slot of many-side row `row` and the `i`th one-side row of its signature. Made when the two
+// first meet, so that results come in the order of the elements that make them.
+std::size_t BinaryOp::slot_of_pair(QueryContext& context, std::size_t row, std::size_t i) {
   const std::uint32_t signature = many_signatures_[row];
-  for (const std::size_t one_row : one_rows_[signature]) {
-    const model::Labels& many_labels = many().rows().labels(row);
-    slots.push_back(
-        slot_for(signature, result_labels(context, many_labels, one().rows().labels(one_row))));
+  const std::vector<std::size_t>& ones = one_rows_[signature];
+  std::vector<std::size_t>& slots = slots_of_row_[row];
+  slots.resize(ones.size(), kNoSlot);
+  if (slots[i] == kNoSlot) {
+    slots[i] = slot_for(
+        signature, result_labels(context, many().rows().labels(row), one().rows().labels(ones[i])));
   }
-  return slots;
+  return slots[i];
 }
 
 BinaryOp::Cells BinaryOp::one_cells(std::size_t row, Span span) const {
@@ -205,20 +178,21 @@ std::vector<std::uint64_t> BinaryOp::one_presence(std::uint32_t signature, Span 
 }
 
 // Where the one side has nothing for `many`, the fill value stands in.
-Result<void> BinaryOp::fill_one(QueryContext& context, Cells cells, Span span, std::size_t row) {
+void BinaryOp::fill_one(QueryContext& context, Cells cells, Span span, std::size_t row) {
   const std::uint32_t signature = many_signatures_[row];
   std::vector<std::uint64_t> missing = one_presence(signature, span);
   for (std::uint64_t& word : missing) word = ~word;
   const std::vector<double> values(span.steps, *one_fill());
+  const Cells fill{.values = values.data(), .bits = missing.data()};
+  if (!meet(cells, fill, span)) return;
   const model::Labels& labels = many().rows().labels(row);
   const std::size_t slot =
       slot_for(signature, result_labels(context, labels, matched_labels(labels, matching_)));
-  return combine(context, cells, {.values = values.data(), .bits = missing.data()}, span,
-                 slots_[slot]);
+  combine(context, cells, fill, span, slots_[slot]);
 }
 
 // Where no element of the many side met an element of the one side, the fill value stands in.
-Result<void> BinaryOp::fill_many(QueryContext& context) {
+void BinaryOp::fill_many(QueryContext& context) {
   const Span span{.first_step = 0, .steps = axis_.count};
   std::vector<std::vector<std::uint64_t>> missing(
       signature_count_, std::vector<std::uint64_t>(table_.words(), ~0ULL));
@@ -229,15 +203,15 @@ Result<void> BinaryOp::fill_many(QueryContext& context) {
   }
   const std::vector<double> values(axis_.count, *many_fill());
   for (std::uint32_t signature = 0; signature < signature_count_; ++signature) {
+    const Cells fill{.values = values.data(), .bits = missing[signature].data()};
     for (const std::size_t row : one_rows_[signature]) {
+      if (!meet(fill, one_cells(row, span), span)) continue;
       const model::Labels& labels = one().rows().labels(row);
       const std::size_t slot =
           slot_for(signature, result_labels(context, matched_labels(labels, matching_), labels));
-      NX_TRY(combine(context, {.values = values.data(), .bits = missing[signature].data()},
-                     one_cells(row, span), span, slots_[slot]));
+      combine(context, fill, one_cells(row, span), span, slots_[slot]);
     }
   }
-  return {};
 }
 
 Error BinaryOp::multiple_matches_error() const {
@@ -250,7 +224,8 @@ Error BinaryOp::multiple_matches_error() const {
                "multiple matches for labels: grouping labels must ensure unique matches");
 }
 
-Result<void> BinaryOp::combine(QueryContext& context, Cells many, Cells one, Span span, Slot slot) {
+// Several matches at one step are noted, and what is computed from them is never looked at.
+void BinaryOp::combine(QueryContext& context, Cells many, Cells one, Span span, Slot slot) {
   const std::size_t first_word = span.first_step / kWordBits;
   const bool filters = is_comparison(op_) && !return_bool_;
   for (std::size_t w = 0; w < words_for(span.steps); ++w) {
@@ -261,7 +236,11 @@ Result<void> BinaryOp::combine(QueryContext& context, Cells many, Cells one, Spa
       continue;
     }
     std::uint64_t& touched = touched_[slot.touched][first_word + w];
-    if ((touched & both) != 0) return multiple_matches_error();
+    if ((touched & both) != 0) {
+      const std::uint64_t twice = touched & both;
+      const std::size_t bit = static_cast<std::size_t>(std::countr_zero(twice));
+      second_match_ = std::min(second_match_, span.first_step + w * kWordBits + bit);
+    }
     touched |= both;
     double* out = table_.row_values(slot.row) + span.first_step + w * kWordBits;
     std::uint64_t kept = both;
@@ -278,7 +257,6 @@ Result<void> BinaryOp::combine(QueryContext& context, Cells many, Cells one, Spa
     });
     table_.row_bits(slot.row)[first_word + w] |= kept;
   }
-  return {};
 }
 
 Error BinaryOp::duplicate_error(std::size_t before, std::size_t row) const {
@@ -293,20 +271,53 @@ Error BinaryOp::duplicate_error(std::size_t before, std::size_t row) const {
                       "side"));
 }
 
+// At the steps of `mask`.
+std::optional<BinaryOp::Clash> BinaryOp::find_clash(const Table& table,
+                                                    const std::vector<std::uint64_t>& mask,
+                                                    const std::vector<std::size_t>& rows) {
+  std::optional<Clash> found;
+  for (std::size_t w = 0; w < table.words() && !found; ++w) {
+    std::uint64_t seen = 0;
+    for (const std::size_t row : rows) {
+      const std::uint64_t present = table.row_bits(row)[w] & mask[w];
+      const std::uint64_t twice = seen & present;
+      seen |= present;
+      if (twice == 0) continue;
+      const std::size_t step = w * kWordBits + static_cast<std::size_t>(std::countr_zero(twice));
+      if (!found || step < found->step) found = {.step = step, .row = row};
+    }
+  }
+  if (!found) return found;
+  const auto meets = [&](std::size_t row) { return table.has(row, found->step); };
+  found->before = *std::ranges::find_if(rows, meets);
+  return found;
+}
+
 // At a step where both sides have elements, no two elements of the one side may have one signature.
 // The earliest clash is reported, as upstream meets it: by step, then by row.
-Result<void> BinaryOp::check_one_side(const Table& one_table,
-                                      const std::vector<std::uint64_t>& any_many) {
+std::optional<BinaryOp::Clash> BinaryOp::one_side_clash(
+    const std::vector<std::uint64_t>& any_many) const {
   std::optional<Clash> earliest;
   for (const std::vector<std::size_t>& rows : one_rows_) {
     if (rows.size() < 2) continue;
-    const std::optional<Clash> clash = find_clash(one_table, any_many, rows);
+    const std::optional<Clash> clash = find_clash(*one_table_, any_many, rows);
     if (!clash) continue;
     const auto order = [](const Clash& c) { return std::pair(c.step, c.row); };
     if (!earliest || order(*clash) < order(*earliest)) earliest = clash;
   }
-  if (!earliest) return {};
-  return duplicate_error(earliest->before, earliest->row);
+  return earliest;
+}
+
+// Upstream goes step by step: the earliest step at which anything is wrong decides, and in it
+// duplicates on the one side come before several matches, and these before equal results.
+Result<void> BinaryOp::check_matches(const std::vector<std::uint64_t>& any_many) const {
+  const std::optional<Clash> clash = one_side_clash(any_many);
+  const std::size_t clash_step = clash ? clash->step : kNoStep;
+  if (clash_step == kNoStep && second_match_ == kNoStep) return {};
+  const std::optional<std::size_t> shared = earliest_shared_step(rows_, table_);
+  if (shared && *shared < std::min(clash_step, second_match_)) return same_labelset_error();
+  if (clash_step <= second_match_) return duplicate_error(clash->before, clash->row);
+  return multiple_matches_error();
 }
 
 Result<void> BinaryOp::run(QueryContext& context) {
@@ -314,16 +325,12 @@ Result<void> BinaryOp::run(QueryContext& context) {
   rows_ = Rows();
   table_ = Table(0, axis_.count);
   slots_of_row_.assign(many_signatures_.size(), {});
+  second_match_ = kNoStep;
   ManySink sink(*this, context);
-  // A duplicate on the one side is the more telling error, so it is looked for before any other is
-  // returned.
-  const Result<void> combined = many().stream(context, sink);
-  if (!combined && combined.error().code() != Code::kExecution) return combined;
+  NX_TRY(many().stream(context, sink));
+  if (many_fill()) fill_many(context);
   if (one_fill() || many_fill()) std::ranges::fill(sink.any, ~0ULL);
-  NX_TRY(check_one_side(*one_table_, sink.any));
-  NX_TRY(combined);
-  if (sink.failure) return *std::move(sink.failure);
-  if (many_fill()) NX_TRY(fill_many(context));
+  NX_TRY(check_matches(sink.any));
   return merge_equal_rows(rows_, table_);
 }
 

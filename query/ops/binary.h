@@ -2,6 +2,7 @@
 // combined whole, presence word by presence word.
 #pragma once
 
+#include <optional>
 #include <unordered_map>
 
 #include "query/ops/operator.h"
@@ -42,6 +43,14 @@ class BinaryOp final : public Operator {
     std::size_t steps = 0;
   };
   class ManySink;
+  // Two rows of one signature with elements at one step; `before` is the first of them.
+  struct Clash {
+    std::size_t step = 0;
+    std::size_t row = 0;
+    std::size_t before = 0;
+  };
+  static constexpr std::size_t kNoSlot = static_cast<std::size_t>(-1);
+  static constexpr std::size_t kNoStep = static_cast<std::size_t>(-1);
 
   bool swapped() const { return matching_.cardinality == Cardinality::kOneToMany; }
   Operator& many() const { return input(swapped() ? 1 : 0); }
@@ -55,13 +64,17 @@ class BinaryOp final : public Operator {
   std::size_t slot_for(std::uint32_t signature, model::Labels labels);
   Cells one_cells(std::size_t row, Span span) const;
   std::vector<std::uint64_t> one_presence(std::uint32_t signature, Span span) const;
-  Result<void> fill_one(QueryContext& context, Cells cells, Span span, std::size_t row);
-  Result<void> fill_many(QueryContext& context);
-  const std::vector<std::size_t>& slots_of_row(QueryContext& context, std::size_t row);
-  Result<void> check_one_side(const Table& one_table, const std::vector<std::uint64_t>& any_many);
+  static bool meet(Cells many, Cells one, Span span);
+  void fill_one(QueryContext& context, Cells cells, Span span, std::size_t row);
+  void fill_many(QueryContext& context);
+  std::size_t slot_of_pair(QueryContext& context, std::size_t row, std::size_t i);
+  static std::optional<Clash> find_clash(const Table& table, const std::vector<std::uint64_t>& mask,
+                                         const std::vector<std::size_t>& rows);
+  std::optional<Clash> one_side_clash(const std::vector<std::uint64_t>& any_many) const;
+  Result<void> check_matches(const std::vector<std::uint64_t>& any_many) const;
   Error duplicate_error(std::size_t before, std::size_t row) const;
   Error multiple_matches_error() const;
-  Result<void> combine(QueryContext& context, Cells many, Cells one, Span span, Slot slot);
+  void combine(QueryContext& context, Cells many, Cells one, Span span, Slot slot);
   bool drops_name_now(const QueryContext& context) const;
 
   Token op_;
@@ -74,9 +87,10 @@ class BinaryOp final : public Operator {
   std::vector<Slot> slots_;
   std::vector<std::vector<std::uint64_t>> touched_;  // steps at which a pair was combined
   std::vector<std::vector<std::size_t>>
-      slots_of_row_;  // of the many side, one per row of the one side
+      slots_of_row_;  // of the many side, one per row of the one side, kNoSlot before they meet
   std::unordered_map<std::string, std::size_t> slot_of_;
   std::size_t signature_count_ = 0;
+  std::size_t second_match_ = kNoStep;  // first step at which a pair was combined twice
   bool trims_ = false;
 };
 

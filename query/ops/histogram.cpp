@@ -1,8 +1,13 @@
 // Classic histograms.
 #include "query/ops/histogram.h"
 
+#include <algorithm>
 #include <cmath>
+#include <map>
+#include <numeric>
+#include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include "base/str.h"
 #include "query/functions/go_math.h"
@@ -14,6 +19,7 @@ constexpr std::string_view kBound = "le";
 
 // A float as OpenMetrics writes it: always with a point or an exponent.
 std::string openmetrics_float(double value) {
+  if (value == 0) return "0.0";  // -0 too
   std::string text = format_float(value, FloatStyle::kGeneral);
   const bool plain = text.find_first_not_of("-0123456789") == std::string::npos;
   return plain ? text + ".0" : text;
@@ -51,57 +57,43 @@ void HistogramOp::note_bad_bounds(QueryContext& context, const Table& buckets) c
   }
 }
 
-// One row per group, or per group and quantile when the quantile becomes a label.
-void HistogramOp::add_rows(QueryContext& context, const std::vector<const double*>& scalars) {
-  rows_ = Rows();
-  const std::size_t copies = spec_.quantile_label.empty() ? 1 : scalars.size();
-  for (std::size_t copy = 0; copy < copies; ++copy) {
-    for (const Group& group : groups_) {
-      model::LabelsBuilder builder(group.labels);
-      if (!context.delayed_name_removal) {
-        builder.remove("__name__").remove("__type__").remove("__unit__");
-      }
-      if (!spec_.quantile_label.empty()) {
-        builder.set(spec_.quantile_label, openmetrics_float(scalars[copy][0]));
-      }
-      rows_.add(builder.build(), true);
-    }
-  }
-}
-
 Result<void> HistogramOp::run(QueryContext& context) {
   NX_TRY_ASSIGN(const Table* buckets, input(0).materialize(context));
-  std::vector<const double*> scalars;
+  scalars_.clear();
   for (std::size_t i = 1; i < inputs().size(); ++i) {
     NX_TRY_ASSIGN(const Table* table, input(i).materialize(context));
-    scalars.push_back(table->row_values(0));
+    scalars_.push_back(table->row_values(0));
   }
   const bool is_quantile = spec_.kind == Kind::kQuantile;
-  for (std::size_t i = 0; is_quantile && i < scalars.size(); ++i) {
+  for (std::size_t i = 0; is_quantile && i < scalars_.size(); ++i) {
     for (std::size_t k = 0; k < axis_.count; ++k) {
-      const double q = scalars[i][k];
+      const double q = scalars_[i][k];
       if (std::isnan(q) || q < 0 || q > 1) {
         context.notes.invalid_quantile(spec_.scalar_positions[i], q);
       }
     }
   }
   note_bad_bounds(context, *buckets);
-  add_rows(context, scalars);
-  table_ = Table(rows_.size(), axis_.count);
-  const std::size_t copies = groups_.empty() ? 0 : rows_.size() / groups_.size();
-  for (std::size_t copy = 0; copy < copies; ++copy) {
-    for (std::size_t g = 0; g < groups_.size(); ++g) {
-      NX_TRY(context.stop.check());
-      run_group(context, *buckets, groups_[g], scalars, copy, copy * groups_.size() + g);
-    }
+  rows_ = Rows();
+  table_ = Table(0, axis_.count);
+  scalar_of_row_.clear();
+  for (const Group& group : groups_) {
+    NX_TRY(context.stop.check());
+    NX_TRY(run_group(context, *buckets, group));
   }
+  order_rows();
   return merge_equal_rows(rows_, table_);
 }
 
-void HistogramOp::run_group(QueryContext& context, const Table& buckets, const Group& group,
-                            const std::vector<const double*>& scalars, std::size_t scalar,
-                            std::size_t row) {
+// All quantiles of one step are taken from one column of buckets, as upstream takes them.
+Result<void> HistogramOp::run_group(QueryContext& context, const Table& buckets,
+                                    const Group& group) {
   std::vector<Bucket> column;
+  const bool is_fraction = spec_.kind == Kind::kFraction;
+  const bool labelled = !spec_.quantile_label.empty();
+  const std::size_t results = is_fraction ? 1 : scalars_.size();
+  std::map<std::string, std::size_t> row_of;  // text of the quantile to result row
+  std::vector<std::optional<std::pair<double, std::size_t>>> last(results);  // quantile and row
   for (std::size_t step = 0; step < axis_.count; ++step) {
     column.clear();
     for (std::size_t i = 0; i < group.rows.size(); ++i) {
@@ -109,23 +101,64 @@ void HistogramOp::run_group(QueryContext& context, const Table& buckets, const G
       column.push_back({.upper = group.bounds[i], .count = buckets.value(group.rows[i], step)});
     }
     if (column.empty()) continue;
-    if (spec_.kind == Kind::kFraction) {
-      table_.set(row, step, bucket_fraction(scalars[0][step], scalars[1][step], column));
-      continue;
+    for (std::size_t i = 0; i < results; ++i) {
+      const double q = labelled ? scalars_[i][step] : 0;
+      if (!last[i] || last[i]->first != q) {
+        const std::string text = labelled ? openmetrics_float(q) : std::string();
+        const auto [at, is_new] = row_of.try_emplace(text, rows_.size());
+        if (is_new) add_row(context, group, text, i);
+        last[i] = {q, at->second};
+      }
+      const std::size_t row = last[i]->second;
+      if (table_.has(row, step)) return same_labelset_error();
+      const double value = is_fraction
+                               ? bucket_fraction(scalars_[0][step], scalars_[1][step], column)
+                               : quantile_at(context, group, step, scalars_[i][step], column);
+      table_.set(row, step, value);
     }
-    MonotonicityFix fix;
-    table_.set(row, step, bucket_quantile(scalars[scalar][step], column, fix));
-    if (!fix.forced) continue;
-    const TimeMs time = axis_.at(step);
-    context.notes.forced_monotonicity(
-        spec_.vector_position,
-        context.delayed_name_removal ? group.labels.get("__name__") : std::string_view(),
-        {.min_time = time,
-         .max_time = time,
-         .min_bucket = fix.min_bucket,
-         .max_bucket = fix.max_bucket,
-         .max_difference = fix.max_difference});
   }
+  return {};
+}
+
+// `text`: of the quantile where it becomes a label.
+void HistogramOp::add_row(const QueryContext& context, const Group& group, const std::string& text,
+                          std::size_t scalar) {
+  model::LabelsBuilder builder(group.labels);
+  if (!context.delayed_name_removal) {
+    builder.remove("__name__").remove("__type__").remove("__unit__");
+  }
+  if (!spec_.quantile_label.empty()) builder.set(spec_.quantile_label, text);
+  rows_.add(builder.build(), true);
+  table_.add_row();
+  scalar_of_row_.push_back(scalar);
+}
+
+double HistogramOp::quantile_at(QueryContext& context, const Group& group, std::size_t step,
+                                double q, std::vector<Bucket>& column) const {
+  MonotonicityFix fix;
+  const double value = bucket_quantile(q, column, fix);
+  if (!fix.forced) return value;
+  const TimeMs time = axis_.at(step);
+  context.notes.forced_monotonicity(
+      spec_.vector_position,
+      context.delayed_name_removal ? group.labels.get("__name__") : std::string_view(),
+      {.min_time = time,
+       .max_time = time,
+       .min_bucket = fix.min_bucket,
+       .max_bucket = fix.max_bucket,
+       .max_difference = fix.max_difference});
+  return value;
+}
+
+// The rows of the first quantile first.
+void HistogramOp::order_rows() {
+  if (std::ranges::is_sorted(scalar_of_row_)) return;
+  std::vector<std::size_t> order(rows_.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {},
+                    [&](std::size_t row) { return std::pair(scalar_of_row_[row], row); });
+  rows_ = rows_.select(order);
+  table_.reorder(order);
 }
 
 }  // namespace narthex::query

@@ -36,13 +36,18 @@ class HistogramOp final : public Operator {
     std::vector<double> bounds;
   };
   void note_bad_bounds(QueryContext& context, const Table& buckets) const;
-  void run_group(QueryContext& context, const Table& buckets, const Group& group,
-                 const std::vector<const double*>& scalars, std::size_t scalar, std::size_t row);
-  void add_rows(QueryContext& context, const std::vector<const double*>& scalars);
+  Result<void> run_group(QueryContext& context, const Table& buckets, const Group& group);
+  void add_row(const QueryContext& context, const Group& group, const std::string& text,
+               std::size_t scalar);
+  double quantile_at(QueryContext& context, const Group& group, std::size_t step, double q,
+                     std::vector<Bucket>& column) const;
+  void order_rows();
 
   Spec spec_;
   std::vector<Group> groups_;
-  std::vector<std::size_t> bad_rows_;  // whose le is no number
+  std::vector<std::size_t> bad_rows_;       // whose le is no number
+  std::vector<const double*> scalars_;      // the inputs behind the buckets
+  std::vector<std::size_t> scalar_of_row_;  // which of them first gave a row
 };
 
 }  // namespace narthex::query

@@ -1,6 +1,7 @@
 // What all operators do alike: tables, tiles and the count of samples.
 #include "query/ops/operator.h"
 
+#include <bit>
 #include <string_view>
 #include <unordered_map>
 
@@ -94,30 +95,59 @@ Error same_labelset_error() {
 }
 
 Result<void> merge_equal_rows(Rows& rows, Table& table) {
-  std::unordered_map<std::string_view, std::size_t> first_of;
-  std::vector<std::size_t> kept;
+  std::unordered_map<std::string_view, std::size_t> row_of;  // labels to the row that holds them
+  std::vector<std::uint8_t> gone(rows.size(), 0);
   const auto& labels = rows.all();
   for (std::size_t row = 0; row < rows.size(); ++row) {
-    const auto [at, is_new] = first_of.try_emplace(labels[row].data(), row);
-    if (is_new) {
-      kept.push_back(row);
+    const auto [at, is_new] = row_of.try_emplace(labels[row].data(), row);
+    if (is_new) continue;
+    const std::size_t held = at->second;
+    const std::uint64_t* bits = table.row_bits(row);
+    std::uint64_t* held_bits = table.row_bits(held);
+    if (!any_bit(bits, table.words())) {
+      gone[row] = 1;
       continue;
     }
-    const std::size_t target = at->second;
-    if (any_bit(table.row_bits(row), table.words()) &&
-        !any_bit(table.row_bits(target), table.words())) {
-      rows.set_drops_name(target, rows.drops_name(row));
+    if (!any_bit(held_bits, table.words())) {
+      gone[held] = 1;
+      at->second = row;
+      continue;
     }
     for (std::size_t w = 0; w < table.words(); ++w) {
-      if ((table.row_bits(target)[w] & table.row_bits(row)[w]) != 0) return same_labelset_error();
+      if ((held_bits[w] & bits[w]) != 0) return same_labelset_error();
     }
-    for_each_bit(table.row_bits(row), table.words(),
-                 [&](std::size_t step) { table.set(target, step, table.value(row, step)); });
+    if (first_bit(bits, table.words()) < first_bit(held_bits, table.words())) {
+      rows.set_drops_name(held, rows.drops_name(row));
+    }
+    for_each_bit(bits, table.words(),
+                 [&](std::size_t step) { table.set(held, step, table.value(row, step)); });
+    gone[row] = 1;
+  }
+  std::vector<std::size_t> kept;
+  for (std::size_t row = 0; row < gone.size(); ++row) {
+    if (gone[row] == 0) kept.push_back(row);
   }
   if (kept.size() == rows.size()) return {};
   table.reorder(kept);
   rows = rows.select(kept);
   return {};
+}
+
+std::optional<std::size_t> earliest_shared_step(const Rows& rows, const Table& table) {
+  std::unordered_map<std::string_view, std::vector<std::uint64_t>> seen;
+  std::optional<std::size_t> earliest;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    std::vector<std::uint64_t>& bits = seen[rows.labels(row).data()];
+    bits.resize(table.words());
+    for (std::size_t w = 0; w < table.words(); ++w) {
+      const std::uint64_t twice = bits[w] & table.row_bits(row)[w];
+      bits[w] |= table.row_bits(row)[w];
+      if (twice == 0) continue;
+      const std::size_t step = w * kWordBits + static_cast<std::size_t>(std::countr_zero(twice));
+      if (!earliest || step < *earliest) earliest = step;
+    }
+  }
+  return earliest;
 }
 
 }  // namespace narthex::query

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -76,9 +77,13 @@ class TableSink final : public TileSink {
   Table& table_;
 };
 
-/// Rows that share labels become one; two values at one step are upstream's error. `rows` and
-/// `table` are replaced.
+/// Rows that share labels become one, which stands where the first of them with an element stood:
+/// upstream never sees the others. Two values at one step are upstream's error. `rows` and `table`
+/// are replaced.
 Result<void> merge_equal_rows(Rows& rows, Table& table);
+
+/// The first step at which merge_equal_rows() would find two values.
+std::optional<std::size_t> earliest_shared_step(const Rows& rows, const Table& table);
 
 /// The error of merge_equal_rows.
 Error same_labelset_error();

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "query/stable_sort.h"
+#include "query/go_sort.h"
 
 namespace narthex::query {
 namespace {
@@ -26,6 +26,14 @@ std::string_view without_zeros(std::string_view digits) {
   return at == std::string_view::npos ? std::string_view() : digits.substr(at);
 }
 
+// Digits that make an int64; longer ones are text, as Go's Atoi refuses them.
+bool is_number(std::string_view chunk) {
+  constexpr std::string_view kMax = "9223372036854775807";
+  if (!is_digit(chunk[0])) return false;
+  const std::string_view digits = without_zeros(chunk);
+  return digits.size() < kMax.size() || (digits.size() == kMax.size() && digits <= kMax);
+}
+
 }  // namespace
 
 // Chunks that are equal, or equal as numbers, are skipped; a text that ends first is the smaller
@@ -40,7 +48,7 @@ bool natural_less(std::string_view a, std::string_view b) {
     const std::string_view right = chunk(b, j);
     i += left.size();
     j += right.size();
-    const bool numbers = is_digit(left[0]) && is_digit(right[0]);
+    const bool numbers = is_number(left) && is_number(right);
     const std::string_view x = numbers ? without_zeros(left) : left;
     const std::string_view y = numbers ? without_zeros(right) : right;
     if (x == y) {
@@ -60,14 +68,15 @@ Result<void> SortOp::prepare(QueryContext& context) {
 }
 
 bool SortOp::label_less(std::size_t a, std::size_t b) const {
-  const model::Labels& left = rows_.labels(spec_.descending ? b : a);
-  const model::Labels& right = rows_.labels(spec_.descending ? a : b);
+  const model::Labels& left = rows_.labels(a);
+  const model::Labels& right = rows_.labels(b);
   for (const std::string& name : spec_.labels) {
     const std::string_view x = left.get(name);
     const std::string_view y = right.get(name);
-    if (x != y) return natural_less(x, y);
+    // "1" is before "01" and behind it: what is not less is greater here, as upstream has it.
+    if (x != y) return natural_less(x, y) != spec_.descending;
   }
-  return left < right;
+  return spec_.descending ? right < left : left < right;
 }
 
 Result<void> SortOp::run(QueryContext& context) {
@@ -83,7 +92,7 @@ Result<void> SortOp::run(QueryContext& context) {
         order, [&](std::size_t row) { return table_.value(row, 0); },
         [&](double x, double y) { return spec_.descending ? x > y : x < y; });
   } else {
-    sort_stably(order, [&](std::size_t a, std::size_t b) { return label_less(a, b); });
+    go_sort(order, [&](std::size_t a, std::size_t b) { return label_less(a, b); });
   }
   table_.reorder(order);
   rows_ = rows_.select(order);

@@ -10,7 +10,7 @@
 #include "base/str.h"
 #include "query/functions/math.h"
 #include "query/functions/window.h"
-#include "query/stable_sort.h"
+#include "query/go_sort.h"
 
 namespace narthex::query {
 namespace {
@@ -141,7 +141,7 @@ std::vector<std::vector<std::size_t>> rows_by_group(const Grouping& groups) {
   return out;
 }
 
-// By group: the first of its rows that has an element.
+// By group: the first of its rows that has an element, kNoRow if there is none.
 std::vector<std::size_t> first_rows(const Table& values,
                                     const std::vector<std::vector<std::size_t>>& groups) {
   std::vector<std::size_t> out;
@@ -223,6 +223,15 @@ Result<bool> SelectionOp::check_parameter(QueryContext& context, const Table& pa
   return true;
 }
 
+// Groups come in the order of their first elements.
+void SelectionOp::order_groups_of(const Table& values) {
+  const std::vector<std::size_t> first = first_rows(values, rows_of_group_);
+  if (std::ranges::is_sorted(first)) return;
+  std::ranges::sort(rows_of_group_, {}, [&](const std::vector<std::size_t>& rows) {
+    return first[groups_.group_of_row[rows[0]]];
+  });
+}
+
 void SelectionOp::choose_at(std::size_t step, const Table& values, double parameter,
                             std::vector<std::size_t>& order) {
   const bool by_ratio = op_ == Token::kLimitRatio;
@@ -255,6 +264,7 @@ Result<void> SelectionOp::run(QueryContext& context) {
   NX_TRY_ASSIGN(const Table* parameter, input(1).materialize(context));
   table_ = Table(rows_.size(), axis_.count);
   NX_TRY_ASSIGN(const bool chooses, check_parameter(context, *parameter));
+  if (axis_.count == 1) order_groups_of(*values);
   std::vector<std::size_t> order;
   for (std::size_t step = 0; chooses && step < axis_.count; ++step) {
     NX_TRY(context.stop.check());

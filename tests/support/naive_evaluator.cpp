@@ -7,7 +7,6 @@
 #include <set>
 
 #include "base/str.h"
-#include "query/stable_sort.h"
 
 namespace narthex::test {
 namespace {
@@ -418,15 +417,22 @@ class Evaluator {
     return out;
   }
 
-  static void rank(bool top, double k, NaiveVector group, NaiveVector& out) {
-    if (!(k >= 1)) return;
-    query::sort_stably(group, [top](const auto& a, const auto& b) {
-      if (std::isnan(a.second) || std::isnan(b.second))
-        return !std::isnan(a.second) && std::isnan(b.second);
-      return top ? a.second > b.second : a.second < b.second;
-    });
-    const auto count = static_cast<std::size_t>(std::min(k, static_cast<double>(group.size())));
-    out.insert(out.end(), group.begin(), group.begin() + static_cast<std::ptrdiff_t>(count));
+  static void rank(bool top, double k, const NaiveVector& group, NaiveVector& out) {
+    const auto before = [&](std::size_t a, std::size_t b) {
+      const double x = group[a].second;
+      const double y = group[b].second;
+      if (std::isnan(x) || std::isnan(y)) return !std::isnan(x) && std::isnan(y);
+      return top ? x > y : x < y;
+    };
+    std::vector<bool> taken(group.size(), false);
+    for (double rank = 1; rank <= k && rank <= static_cast<double>(group.size()); ++rank) {
+      std::size_t best = group.size();
+      for (std::size_t i = 0; i < group.size(); ++i) {
+        if (!taken[i] && (best == group.size() || before(i, best))) best = i;
+      }
+      taken[best] = true;
+      out.push_back(group[best]);
+    }
   }
 
   static Result<double> aggregate(Token op, double parameter, const NaiveVector& group) {
