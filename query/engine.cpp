@@ -63,7 +63,12 @@ StepAxis axis_of(const QueryRequest& request) {
   const DurationMs span = request.end - request.start;
   return {.start = request.start,
           .step = request.step,
-          .count = static_cast<std::size_t>(span / request.step) + 1};
+          .count = static_cast<std::size_t>(span / request.step) + 1,
+          .beyond = span % request.step};
+}
+
+QueryTimes times_of(const QueryRequest& request) {
+  return {.start = request.start, .end = request.end, .step = request.step};
 }
 
 Result<void> run_operators(QueryContext& context, Plan& plan) {
@@ -218,6 +223,7 @@ Result<QueryResult> Engine::run(model::Queryable& store, const QueryRequest& req
   const bool instant = request.step == 0;
   NX_TRY_ASSIGN(const ExprPtr expr, parse_expression(request.expression, state.options.parser));
   NX_TRY(check_type(*expr, instant));
+  NX_TRY(check_durations(*expr, times_of(request)));
   const Counted counted(state.metrics.queries);
   const std::int64_t start_ns = state.clock.monotonic_ns();
   DurationMs timeout_ms = state.options.timeout_ms;
@@ -241,8 +247,7 @@ Result<QueryResult> Engine::State::evaluate(model::Queryable& store, const Query
       .samples_max = options.samples_max,
       .delayed_name_removal = options.delayed_name_removal,
       .stop = stop};
-  const QueryTimes times{.start = request.start, .end = request.end, .step = request.step};
-  NX_TRY_ASSIGN(Plan plan, build_plan(context, expr, times));
+  NX_TRY_ASSIGN(Plan plan, build_plan(context, expr, times_of(request)));
   Result<std::unique_ptr<model::Querier>> querier = store.querier(plan.needed);
   if (!querier) return store_error(std::move(querier).error());
   context.querier = *std::move(querier);

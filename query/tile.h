@@ -77,9 +77,11 @@ struct StepAxis {
   TimeMs start = 0;
   DurationMs step = 1;
   std::size_t count = 1;
+  DurationMs beyond = 0;  // how far the range that was asked for reaches past the last step
 
   TimeMs at(std::size_t k) const { return start + static_cast<TimeMs>(k) * step; }
   TimeMs last() const { return at(count == 0 ? 0 : count - 1); }
+  TimeMs end() const { return last() + beyond; }
 };
 
 /// A view; the cells belong to whoever made the tile and may be changed in place while it is being

@@ -57,8 +57,13 @@ Result<void> InfoOp::load(QueryContext& context, const Table& base) {
 
 Result<void> InfoOp::load_series(const model::SeriesSet& set, std::size_t index) {
   model::SampleColumns columns;
-  if (Result<void> read = set.read(index, spec_.selector.needed(axis_), columns); !read) {
-    return store_error(std::move(read).error());
+  const model::TimeRange needed = spec_.selector.needed(axis_);
+  const model::TimeRange range{.min = std::max(needed.min, spec_.clip.min),
+                               .max = std::min(needed.max, spec_.clip.max)};
+  if (range.min <= range.max) {
+    if (Result<void> read = set.read(index, range, columns); !read) {
+      return store_error(std::move(read).error());
+    }
   }
   const std::size_t row = info_times_.rows();
   info_times_.add_row();

@@ -63,7 +63,7 @@ bool natural_less(std::string_view a, std::string_view b) {
 
 Result<void> SortOp::prepare(QueryContext& context) {
   rows_ = input(0).rows();
-  if (spec_.useless) context.notes.sort_in_range_query(spec_.position);
+  if (spec_.useless && axis_.count > 0) context.notes.sort_in_range_query(spec_.position);
   return {};
 }
 

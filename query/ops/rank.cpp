@@ -279,8 +279,7 @@ Result<void> SelectionOp::run(QueryContext& context) {
 }
 
 Result<void> CountValuesOp::prepare(QueryContext&) {
-  if (model::is_valid_name(label_)) return {};
-  return Error(Code::kExecution, concat("invalid label name ", quote(label_)));
+  return {};
 }
 
 Result<void> CountValuesOp::run(QueryContext& context) {

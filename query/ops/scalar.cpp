@@ -85,10 +85,6 @@ Result<void> VectorOp::run(QueryContext& context) {
 }
 
 Result<void> ScalarMathOp::prepare(QueryContext&) {
-  if (op_ == Token::kTrimUpper || op_ == Token::kTrimLower) {
-    return Error(Code::kExecution, "operator \"" + std::string(spelling(op_)) +
-                                       "\" not allowed for Scalar operations");
-  }
   rows_ = one_row();
   return {};
 }
@@ -96,6 +92,10 @@ Result<void> ScalarMathOp::prepare(QueryContext&) {
 Result<void> ScalarMathOp::run(QueryContext& context) {
   NX_TRY_ASSIGN(const Table* left, input(0).materialize(context));
   NX_TRY_ASSIGN(const Table* right, input(1).materialize(context));
+  if (op_ == Token::kTrimUpper || op_ == Token::kTrimLower) {
+    return Error(Code::kExecution, "operator \"" + std::string(spelling(op_)) +
+                                       "\" not allowed for Scalar operations");
+  }
   table_ = one_row_table(
       axis_, [&](std::size_t k) { return math_(op_, left->value(0, k), right->value(0, k)); });
   return {};

@@ -16,6 +16,13 @@ double seconds_of(std::int64_t ns) {
          static_cast<double>(ns % kNsPerSecond) / static_cast<double>(kNsPerSecond);
 }
 
+// Go's %f.
+std::string go_fixed(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  return fmt::format("{:f}", value);
+}
+
 bool has_counter_suffix(std::string_view name) {
   return name.ends_with("_total") || name.ends_with("_sum") || name.ends_with("_count") ||
          name.ends_with("_bucket");
@@ -60,21 +67,19 @@ Result<void> WindowOp::load_scalars(QueryContext& context) {
   return {};
 }
 
-// Smoothing factors out of bounds are an error if any window may be evaluated with them.
-Result<void> WindowOp::check_scalars() const {
-  if (spec_.function->name != "double_exponential_smoothing") return {};
-  for (std::size_t k = 0; k < axis_.count; ++k) {
-    const auto bad = [](double factor) { return factor <= 0 || factor >= 1; };
-    if (bad(scalars_[0][k])) {
-      return Error(
-          Code::kExecution,
-          fmt::format("invalid smoothing factor. Expected: 0 < sf < 1, got: {:f}", scalars_[0][k]));
-    }
-    if (bad(scalars_[1][k])) {
-      return Error(
-          Code::kExecution,
-          fmt::format("invalid trend factor. Expected: 0 < tf < 1, got: {:f}", scalars_[1][k]));
-    }
+// Smoothing factors out of bounds are an error where a window with samples is evaluated with them.
+Result<void> WindowOp::check_factors(const Tile& tile) const {
+  const auto bad = [](double factor) { return factor <= 0 || factor >= 1; };
+  const auto error = [](std::string_view which, std::string_view letter, double factor) {
+    return Error(Code::kExecution, fmt::format("invalid {} factor. Expected: 0 < {} < 1, got: {}",
+                                               which, letter, go_fixed(factor)));
+  };
+  for (std::size_t k = 0; k < tile.steps; ++k) {
+    if (hi_[k] == lo_[k]) continue;
+    const double smoothing = scalars_[0][tile.first_step + k];
+    const double trend = scalars_[1][tile.first_step + k];
+    if (bad(smoothing)) return error("smoothing", "sf", smoothing);
+    if (bad(trend)) return error("trend", "tf", trend);
   }
   return {};
 }
@@ -86,7 +91,6 @@ Result<void> WindowOp::run(QueryContext& context) {
 
 Result<void> WindowOp::run_stream(QueryContext& context, TileSink& sink) {
   TileBuffer buffer;
-  if (source_rows_.size() > 0) NX_TRY(check_scalars());
   std::size_t rows = 0;
   for (std::size_t row = 0; row < source_rows_.size(); row += rows) {
     NX_TRY_ASSIGN(rows, read_block(row, std::min(kTileRows, source_rows_.size() - row)));
@@ -159,6 +163,7 @@ Result<void> WindowOp::fill_row(QueryContext& context, std::size_t row, std::siz
     largest = std::max(largest, size);
   }
   context.samples_total += seen;
+  if (has_factors()) NX_TRY(check_factors(tile));
   NX_TRY(context.check_room(largest));
   const auto scalar = [&](std::size_t i) {
     return i < scalars_.size() ? scalars_[i] + tile.first_step : nullptr;

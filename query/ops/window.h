@@ -27,7 +27,8 @@ class WindowOp final : public Operator {
       : Operator(axis, std::move(inputs)), spec_(std::move(spec)) {}
 
   Result<void> prepare(QueryContext& context) override;
-  bool blocking() const override { return checks_duplicates_; }
+  /// Blocks where it can fail by itself, so that errors come in the order of evaluation.
+  bool blocking() const override { return checks_duplicates_ || has_factors(); }
 
  protected:
   Result<void> run(QueryContext& context) override;
@@ -37,7 +38,8 @@ class WindowOp final : public Operator {
   DurationMs range_ms() const { return spec_.range_ns / 1'000'000; }
   std::size_t first_scalar() const { return spec_.selector ? 0 : 1; }
   Result<void> load_scalars(QueryContext& context);
-  Result<void> check_scalars() const;
+  bool has_factors() const { return spec_.function->name == "double_exponential_smoothing"; }
+  Result<void> check_factors(const Tile& tile) const;
   Result<std::size_t> read_block(std::size_t first, std::size_t rows);
   Result<void> read_series(std::size_t row, model::SampleColumns& columns) const;
   Result<void> fill_row(QueryContext& context, std::size_t row, std::size_t r, Tile& tile);

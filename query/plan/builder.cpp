@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <unordered_map>
 #include <utility>
 
 #include "base/str.h"
@@ -12,6 +13,7 @@
 #include "query/functions/math.h"
 #include "query/functions/window.h"
 #include "query/ops/binary.h"
+#include "query/ops/fail.h"
 #include "query/ops/histogram.h"
 #include "query/ops/info.h"
 #include "query/ops/map.h"
@@ -106,10 +108,14 @@ class Builder {
     const Expr& expr = unwrap(*task.expr);
     const bool literal = expr.as<NumberLiteral>() != nullptr;
     StepAxis axis = task.axis;
-    if (axis.count > 1 && !literal && invariant_.at(&expr)) {
-      tasks.push_back({.kind = Task::Kind::kRepeat, .axis = axis, .children = 1});
+    if (axis.count > 0 && !literal && invariant_.at(&expr)) {
+      if (axis.count > 1) {
+        tasks.push_back({.kind = Task::Kind::kRepeat, .axis = axis, .children = 1});
+      }
       axis.count = 1;
+      axis.beyond = 0;
     }
+    check_arguments(expr, axis);
     NX_TRY_ASSIGN(const std::vector<Child> children, children_of(expr, axis));
     tasks.push_back(
         {.kind = Task::Kind::kExit, .expr = &expr, .axis = axis, .children = children.size()});
@@ -119,7 +125,30 @@ class Builder {
     return {};
   }
 
-  // The sub-expressions that become inputs, and where they are evaluated.
+  // What upstream checks before it evaluates the arguments.
+  void check_arguments(const Expr& expr, const StepAxis& axis) {
+    const auto* call = expr.as<CallNode>();
+    const auto* aggregate = expr.as<AggregateNode>();
+    if (aggregate != nullptr && aggregate->op == Token::kCountValues) {
+      const std::string& label = unwrap(*expr.children[1]).as<StringLiteral>()->value;
+      if (model::is_valid_name(label)) return;
+      fail(axis, Error(Code::kExecution, concat("invalid label name ", quote(label))));
+    } else if (call != nullptr &&
+               (call->function->name == "label_replace" || call->function->name == "label_join")) {
+      const std::vector<std::string> args = string_arguments(expr);
+      const bool replaces = call->function->name == "label_replace";
+      Result<Relabel> relabel = replaces ? label_replace_map(args) : label_join_map(args);
+      if (!relabel) return static_cast<void>(fail(axis, std::move(relabel).error()));
+      relabels_.emplace(&expr, *std::move(relabel));
+    }
+  }
+
+  Operator* fail(const StepAxis& axis, Error error, Inputs in = {}) {
+    return add<FailOp>(axis, std::move(error), std::move(in));
+  }
+
+  // The sub-expressions that become inputs, in upstream's order of evaluation: a parameter comes
+  // before what is aggregated, a subquery before the other arguments.
   Result<std::vector<Child>> children_of(const Expr& expr, const StepAxis& axis) {
     std::vector<Child> out;
     if (expr.as<UnaryNode>() != nullptr) {
@@ -135,11 +164,12 @@ class Builder {
       if (is_info && child != expr.children[0]) continue;
       if (const auto* sub = bare.as<SubqueryNode>()) {
         NX_TRY_ASSIGN(const StepAxis inner, inner_axis(*sub, axis));
-        out.push_back({.expr = bare.children[0].get(), .axis = inner});
+        out.insert(out.begin(), {.expr = bare.children[0].get(), .axis = inner});
       } else if (bare.as<MatrixSelector>() == nullptr) {
         out.push_back({.expr = &bare, .axis = axis});
       }
     }
+    if (expr.as<AggregateNode>() != nullptr) std::ranges::reverse(out);
     return out;
   }
 
@@ -181,6 +211,7 @@ class Builder {
     StepAxis inner{.start = start, .step = step, .count = 0};
     if (end >= start && outer.count > 0) {
       inner.count = static_cast<std::size_t>((end - start) / step) + 1;
+      inner.beyond = (end - start) % step;
     }
     if (inner.count > kSubqueryStepsMax) {
       return Error(Code::kLimit,
@@ -225,6 +256,7 @@ class Builder {
     NX_TRY_ASSIGN(const std::int64_t range_ns, resolve_duration(matrix.range, times_, false));
     NX_TRY_ASSIGN(plan_.raw->selector, selector_spec(matrix.selector, root_.position,
                                                      range_ns / kNsPerMs, context_.axis, ""));
+    plan_.raw->extended = matrix.selector.anchored || matrix.selector.smoothed;
     return {};
   }
 
@@ -291,9 +323,9 @@ class Builder {
     }
     const Position parameter = note_place(expr, *expr.children[1]);
     if (node.op == Token::kQuantile) {
-      return add<QuantileOp>(axis, std::move(choice), parameter, in[0], in[1]);
+      return add<QuantileOp>(axis, std::move(choice), parameter, in[1], in[0]);
     }
-    return add<SelectionOp>(axis, node.op, std::move(choice), parameter, in[0], in[1]);
+    return add<SelectionOp>(axis, node.op, std::move(choice), parameter, in[1], in[0]);
   }
 
   Made make_call(const Expr& expr, std::string_view name, const StepAxis& axis, const Inputs& in) {
@@ -316,7 +348,7 @@ class Builder {
       return add<ScalarMathOp>(axis, Token::kAdd, math, in[0], in[1]);
     }
     if (name == "info") return make_info(expr, axis, in);
-    if (name == "label_replace" || name == "label_join") return make_relabel(expr, name, axis, in);
+    if (name == "label_replace" || name == "label_join") return make_relabel(expr, axis, in);
     if (name.starts_with("histogram_")) return make_histogram(expr, name, axis, in);
     if (const std::optional<double> known = context_value(name)) return add<NumberOp>(axis, *known);
     return make_map(name, axis, in);
@@ -366,11 +398,11 @@ class Builder {
                    const Inputs& in) {
     const auto is_range = [](const ExprPtr& arg) { return arg->type == ValueType::kMatrix; };
     const Expr& argument = unwrap(**std::ranges::find_if(expr.children, is_range));
-    NX_TRY_ASSIGN(const WindowFunction* function, window_function(name, argument));
-    WindowSpec spec{.function = function,
+    Result<const WindowFunction*> function = window_function(name, argument);
+    if (!function) return fail(axis, std::move(function).error(), in);
+    WindowSpec spec{.function = *function,
                     .argument_position = note_place(expr, *expr.children[0]),
                     .quantile_position = note_place(expr, *expr.children[0])};
-    Inputs inputs = in;
     if (const auto* matrix = argument.as<MatrixSelector>()) {
       NX_TRY_ASSIGN(spec.range_ns, resolve_duration(matrix->range, times_, false));
       NX_TRY_ASSIGN(spec.selector, selector_spec(matrix->selector, argument.position,
@@ -381,10 +413,8 @@ class Builder {
       NX_TRY_ASSIGN(spec.range_ns, resolve_duration(sub.range, times_, false));
       NX_TRY_ASSIGN(spec.shift, shift_of(sub.time));
       spec.argument_position.start = 0;  // as upstream, whose rewritten subquery has no place
-      // The subquery's operator goes first, wherever the range stands among the arguments.
-      if (name == "quantile_over_time") std::swap(inputs[0], inputs[1]);
     }
-    Operator* window = add<WindowOp>(axis, std::move(spec), std::move(inputs));
+    Operator* window = add<WindowOp>(axis, std::move(spec), in);
     if (name != "absent_over_time") return window;
     const bool is_selector = argument.as<MatrixSelector>() != nullptr;
     return add<AbsentOp>(axis, is_selector ? labels_of_absent(argument) : model::Labels{}, window);
@@ -393,12 +423,9 @@ class Builder {
   Made make_sort(const Expr& expr, std::string_view name, const StepAxis& axis, const Inputs& in) {
     std::vector<std::string> labels = string_arguments(expr);
     if (name.starts_with("sort_by_label") && labels.empty()) labels.emplace_back("");
-    // A range query or a subquery of one step is one nevertheless.
-    const bool instant = axis.start == context_.axis.start && times_.start == times_.end;
-    const bool useless = axis.count != 1 || (!instant && !invariant_.at(&expr));
     return add<SortOp>(axis,
                        SortOp::Spec{.descending = name.ends_with("_desc"),
-                                    .useless = useless,
+                                    .useless = axis.start != axis.end(),
                                     .labels = std::move(labels),
                                     .position = expr.position},
                        in[0]);
@@ -412,36 +439,23 @@ class Builder {
     return out;
   }
 
-  Made make_relabel(const Expr& expr, std::string_view name, const StepAxis& axis,
-                    const Inputs& in) {
-    const std::vector<std::string> args = string_arguments(expr);
-    Result<Relabel> relabel =
-        name == "label_replace" ? label_replace_map(args) : label_join_map(args);
-    if (!relabel) return std::move(relabel).error();
-    return add<MapOp>(axis, *std::move(relabel), args[0], in[0]);
+  Made make_relabel(const Expr& expr, const StepAxis& axis, const Inputs& in) {
+    const auto relabel = relabels_.find(&expr);
+    if (relabel == relabels_.end()) return in[0];  // refused before
+    return add<MapOp>(axis, std::move(relabel->second), string_arguments(expr)[0], in[0]);
   }
 
-  // When the first selector below `root` looks, in the order of the text, subqueries around it
-  // counted in. The closest @ wins and makes what stands around it void.
-  Result<TimeShift> first_selector_shift(const Expr& root) {
-    struct Visit {
-      const Expr* expr;
-      TimeShift shift;
-    };
-    std::vector<Visit> pending{{&root, {}}};
+  // The modifiers of the first selector or subquery below `root`, in the order of the text. What
+  // stands around or inside it does not count: upstream looks at the tree when subqueries have been
+  // replaced by their results.
+  Result<TimeShift> first_shift(const Expr& root) {
+    std::vector<const Expr*> pending{&root};
     while (!pending.empty()) {
-      Visit visit = pending.back();
+      const Expr& expr = *pending.back();
       pending.pop_back();
-      const TimeModifiers* time = time_of(*visit.expr);
-      if (time != nullptr) {
-        NX_TRY_ASSIGN(const TimeShift own, shift_of(*time));
-        visit.shift.offset = own.offset + (own.at ? 0 : visit.shift.offset);
-        if (own.at) visit.shift.at = own.at;
-        if (visit.expr->as<SubqueryNode>() == nullptr) return visit.shift;
-      }
-      const auto& children = visit.expr->children;
-      for (auto child = children.rbegin(); child != children.rend(); ++child) {
-        pending.push_back({child->get(), visit.shift});
+      if (const TimeModifiers* time = time_of(expr)) return shift_of(*time);
+      for (auto child = expr.children.rbegin(); child != expr.children.rend(); ++child) {
+        pending.push_back(child->get());
       }
     }
     return TimeShift{};
@@ -459,7 +473,11 @@ class Builder {
         expr.children.size() > 1 ? unwrap(*expr.children[1]).as<VectorSelector>() : nullptr;
     InfoSpec spec = info_spec(selector);
     spec.selector.window_ms = context_.lookback_ms;
-    NX_TRY_ASSIGN(spec.selector.shift, first_selector_shift(*expr.children[0]));
+    // Info series are looked at when the call is evaluated, but only at samples that lie where the
+    // first selector looks.
+    NX_TRY_ASSIGN(const TimeShift shift, first_shift(*expr.children[0]));
+    spec.clip = {.min = shift.at.value_or(axis.start) - context_.lookback_ms + 1 - shift.offset,
+                 .max = shift.at.value_or(axis.end()) - shift.offset};
     need(spec.selector.needed(axis));
     return add<InfoOp>(axis, std::move(spec), in[0]);
   }
@@ -488,6 +506,7 @@ class Builder {
   const Expr& root_;
   QueryTimes times_;
   Invariance invariant_;
+  std::unordered_map<const Expr*, Relabel> relabels_;  // of calls on the way down, when valid
   Plan plan_;
   model::TimeRange needed_{.min = 0, .max = 0};
   bool any_selector_ = false;

@@ -64,6 +64,28 @@ bool is_invariant(const Expr& expr, const Invariance& known) {
                              [&](const ExprPtr& child) { return known.at(child.get()); });
 }
 
+// Upstream's store reorders the matchers of a selector in place (tsdb.PostingsForMatchers): first
+// those that select series, then those that only take some away. absent() meets them in that order.
+std::vector<const model::Matcher*> in_store_order(const model::Matchers& matchers) {
+  std::set<std::string_view> set_labels;  // which every selected series has
+  for (const model::Matcher& matcher : matchers) {
+    if (!matcher.matches(std::string_view())) set_labels.insert(matcher.name());
+  }
+  const auto subtracts = [&](const model::Matcher* matcher) {
+    if (!set_labels.contains(matcher->name())) return true;
+    const bool negative = matcher->type() == model::MatchType::kNotEqual ||
+                          matcher->type() == model::MatchType::kNotRegex;
+    return negative && matcher->matches(std::string_view());
+  };
+  std::vector<const model::Matcher*> order;
+  for (const bool turn : {false, true}) {
+    for (const model::Matcher& matcher : matchers) {
+      if (subtracts(&matcher) == turn) order.push_back(&matcher);
+    }
+  }
+  return order;
+}
+
 }  // namespace
 
 Result<std::int64_t> resolve_duration(const DurationSpec& spec, const QueryTimes& times,
@@ -80,6 +102,28 @@ Result<std::int64_t> resolve_duration(const DurationSpec& spec, const QueryTimes
     return duration_error(*spec.expr, "duration is out of range");
   }
   return static_cast<std::int64_t>(seconds * 1000) * kNsPerMs;
+}
+
+Result<void> check_durations(const Expr& root, const QueryTimes& times) {
+  std::vector<const Expr*> pending{&root};
+  while (!pending.empty()) {
+    const Expr& expr = *pending.back();
+    pending.pop_back();
+    if (const auto* vector = expr.as<VectorSelector>()) {
+      NX_TRY(resolve_duration(vector->time.offset, times, true));
+    } else if (const auto* matrix = expr.as<MatrixSelector>()) {
+      NX_TRY(resolve_duration(matrix->range, times, false));
+      NX_TRY(resolve_duration(matrix->selector.time.offset, times, true));
+    } else if (const auto* sub = expr.as<SubqueryNode>()) {
+      NX_TRY(resolve_duration(sub->time.offset, times, true));
+      NX_TRY(resolve_duration(sub->step, times, false));
+      NX_TRY(resolve_duration(sub->range, times, false));
+    }
+    for (auto child = expr.children.rbegin(); child != expr.children.rend(); ++child) {
+      pending.push_back(child->get());
+    }
+  }
+  return {};
 }
 
 Invariance find_invariant(const Expr& root) {
@@ -102,12 +146,12 @@ model::Labels labels_of_absent(const Expr& argument) {
   if (matchers == nullptr) return {};
   model::LabelsBuilder labels;
   std::set<std::string> seen;
-  for (const model::Matcher& matcher : *matchers) {
-    if (matcher.name() == "__name__") continue;
-    if (matcher.type() == model::MatchType::kEqual && seen.insert(matcher.name()).second) {
-      labels.set(matcher.name(), matcher.value());
+  for (const model::Matcher* matcher : in_store_order(*matchers)) {
+    if (matcher->name() == "__name__") continue;
+    if (matcher->type() == model::MatchType::kEqual && seen.insert(matcher->name()).second) {
+      labels.set(matcher->name(), matcher->value());
     } else {
-      labels.remove(matcher.name());
+      labels.remove(matcher->name());
     }
   }
   return labels.build();

@@ -22,6 +22,11 @@ struct QueryTimes {
 Result<std::int64_t> resolve_duration(const DurationSpec& spec, const QueryTimes& times,
                                       bool may_be_negative);
 
+/// Whether every duration in `root` has a value: upstream settles them before it evaluates
+/// anything, so their errors come before all others. The errors of resolve_duration(), the first of
+/// the tree.
+Result<void> check_durations(const Expr& root, const QueryTimes& times);
+
 /// For every node whether its value is the same at all steps, because all selectors in it are fixed
 /// with @.
 using Invariance = std::unordered_map<const Expr*, bool>;

@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kOwnScripts = "tests/promql";
 constexpr const char* kRefusedList = "tests/promql/upstream_refused.txt";
+constexpr const char* kNewer = "newer than 3.14.0";
 constexpr std::size_t kListColumns = 100;
 
 std::string read(const fs::path& path) {
@@ -136,7 +137,8 @@ void print_list(const std::string& name, const ScriptReport& report, const Refus
   }
 }
 
-// Every refusal is listed and every listed expectation is refused, for the listed part.
+// Every refusal is listed and every listed expectation is refused, for the listed part. What 3.14.0
+// answers otherwise than a later script expects stands in the list as a part of its own.
 void expect_as_listed(const Refusals& refused, const Refusals& listed) {
   for (const auto& [line, part] : refused) {
     const auto at = listed.find(line);
@@ -148,8 +150,9 @@ void expect_as_listed(const Refusals& refused, const Refusals& listed) {
   }
 }
 
-// An expectation passes, or it is refused and listed with the part that is missing. No other answer
-// than the expected one is accepted from any of them. NARTHEX_SCRIPT_LIST=1 prints the list as it
+// An expectation passes, or it is refused and listed with the part that is missing, or it is listed
+// as newer than the release whose answers count. No other answer than the expected one is accepted
+// from any of them. NARTHEX_SCRIPT_LIST=1 prints the list as it
 // should be, for review.
 TEST(UpstreamScripts, PassOrAreListedAsRefused) {
   if (!fs::exists(upstream_scripts())) {
@@ -166,8 +169,11 @@ TEST(UpstreamScripts, PassOrAreListedAsRefused) {
     const ScriptReport report = run_script(read(path));
     EXPECT_EQ(report.broken, "");
     Refusals refused;
+    const Refusals listed = listed_refusals(name, report);
     for (const ScriptFailure& failure : report.failures) {
-      const std::string part = missing_part(failure.why);
+      const auto known = listed.find(failure.line);
+      const bool newer = known != listed.end() && known->second == kNewer;
+      const std::string part = newer ? kNewer : missing_part(failure.why);
       if (part.empty()) {
         ADD_FAILURE() << "line " << failure.line << ": " << failure.expression << "\n  "
                       << failure.why;
@@ -176,7 +182,7 @@ TEST(UpstreamScripts, PassOrAreListedAsRefused) {
         ++by_part[part];
       }
     }
-    expect_as_listed(refused, listed_refusals(name, report));
+    expect_as_listed(refused, listed);
     passed += report.passed();
     total += report.expectations.size();
     std::printf("%-28s %4zu/%zu expectations\n", name.c_str(), report.passed(),
@@ -186,7 +192,7 @@ TEST(UpstreamScripts, PassOrAreListedAsRefused) {
   }
   std::printf("%-28s %4zu/%zu expectations\n", "all", passed, total);
   for (const auto& [part, count] : by_part) {
-    std::printf("not implemented yet: %s %zu\n", part.c_str(), count);
+    std::printf("not passed: %s %zu\n", part.c_str(), count);
   }
 }
 
