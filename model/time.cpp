@@ -103,6 +103,14 @@ bool read_offset(std::string_view text, std::int64_t& offset_ms) {
 
 }  // namespace
 
+TimeMs to_time(double value) {
+  constexpr double kLimit = 9223372036854775808.0;  // 2^63
+  if (std::isnan(value)) return 0;
+  if (value >= kLimit) return std::numeric_limits<TimeMs>::max();
+  if (value < -kLimit) return std::numeric_limits<TimeMs>::min();
+  return static_cast<TimeMs>(value);
+}
+
 Result<DurationMs> parse_duration(std::string_view text) {
   if (text == "0") return 0;
   if (text.empty()) return Error(Code::kInvalid, "empty duration string");
@@ -141,7 +149,7 @@ std::string format_duration(DurationMs duration) {
   std::int64_t rest = duration;
   if (rest < 0) {
     out = "-";
-    rest = -rest;
+    rest = -std::max(rest, -std::numeric_limits<std::int64_t>::max());
   }
   for (const Unit& unit : kUnits) {
     // Years and weeks only when exact, as upstream prints.

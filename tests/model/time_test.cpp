@@ -1,6 +1,8 @@
 // Durations and timestamps as upstream reads and writes them.
 #include "model/time.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 namespace narthex::model {
@@ -23,6 +25,43 @@ TEST(Duration, RefusesWrongOrderAndUnits) {
     SCOPED_TRACE(text);
     EXPECT_FALSE(parse_duration(text));
   }
+}
+
+TEST(TimeSums, StopAtTheEnds) {
+  constexpr TimeMs kMin = std::numeric_limits<TimeMs>::min();
+  constexpr TimeMs kMax = std::numeric_limits<TimeMs>::max();
+
+  EXPECT_EQ(add_time(2, 3), 5);
+  EXPECT_EQ(add_time(kMax, 1), kMax);
+  EXPECT_EQ(add_time(kMin, -1), kMin);
+  EXPECT_EQ(subtract_time(2, 3), -1);
+  EXPECT_EQ(subtract_time(0, kMin), kMax);
+  EXPECT_EQ(subtract_time(-2, kMax), kMin);
+  EXPECT_EQ(time_between(kMin, kMax), kMax);
+  EXPECT_EQ(time_between(5, 2), -3);
+  EXPECT_EQ(to_nanoseconds(-5), -5'000'000);
+  EXPECT_EQ(to_nanoseconds(kMax), kMax);
+  EXPECT_EQ(to_nanoseconds(kMin), kMin);
+}
+
+TEST(TimeSums, CountSteps) {
+  constexpr TimeMs kMin = std::numeric_limits<TimeMs>::min();
+  constexpr TimeMs kMax = std::numeric_limits<TimeMs>::max();
+
+  EXPECT_EQ(count_steps(0, 10, 5), 3U);
+  EXPECT_EQ(count_steps(0, 9, 5), 2U);
+  EXPECT_EQ(count_steps(7, 7, 5), 1U);
+  EXPECT_EQ(count_steps(8, 7, 5), 0U);
+  EXPECT_EQ(count_steps(kMin, kMax, kMax), 3U);
+  EXPECT_EQ(count_steps(kMin, kMax, 1), std::numeric_limits<std::uint64_t>::max());
+}
+
+TEST(TimeSums, CutFloats) {
+  EXPECT_EQ(to_time(1.9), 1);
+  EXPECT_EQ(to_time(-1.9), -1);
+  EXPECT_EQ(to_time(1e300), std::numeric_limits<TimeMs>::max());
+  EXPECT_EQ(to_time(-std::numeric_limits<double>::infinity()), std::numeric_limits<TimeMs>::min());
+  EXPECT_EQ(to_time(std::numeric_limits<double>::quiet_NaN()), 0);
 }
 
 TEST(Rfc3339, RoundTrips) {
