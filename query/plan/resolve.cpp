@@ -12,7 +12,7 @@
 namespace narthex::query {
 namespace {
 
-Error duration_error(const DurationExpr& expr, std::string_view message) {
+Error duration_error(const DurationNode& expr, std::string_view message) {
   return Error(Code::kInvalid, concat(expr.position.start, ":", expr.position.end, ": ", message));
 }
 
@@ -20,22 +20,30 @@ double seconds_of(DurationMs ms) {
   return static_cast<double>(ms) / 1000;
 }
 
-// Recursion is bounded: the parser caps the nodes of a duration expression.
+// `values` are those of the nodes before `node`.
+Result<double> evaluate_node(const DurationNode& node, const std::vector<double>& values,
+                             const QueryTimes& times) {
+  if (node.is_literal()) return node.seconds;
+  if (node.op == Token::kStep) return seconds_of(times.step);
+  if (node.op == Token::kRange) return seconds_of(model::time_between(times.start, times.end));
+  const double right = values[static_cast<std::size_t>(node.right)];
+  if (node.left == DurationNode::kNone) return node.op == Token::kSub ? -right : right;
+  const double left = values[static_cast<std::size_t>(node.left)];
+  if (node.op == Token::kMinOf) return go_min(left, right);
+  if (node.op == Token::kMaxOf) return go_max(left, right);
+  if (node.op == Token::kDiv && right == 0) return duration_error(node, "division by zero");
+  if (node.op == Token::kMod && right == 0) return duration_error(node, "modulo by zero");
+  return binary_math(node.op, left, right);
+}
+
 Result<double> evaluate(const DurationExpr& expr, const QueryTimes& times) {
-  if (expr.is_literal()) return expr.seconds;
-  if (expr.op == Token::kStep) return seconds_of(times.step);
-  if (expr.op == Token::kRange) return seconds_of(times.end - times.start);
-  double left = 0;
-  if (expr.left) {
-    NX_TRY_ASSIGN(left, evaluate(*expr.left, times));
+  std::vector<double> values;
+  values.reserve(expr.size());
+  for (const DurationNode& node : expr) {
+    NX_TRY_ASSIGN(const double value, evaluate_node(node, values, times));
+    values.push_back(value);
   }
-  NX_TRY_ASSIGN(const double right, evaluate(*expr.right, times));
-  if (expr.op == Token::kMinOf) return go_min(left, right);
-  if (expr.op == Token::kMaxOf) return go_max(left, right);
-  if (!expr.left) return expr.op == Token::kSub ? -right : right;
-  if (expr.op == Token::kDiv && right == 0) return duration_error(expr, "division by zero");
-  if (expr.op == Token::kMod && right == 0) return duration_error(expr, "modulo by zero");
-  return binary_math(expr.op, left, right);
+  return values.back();
 }
 
 // Functions whose result changes with the time of evaluation though their arguments do not.
@@ -90,16 +98,17 @@ std::vector<const model::Matcher*> in_store_order(const model::Matchers& matcher
 
 Result<std::int64_t> resolve_duration(const DurationSpec& spec, const QueryTimes& times,
                                       bool may_be_negative) {
-  if (!spec.expr) return spec.ns;
-  NX_TRY_ASSIGN(const double seconds, evaluate(*spec.expr, times));
+  if (spec.expr.empty()) return spec.ns;
+  NX_TRY_ASSIGN(const double seconds, evaluate(spec.expr, times));
+  const DurationNode& root = spec.expr.back();
   constexpr double kSecondsMax = 9223372036.854775808;  // 2^63 ns
   constexpr std::int64_t kNsPerMs = 1'000'000;
-  if (!std::isfinite(seconds)) return duration_error(*spec.expr, "duration is NaN or infinite");
+  if (!std::isfinite(seconds)) return duration_error(root, "duration is NaN or infinite");
   if (seconds <= 0 && !may_be_negative) {
-    return duration_error(*spec.expr, "duration must be greater than 0");
+    return duration_error(root, "duration must be greater than 0");
   }
   if (std::fabs(seconds) >= kSecondsMax) {
-    return duration_error(*spec.expr, "duration is out of range");
+    return duration_error(root, "duration is out of range");
   }
   return static_cast<std::int64_t>(seconds * 1000) * kNsPerMs;
 }

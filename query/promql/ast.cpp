@@ -2,6 +2,7 @@
 #include "query/promql/ast.h"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 #include "base/str.h"
@@ -37,6 +38,24 @@ std::vector<const model::Matchers*> selectors_of(const Expr& expr) {
   for (const Expr* node : post_order(expr)) {
     if (const auto* vector = node->as<VectorSelector>()) out.push_back(&vector->matchers);
     if (const auto* matrix = node->as<MatrixSelector>()) out.push_back(&matrix->selector.matchers);
+  }
+  return out;
+}
+
+std::string write_duration(
+    const DurationExpr& expr,
+    const std::function<std::vector<DurationPart>(const DurationNode&)>& parts) {
+  std::string out;
+  std::vector<DurationPart> pending{{.node = static_cast<std::int32_t>(expr.size()) - 1}};
+  while (!pending.empty()) {
+    const DurationPart part = std::move(pending.back());
+    pending.pop_back();
+    out += part.text;
+    if (part.node == DurationNode::kNone) continue;
+    for (DurationPart& next :
+         std::views::reverse(parts(expr[static_cast<std::size_t>(part.node)]))) {
+      pending.push_back(std::move(next));
+    }
   }
   return out;
 }

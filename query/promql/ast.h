@@ -24,27 +24,43 @@ inline constexpr std::size_t kQueryTextBytesMax = 1024 * 1024;  // design: limit
 inline constexpr std::size_t kNestingMax = 512;                 // design: limits of queries
 inline constexpr std::size_t kNodesMax = 100'000;               // design: limits of queries
 
-/// Arithmetic on durations: `step() * 2`. At most kNestingMax nodes, so recursion over it is
-/// bounded.
-struct DurationExpr {
+/// One node of arithmetic on durations: `step() * 2` has three.
+struct DurationNode {
+  static constexpr std::int32_t kNone = -1;
+
   /// kNumber and kDuration are literals; kStep, kRange, kMaxOf, kMinOf; otherwise an arithmetic
-  /// operator, unary when `left` is empty.
+  /// operator, unary when `left` is kNone.
   Token op = Token::kNumber;
   double seconds = 0;
   bool wrapped = false;  // in parentheses
   Position position;
-  std::unique_ptr<DurationExpr> left;
-  std::unique_ptr<DurationExpr> right;
+  std::int32_t left = kNone;  // index of another node of the same expression
+  std::int32_t right = kNone;
 
   bool is_literal() const { return op == Token::kNumber || op == Token::kDuration; }
 };
 
+/// A whole such expression, children before parents, the last node the root. Flat, so that every
+/// walk over it is a loop however long it is. Empty: none.
+using DurationExpr = std::vector<DurationNode>;
+
+/// A piece of a duration's text: `text`, then the text of another node if `node` names one.
+struct DurationPart {
+  std::string text;
+  std::int32_t node = DurationNode::kNone;
+};
+
+/// The text of the non-empty `expr`, where `parts` gives the pieces of one node in order.
+std::string write_duration(
+    const DurationExpr& expr,
+    const std::function<std::vector<DurationPart>(const DurationNode&)>& parts);
+
 /// A length of time as written: a literal in nanoseconds, or an expression.
 struct DurationSpec {
   std::int64_t ns = 0;
-  std::unique_ptr<DurationExpr> expr;
+  DurationExpr expr;
 
-  bool set() const { return ns != 0 || expr != nullptr; }
+  bool set() const { return ns != 0 || !expr.empty(); }
 };
 
 /// `offset` and `@`, as selectors and subqueries carry them.

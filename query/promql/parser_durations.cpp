@@ -33,38 +33,49 @@ bool out_of_range(double seconds) {
 
 }  // namespace
 
-Parser::DurationPtr Parser::duration_literal() {
-  auto out = std::make_unique<DurationExpr>();
-  out->op = lexeme_.token;
-  out->position = lexeme_.position();
-  out->seconds = parse_literal();
-  if (out_of_range(out->seconds)) fail(out->position, "duration out of range");
-  return out;
+// Nodes of durations count like those of the tree.
+Parser::DurationIndex Parser::add_duration(DurationNode node) {
+  if (++nodes_ > kNodesMax) {
+    fail(node.position, concat("expression has more than ", kNodesMax, " nodes"));
+    return kNone;
+  }
+  durations_.push_back(node);
+  return static_cast<DurationIndex>(durations_.size() - 1);
 }
 
-// Null without an error: what stands here does not start a duration, and the caller words the
-// complaint.
-Parser::DurationPtr Parser::duration_expression() {
+// Inside brackets.
+Parser::DurationIndex Parser::whole_duration() {
+  durations_.clear();
+  return duration_expression();
+}
+
+Parser::DurationIndex Parser::duration_literal() {
+  DurationNode node{.op = lexeme_.token, .position = lexeme_.position()};
+  node.seconds = parse_literal();
+  if (out_of_range(node.seconds)) fail(node.position, "duration out of range");
+  return add_duration(node);
+}
+
+Parser::DurationIndex Parser::duration_expression() {
   struct Pending {
     Token op;
     Position position;
     bool unary;
     Lexeme lexeme;
   };
-  std::vector<DurationPtr> operands;
+  std::vector<DurationIndex> operands;
   std::vector<Pending> operators;
-  if (!enter()) return nullptr;
+  if (!enter()) return kNone;
   const auto reduce_top = [&] {
     const Pending top = operators.back();
     operators.pop_back();
-    DurationPtr right = std::move(operands.back());
+    const DurationIndex right = operands.back();
     operands.pop_back();
     if (top.unary) {
-      operands.push_back(duration_unary(top.lexeme, std::move(right)));
-      return;
+      operands.push_back(duration_unary(top.lexeme, right));
+    } else {
+      operands.back() = duration_binary(top.op, top.position, operands.back(), right);
     }
-    DurationPtr left = std::move(operands.back());
-    operands.back() = duration_binary(top.op, top.position, std::move(left), std::move(right));
   };
   for (;;) {
     while (is(Token::kAdd) || is(Token::kSub)) {
@@ -72,7 +83,7 @@ Parser::DurationPtr Parser::duration_expression() {
       advance();
     }
     operands.push_back(duration_primary());
-    if (failed() || !operands.back()) return nullptr;
+    if (failed() || operands.back() == kNone) return kNone;
     const int level = duration_precedence(lexeme_.token);
     while (!operators.empty() && !failed()) {
       const Pending& top = operators.back();
@@ -80,48 +91,45 @@ Parser::DurationPtr Parser::duration_expression() {
       if (held < level || (held == level && top.op == Token::kPow)) break;
       reduce_top();
     }
-    if (failed()) return nullptr;
+    if (failed()) return kNone;
     if (level == 0) break;
-    if (operands.size() + operators.size() > kNestingMax) {
-      return fail(lexeme_.position(), "duration expression is too long"), nullptr;
-    }
     operators.push_back({lexeme_.token, lexeme_.position(), false, lexeme_});
     advance();
   }
   leave();
-  return std::move(operands.back());
+  return operands.back();
 }
 
-Parser::DurationPtr Parser::duration_primary() {
+Parser::DurationIndex Parser::duration_primary() {
   if (is(Token::kNumber) || is(Token::kDuration)) return duration_literal();
   if (is_context(lexeme_.token) || is_choice(lexeme_.token)) return duration_call();
-  if (!accept(Token::kLeftParen)) return nullptr;
-  DurationPtr inner = duration_expression();
-  if (!inner || failed() || !accept(Token::kRightParen)) return nullptr;
-  if (!inner->is_literal()) inner->wrapped = true;
+  if (!accept(Token::kLeftParen)) return kNone;
+  const DurationIndex inner = duration_expression();
+  if (failed() || inner == kNone || !accept(Token::kRightParen)) return kNone;
+  if (!duration(inner).is_literal()) duration(inner).wrapped = true;
   return inner;
 }
 
-Parser::DurationPtr Parser::duration_call() {
-  auto out = std::make_unique<DurationExpr>();
-  out->op = lexeme_.token;
+Parser::DurationIndex Parser::duration_call() {
+  DurationNode node{.op = lexeme_.token};
   const std::int32_t start = lexeme_.start;
   advance();
-  if (!accept(Token::kLeftParen)) return nullptr;
-  if (is_choice(out->op)) {
-    out->left = duration_expression();
-    if (!out->left || !accept(Token::kComma)) return nullptr;
-    out->right = duration_expression();
-    if (!out->right) return nullptr;
+  if (!accept(Token::kLeftParen)) return kNone;
+  if (is_choice(node.op)) {
+    node.left = duration_expression();
+    if (failed() || node.left == kNone || !accept(Token::kComma)) return kNone;
+    node.right = duration_expression();
+    if (failed() || node.right == kNone) return kNone;
   }
-  if (!accept(Token::kRightParen)) return nullptr;
-  out->position = {.start = start, .end = last_end_};
-  return out;
+  if (!accept(Token::kRightParen)) return kNone;
+  node.position = {.start = start, .end = last_end_};
+  return add_duration(node);
 }
 
 // After offset a plain literal or call ends the duration, so that `a offset 5m + b` adds b to the
 // selector.
-Parser::DurationPtr Parser::offset_duration() {
+Parser::DurationIndex Parser::offset_duration() {
+  durations_.clear();
   if (is(Token::kNumber) || is(Token::kDuration)) return duration_literal();
   if (is_context(lexeme_.token) || is_choice(lexeme_.token)) return duration_call();
   if (!is(Token::kAdd) && !is(Token::kSub)) return duration_expression();
@@ -130,54 +138,54 @@ Parser::DurationPtr Parser::offset_duration() {
   if (next == Token::kAdd || next == Token::kSub) return duration_expression();
   const Lexeme op = lexeme_;
   advance();
-  DurationPtr operand = duration_primary();
-  if (!operand || failed()) return nullptr;
-  return duration_unary(op, std::move(operand));
+  const DurationIndex operand = duration_primary();
+  if (failed() || operand == kNone) return kNone;
+  return duration_unary(op, operand);
 }
 
-Parser::DurationPtr Parser::duration_unary(const Lexeme& op, DurationPtr operand) {
-  if (operand->is_literal()) {
-    if (op.token == Token::kSub) operand->seconds = -operand->seconds;
-    operand->position.start = op.start;
+Parser::DurationIndex Parser::duration_unary(const Lexeme& op, DurationIndex operand) {
+  DurationNode& inner = duration(operand);
+  if (inner.is_literal()) {
+    if (op.token == Token::kSub) inner.seconds = -inner.seconds;
+    inner.position.start = op.start;
     return operand;
   }
   if (op.token == Token::kAdd) return operand;
-  auto out = std::make_unique<DurationExpr>();
-  out->op = Token::kSub;
-  out->position = {.start = op.start, .end = operand->position.end};
-  out->right = std::move(operand);
-  return out;
+  return add_duration({.op = Token::kSub,
+                       .position = {.start = op.start, .end = inner.position.end},
+                       .right = operand});
 }
 
-Parser::DurationPtr Parser::duration_binary(Token op, Position position, DurationPtr left,
-                                            DurationPtr right) {
+Parser::DurationIndex Parser::duration_binary(Token op, Position position, DurationIndex left,
+                                              DurationIndex right) {
+  const DurationNode& divisor = duration(right);
   const bool divides = op == Token::kDiv || op == Token::kMod;
-  if (divides && right->is_literal() && right->seconds == 0) {
+  if (divides && divisor.is_literal() && divisor.seconds == 0) {
     fail(position, op == Token::kDiv ? "division by zero" : "modulo by zero");
-    return nullptr;
+    return kNone;
   }
-  auto out = std::make_unique<DurationExpr>();
-  out->op = op;
-  out->position = {.start = left->position.start, .end = right->position.end};
-  out->left = std::move(left);
-  out->right = std::move(right);
-  return out;
+  return add_duration(
+      {.op = op,
+       .position = {.start = duration(left).position.start, .end = divisor.position.end},
+       .left = left,
+       .right = right});
 }
 
-bool Parser::to_spec(DurationPtr expr, DurationSpec& out) {
-  if (!expr->is_literal()) {
-    out.expr = std::move(expr);
-    return true;
+void Parser::to_spec(DurationIndex root, DurationSpec& out) {
+  const DurationNode node = duration(root);
+  if (!node.is_literal()) {
+    out.expr = std::move(durations_);
+    durations_.clear();
+    return;
   }
-  const double ns = std::round(expr->seconds * kNsPerSecond);
+  const double ns = std::round(node.seconds * kNsPerSecond);
   constexpr double kNsMax = 9223372036854774784.0;  // the largest double below 2^63
   out.ns = static_cast<std::int64_t>(std::clamp(ns, -kNsMax, kNsMax));
-  literal_ = {.position = expr->position, .positive = expr->seconds > 0};
-  return true;
+  literal_ = {.position = node.position, .positive = node.seconds > 0};
 }
 
 bool Parser::positive_duration(const DurationSpec& out) {
-  if (out.expr || literal_.positive) return true;
+  if (!out.expr.empty() || literal_.positive) return true;
   fail(literal_.position, "duration must be greater than 0");
   return false;
 }

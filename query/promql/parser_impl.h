@@ -87,15 +87,24 @@ class Parser {
   bool extended(Expr& expr, Token token);
   TimeModifiers* time_modifiers(Expr& expr, std::string_view name);
 
-  using DurationPtr = std::unique_ptr<DurationExpr>;
-  DurationPtr duration_literal();
-  DurationPtr duration_expression();
-  DurationPtr duration_primary();
-  DurationPtr duration_call();
-  DurationPtr offset_duration();
-  DurationPtr duration_binary(Token op, Position position, DurationPtr left, DurationPtr right);
-  DurationPtr duration_unary(const Lexeme& op, DurationPtr operand);
-  bool to_spec(DurationPtr expr, DurationSpec& out);
+  // An index into durations_; kNone without an error means that no duration starts here, and the
+  // caller words the complaint.
+  using DurationIndex = std::int32_t;
+  static constexpr DurationIndex kNone = DurationNode::kNone;
+  DurationIndex add_duration(DurationNode node);
+  DurationNode& duration(DurationIndex index) {
+    return durations_[static_cast<std::size_t>(index)];
+  }
+  DurationIndex whole_duration();
+  DurationIndex duration_literal();
+  DurationIndex duration_expression();
+  DurationIndex duration_primary();
+  DurationIndex duration_call();
+  DurationIndex offset_duration();
+  DurationIndex duration_binary(Token op, Position position, DurationIndex left,
+                                DurationIndex right);
+  DurationIndex duration_unary(const Lexeme& op, DurationIndex operand);
+  void to_spec(DurationIndex root, DurationSpec& out);
   bool positive_duration(const DurationSpec& out);
 
   double parse_number(std::string_view text);
@@ -109,6 +118,7 @@ class Parser {
   std::size_t depth_ = 0;
   std::size_t nodes_ = 0;
   std::size_t open_aggregations_ = 0;
+  DurationExpr durations_;  // the duration being read
   // The literal that to_spec() saw last.
   struct SeenLiteral {
     Position position;

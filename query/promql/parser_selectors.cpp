@@ -196,15 +196,16 @@ ExprPtr Parser::brackets(ExprPtr expr) {
   constexpr std::string_view kAny = "number, duration, step(), or range()";
   const std::int32_t start = lexeme_.start;
   advance();
-  DurationPtr parsed = duration_expression();
+  const DurationIndex parsed = whole_duration();
   if (failed()) return nullptr;
-  if (!parsed) return unexpected("subquery or range selector", kAny), nullptr;
+  if (parsed == kNone) return unexpected("subquery or range selector", kAny), nullptr;
   DurationSpec range;
   const bool is_range = is(Token::kRightBracket);
   if (!is_range && !is(Token::kColon)) {
     return unexpected("subquery or range", "\":\" or \"]\""), nullptr;
   }
-  if (!to_spec(std::move(parsed), range) || !positive_duration(range)) return nullptr;
+  to_spec(parsed, range);
+  if (!positive_duration(range)) return nullptr;
   if (accept(Token::kRightBracket)) {
     return matrix_selector(std::move(expr), std::move(range), {.start = start, .end = last_end_});
   }
@@ -233,11 +234,12 @@ ExprPtr Parser::subquery(ExprPtr expr, DurationSpec range) {
   constexpr std::string_view kAny = "number, duration, step(), range(), or \"]\"";
   DurationSpec step;
   if (!is(Token::kRightBracket)) {
-    DurationPtr parsed = duration_expression();
+    const DurationIndex parsed = whole_duration();
     if (failed()) return nullptr;
-    if (!parsed) return unexpected(kContext, kAny), nullptr;
+    if (parsed == kNone) return unexpected(kContext, kAny), nullptr;
     if (!is(Token::kRightBracket)) return unexpected(kContext, "\"]\""), nullptr;
-    if (!to_spec(std::move(parsed), step) || !positive_duration(step)) return nullptr;
+    to_spec(parsed, step);
+    if (!positive_duration(step)) return nullptr;
   }
   accept(Token::kRightBracket);
   const Position position{.start = expr->position.start, .end = last_end_};
@@ -259,11 +261,11 @@ TimeModifiers* Parser::time_modifiers(Expr& expr, std::string_view name) {
 
 bool Parser::offset(Expr& expr) {
   advance();
-  DurationPtr parsed = offset_duration();
+  const DurationIndex parsed = offset_duration();
   if (failed()) return false;
-  if (!parsed) return unexpected("offset", "number, duration, step(), or range()"), false;
+  if (parsed == kNone) return unexpected("offset", "number, duration, step(), or range()"), false;
   DurationSpec spec;
-  if (!to_spec(std::move(parsed), spec)) return false;
+  to_spec(parsed, spec);
   TimeModifiers* time = time_modifiers(expr, "offset");
   if (time == nullptr) return false;
   if (time->offset.set()) {

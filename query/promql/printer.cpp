@@ -44,28 +44,22 @@ std::string literal_text(double value, bool is_duration) {
   return duration_text(static_cast<std::int64_t>(value * kNsPerSecond));
 }
 
-// Recursion is bounded: the parser caps the nodes of a duration expression.
-std::string duration_expr_text(const DurationExpr& expr) {
-  const auto left = [&] { return duration_expr_text(*expr.left); };
-  const auto right = [&] { return duration_expr_text(*expr.right); };
-  std::string text;
-  if (expr.is_literal()) {
-    return literal_text(expr.seconds, expr.op == Token::kDuration);
+std::vector<DurationPart> duration_parts(const DurationNode& node) {
+  const std::string op(spelling(node.op));
+  const std::string open = node.wrapped ? "(" : "";
+  const std::string close = node.wrapped ? ")" : "";
+  if (node.is_literal())
+    return {{open + literal_text(node.seconds, node.op == Token::kDuration) + close}};
+  if (node.op == Token::kStep || node.op == Token::kRange) return {{concat(open, op, "()", close)}};
+  if (node.left == DurationNode::kNone) return {{open + op, node.right}, {close}};
+  if (node.op == Token::kMinOf || node.op == Token::kMaxOf) {
+    return {{concat(open, op, "("), node.left}, {", ", node.right}, {concat(")", close)}};
   }
-  if (expr.op == Token::kStep || expr.op == Token::kRange) {
-    text = concat(spelling(expr.op), "()");
-  } else if (expr.op == Token::kMinOf || expr.op == Token::kMaxOf) {
-    text = concat(spelling(expr.op), "(", left(), ", ", right(), ")");
-  } else if (!expr.left) {
-    text = concat(spelling(expr.op), right());
-  } else {
-    text = concat(left(), " ", spelling(expr.op), " ", right());
-  }
-  return expr.wrapped ? concat("(", text, ")") : text;
+  return {{open, node.left}, {concat(" ", op, " "), node.right}, {close}};
 }
 
 std::string spec_text(const DurationSpec& spec) {
-  return spec.expr ? duration_expr_text(*spec.expr) : duration_text(spec.ns);
+  return spec.expr.empty() ? duration_text(spec.ns) : write_duration(spec.expr, duration_parts);
 }
 
 std::string offset_text(const TimeModifiers& time) {

@@ -11,7 +11,7 @@ namespace {
 using namespace narthex::query;
 
 bool is_whole(const DurationSpec& spec) {
-  return spec.expr || spec.ns % 1'000'000 == 0;
+  return !spec.expr.empty() || spec.ns % 1'000'000 == 0;
 }
 
 // Durations below a millisecond are printed as upstream prints them, which loses them.

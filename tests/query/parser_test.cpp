@@ -164,6 +164,41 @@ TEST(Parser, TakesLongChainsWithoutStack) {
   }
 }
 
+// Arithmetic on durations makes trees too: each of these was a stack overflow once.
+TEST(Parser, TakesLongDurationsWithoutStack) {
+  std::string sum = "1m";
+  std::string power = "1";
+  std::string product = "step()";
+  for (int i = 1; i < 40'000; ++i) sum += "+1m", power += "^1", product += "*1";
+  std::string signs = "step()";
+  for (int i = 1; i < 40'000; ++i) signs.insert(0, "-");
+
+  for (const std::string& text : {sum, power, product, signs}) {
+    for (const std::string& whole :
+         {"up[" + text + "]", "up[1h:" + text + "]", "up offset (" + text + ")"}) {
+      SCOPED_TRACE(whole.substr(0, 30));
+      const Result<ExprPtr> parsed = parse_expression(whole);
+      ASSERT_TRUE(parsed) << parsed.error().message();
+      EXPECT_GE(to_string(**parsed).size(), whole.size());
+      EXPECT_GE(to_pretty_string(**parsed).size(), whole.size());
+    }
+  }
+}
+
+TEST(Parser, CountsTheNodesOfDurations) {
+  std::string text = "up[1";
+  for (int i = 0; i < 60'000; ++i) text += "+1";
+
+  EXPECT_THAT(error_of(text + "]"), testing::HasSubstr("more than 100000 nodes"));
+}
+
+TEST(Parser, RefusesTooDeepDurations) {
+  const std::string open(600, '(');
+
+  EXPECT_THAT(error_of("up[" + open + "1" + std::string(600, ')') + "]"),
+              testing::HasSubstr("nested more than 512 levels"));
+}
+
 TEST(Parser, RefusesTooLongText) {
   EXPECT_THAT(error_of(std::string(kQueryTextBytesMax + 1, 'a')),
               testing::HasSubstr("query is longer than"));

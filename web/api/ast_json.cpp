@@ -33,16 +33,24 @@ std::string number_text(double value) {
   return quoted(format_float(value, FloatStyle::kFixed));
 }
 
-// The parser bounds the depth of duration arithmetic.
-std::string duration_json(const query::DurationExpr* expr) {
-  if (expr == nullptr) return "null";
-  if (expr->is_literal()) {
-    return concat(R"({"duration":)", truth(expr->op == Token::kDuration),
-                  R"(,"type":"numberLiteral","val":)", number_text(expr->seconds), "}");
+// Children that are not there are null.
+query::DurationPart member(std::string name, std::int32_t node) {
+  if (node == query::DurationNode::kNone) return {name + "null"};
+  return {std::move(name), node};
+}
+
+std::vector<query::DurationPart> duration_parts(const query::DurationNode& node) {
+  if (node.is_literal()) {
+    return {{concat(R"({"duration":)", truth(node.op == Token::kDuration),
+                    R"(,"type":"numberLiteral","val":)", number_text(node.seconds), "}")}};
   }
-  return concat(R"({"lhs":)", duration_json(expr->left.get()), R"(,"op":)",
-                quoted(query::spelling(expr->op)), R"(,"rhs":)", duration_json(expr->right.get()),
-                R"(,"type":"durationExpr","wrapped":)", truth(expr->wrapped), "}");
+  return {member(R"({"lhs":)", node.left),
+          member(concat(R"(,"op":)", quoted(query::spelling(node.op)), R"(,"rhs":)"), node.right),
+          {concat(R"(,"type":"durationExpr","wrapped":)", truth(node.wrapped), "}")}};
+}
+
+std::string duration_json(const query::DurationExpr& expr) {
+  return expr.empty() ? "null" : query::write_duration(expr, duration_parts);
 }
 
 std::int64_t milliseconds(const query::DurationSpec& spec) {
@@ -51,7 +59,7 @@ std::int64_t milliseconds(const query::DurationSpec& spec) {
 
 std::string offset_members(const query::TimeModifiers& time) {
   return concat(R"("offset":)", milliseconds(time.offset), R"(,"offsetExpr":)",
-                duration_json(time.offset.expr.get()));
+                duration_json(time.offset.expr));
 }
 
 std::string edge_json(const query::TimeModifiers& time) {
@@ -84,8 +92,7 @@ std::string selector_json(const query::VectorSelector& selector, const std::stri
 }
 
 std::string range_members(const query::DurationSpec& range) {
-  return concat(R"(,"range":)", milliseconds(range), R"(,"rangeExpr":)",
-                duration_json(range.expr.get()));
+  return concat(R"(,"range":)", milliseconds(range), R"(,"rangeExpr":)", duration_json(range.expr));
 }
 
 std::string fill_json(const std::optional<double>& fill) {
@@ -151,7 +158,7 @@ struct Pieces {
     child(0);
     text(concat(",", offset_members(node.time), range_members(node.range), R"(,"startOrEnd":)",
                 edge_json(node.time), R"(,"step":)", milliseconds(node.step), R"(,"stepExpr":)",
-                duration_json(node.step.expr.get()), R"(,"timestamp":)", timestamp_json(node.time),
+                duration_json(node.step.expr), R"(,"timestamp":)", timestamp_json(node.time),
                 R"(,"type":"subquery"})"));
   }
   void operator()(const query::AggregateNode& node) {
