@@ -14,7 +14,6 @@
 namespace narthex::query {
 namespace {
 
-constexpr std::int64_t kNsPerMs = 1'000'000;
 constexpr double kNsPerSecond = 1e9;
 
 struct EngineMetrics {
@@ -60,11 +59,11 @@ class Counted {
 
 StepAxis axis_of(const QueryRequest& request) {
   if (request.step <= 0 || request.end <= request.start) return {.start = request.start};
-  const DurationMs span = request.end - request.start;
-  return {.start = request.start,
-          .step = request.step,
-          .count = static_cast<std::size_t>(span / request.step) + 1,
-          .beyond = span % request.step};
+  StepAxis axis{.start = request.start,
+                .step = request.step,
+                .count = model::count_steps(request.start, request.end, request.step)};
+  axis.beyond = request.end - axis.last();
+  return axis;
 }
 
 QueryTimes times_of(const QueryRequest& request) {
@@ -131,7 +130,7 @@ model::SampleColumns extended(const QueryContext& context, const SelectorSpec& s
   return extend_samples({.times = columns.times.data(),
                          .values = columns.values.data(),
                          .count = columns.size(),
-                         .start = end - spec.window_ms,
+                         .start = model::subtract_time(end, spec.window_ms),
                          .end = end,
                          .smoothed = spec.after_ms > 0});
 }
@@ -228,8 +227,9 @@ Result<QueryResult> Engine::run(model::Queryable& store, const QueryRequest& req
   const std::int64_t start_ns = state.clock.monotonic_ns();
   DurationMs timeout_ms = state.options.timeout_ms;
   if (request.timeout_ms > 0) timeout_ms = std::min(timeout_ms, request.timeout_ms);
+  const std::int64_t deadline_ns = model::add_time(start_ns, model::to_nanoseconds(timeout_ms));
   const Stop stop{.caller = std::move(caller),
-                  .deadline = StopToken(state.clock, start_ns + timeout_ms * kNsPerMs)};
+                  .deadline = StopToken(state.clock, deadline_ns)};
   Gate& gate = lane == Lane::kRules ? state.rules_gate : state.api_gate;
   NX_TRY_ASSIGN(const Gate::Pass pass, gate.enter(stop));
   state.metrics.queue_time.observe(state.seconds_since(start_ns));

@@ -79,6 +79,7 @@ struct StepAxis {
   std::size_t count = 1;
   DurationMs beyond = 0;  // how far the range that was asked for reaches past the last step
 
+  // Never after the end that `count` was made from, so that the sum fits.
   TimeMs at(std::size_t k) const { return start + static_cast<TimeMs>(k) * step; }
   TimeMs last() const { return at(count == 0 ? 0 : count - 1); }
   TimeMs end() const { return last() + beyond; }

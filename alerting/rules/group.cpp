@@ -210,7 +210,7 @@ void RuleGroup::evaluate(model::TimeMs time, const StopToken& stop) {
     if (!stop.check()) return;
     evaluate_rule(*rule, time, stop);
   }
-  write_stale(std::exchange(orphans_, {}), time - settings_.query_offset);
+  write_stale(std::exchange(orphans_, {}), model::subtract_time(time, settings_.query_offset));
   const double seconds = static_cast<double>(context_.clock.monotonic_ns() - start_ns) / 1e9;
   measures_->last_duration.set(seconds);
   measures_->group_duration.observe(seconds);
@@ -238,7 +238,7 @@ void RuleGroup::evaluate_rule(Rule& rule, model::TimeMs time, const StopToken& s
           rule.alerting->take_due(time, settings_.interval, context_.options.resend_delay, url);
       if (!due.empty()) context_.send(std::move(due));
     }
-    outcome = write(rule, *samples, time - settings_.query_offset);
+    outcome = write(rule, *samples, model::subtract_time(time, settings_.query_offset));
   } else {
     outcome = std::unexpected(std::move(samples).error());
   }
@@ -273,7 +273,7 @@ Result<std::vector<RuleSample>> RuleGroup::query(const std::string& expression, 
 Result<std::vector<RuleSample>> RuleGroup::run_rule(Rule& rule, model::TimeMs time,
                                                     const StopToken& stop) {
   NX_TRY_ASSIGN(std::vector<RuleSample> results,
-                query(rule.query, time - settings_.query_offset, stop));
+                query(rule.query, model::subtract_time(time, settings_.query_offset), stop));
   if (!rule.alerting) {
     return record(rule.config, rule.labels, std::move(results), settings_.config.limit);
   }
@@ -367,7 +367,8 @@ void RuleGroup::write_stale(SeriesMap series, model::TimeMs time) {
 void RuleGroup::restore(model::TimeMs now) {
   const MutexLock work(work_);
   const std::int64_t start_ns = context_.clock.monotonic_ns();
-  const model::TimeRange range{.min = now - context_.options.outage_tolerance, .max = now};
+  const model::TimeRange range{.min = model::subtract_time(now, context_.options.outage_tolerance),
+                               .max = now};
   auto querier = context_.store.querier(range);
   if (!querier) context_.log.error("restoring 'for' state failed", {{"err", querier.error()}});
   for (const auto& rule : rules_) {
@@ -443,7 +444,7 @@ void RuleGroup::take_state(RuleGroup& from) {
 void RuleGroup::mark_stale(model::TimeMs time) {
   const MutexLock work(work_);
   for (const auto& rule : rules_) orphans_.merge(rule->series);
-  write_stale(std::exchange(orphans_, {}), time - settings_.query_offset);
+  write_stale(std::exchange(orphans_, {}), model::subtract_time(time, settings_.query_offset));
 }
 
 void RuleGroup::count_missed(std::int64_t iterations) {

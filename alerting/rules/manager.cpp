@@ -89,7 +89,9 @@ asio::awaitable<void> RuleManager::State::end(std::shared_ptr<RuleGroup> group) 
   auto retire = [&] { group->retire(); };
   co_await run_on(executors.cpu(), std::move(retire));
   const model::TimeMs ended = context.clock.now_ms();
-  const bool waited = co_await sleep_for_ns(2 * group->settings().interval * kNanosecondsPerMs);
+  const model::DurationMs interval = group->settings().interval;
+  const bool waited =
+      co_await sleep_for_ns(model::to_nanoseconds(model::add_time(interval, interval)));
   if (!waited) co_return;
   auto mark = [&] { group->mark_stale(ended); };
   co_await run_on(executors.cpu(), std::move(mark));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <set>
 
 #include "base/str.h"
@@ -112,7 +113,7 @@ bool AlertingRule::settle_absent(model::TimeMs time, Active& alert) const {
 }
 
 void AlertingRule::settle_present(model::TimeMs time, Active& alert) const {
-  const bool held = time - alert.active_at >= config_.hold;
+  const bool held = model::time_between(alert.active_at, time) >= config_.hold;
   if (alert.state == AlertState::kPending && held) {
     alert.state = AlertState::kFiring;
     alert.fired_at = time;
@@ -192,7 +193,8 @@ std::vector<Alert> AlertingRule::take_due(model::TimeMs time, model::DurationMs 
     if (alert.state == AlertState::kPending) continue;
     const bool news =
         alert.resolved_at && (!alert.last_sent_at || *alert.resolved_at > *alert.last_sent_at);
-    const bool due = !alert.last_sent_at || *alert.last_sent_at + resend_delay < time;
+    const bool due =
+        !alert.last_sent_at || model::add_time(*alert.last_sent_at, resend_delay) < time;
     if (!news && !due) continue;
     alert.last_sent_at = time;
     out.push_back({.labels = labels,
@@ -211,14 +213,16 @@ void AlertingRule::restore(model::TimeMs now, model::DurationMs grace,
     const auto sample = found.find(labels);
     if (sample == found.end() || model::is_stale(sample->second.value)) continue;
     const model::TimeMs down_at = sample->second.time / 1000 * 1000;
-    const auto since = static_cast<model::TimeMs>(sample->second.value) * 1000;
-    const model::DurationMs remaining = config_.hold - (down_at - since);
+    const model::TimeMs since = model::to_time(std::trunc(sample->second.value) * 1000);
+    const model::DurationMs remaining =
+        model::subtract_time(config_.hold, model::time_between(since, down_at));
     if (remaining <= 0) {
       alert.active_at = since;  // it was firing: it fires again at the next evaluation
     } else if (remaining < grace) {
-      alert.active_at = now + grace - config_.hold;
+      alert.active_at = model::subtract_time(now + grace, config_.hold);
     } else {
-      alert.active_at = since + (now - down_at);  // the outage does not count as waiting
+      alert.active_at =
+          model::add_time(since, now - down_at);  // the outage does not count as waiting
     }
   }
   restored_ = true;

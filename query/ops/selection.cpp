@@ -1,6 +1,8 @@
 // Asks the store, once for equal selections.
 #include "query/ops/selection.h"
 
+#include <limits>
+
 #include "base/str.h"
 
 namespace narthex::query {
@@ -13,6 +15,13 @@ std::string selection_key(const SelectorSpec& spec, const model::TimeRange& rang
 }
 
 }  // namespace
+
+bool SelectorSpec::fits(const StepAxis& axis) const {
+  constexpr TimeMs kLast = std::numeric_limits<TimeMs>::max();
+  const model::TimeRange range = needed(axis);
+  const TimeMs beyond = model::add_time(range.max, shift.reference_step(axis));
+  return range.min > -kLast && range.max < kLast && beyond < kLast;
+}
 
 Error store_error(Error error) {
   const bool stopped = error.code() == Code::kTimeout || error.code() == Code::kCancelled;

@@ -19,7 +19,7 @@ struct TimeShift {
   std::optional<TimeMs> at;  // fixes the time for all steps
 
   TimeMs reference(const StepAxis& axis, std::size_t k) const {
-    return (at ? *at : axis.at(k)) - offset;
+    return model::subtract_time(at ? *at : axis.at(k), offset);
   }
   DurationMs reference_step(const StepAxis& axis) const { return at ? 0 : axis.step; }
 };
@@ -35,11 +35,16 @@ struct SelectorSpec {
   DurationMs step_ms = 0;
   std::string function;  // around the selector, a hint
 
+  /// Whether all times that an operator computes from `axis`, up to a step after its last, lie
+  /// within 64 bits, so that its loops may add and subtract freely.
+  bool fits(const StepAxis& axis) const;
+
   /// Closed, as stores read.
   model::TimeRange needed(const StepAxis& axis) const {
     const std::size_t last = axis.count == 0 ? 0 : axis.count - 1;
-    return {.min = shift.reference(axis, 0) - window_ms - before_ms + 1,
-            .max = shift.reference(axis, last) + after_ms};
+    const DurationMs back = model::add_time(window_ms, before_ms) - 1;
+    return {.min = model::subtract_time(shift.reference(axis, 0), back),
+            .max = model::add_time(shift.reference(axis, last), after_ms)};
   }
 };
 

@@ -204,15 +204,13 @@ class Builder {
       NX_TRY_ASSIGN(const std::int64_t step_ns, resolve_duration(sub.step, times_, false));
       step = std::max<DurationMs>(step_ns / kNsPerMs, 1);
     }
-    const TimeMs begin = shift.reference(outer, 0) - range_ns / kNsPerMs;
+    const TimeMs begin = model::subtract_time(shift.reference(outer, 0), range_ns / kNsPerMs);
     const TimeMs end = shift.reference(outer, outer.count == 0 ? 0 : outer.count - 1);
     TimeMs start = step * (begin / step);
-    if (start <= begin) start += step;
+    if (start <= begin) start = model::add_time(start, step);
     StepAxis inner{.start = start, .step = step, .count = 0};
-    if (end >= start && outer.count > 0) {
-      inner.count = static_cast<std::size_t>((end - start) / step) + 1;
-      inner.beyond = (end - start) % step;
-    }
+    if (outer.count > 0) inner.count = model::count_steps(start, end, step);
+    if (inner.count > 0) inner.beyond = end - inner.last();
     if (inner.count > kSubqueryStepsMax) {
       return Error(Code::kLimit,
                    concat("subquery has ", inner.count, " steps, more than ", kSubqueryStepsMax));
@@ -234,6 +232,9 @@ class Builder {
     const bool extended = selector.anchored || selector.smoothed;
     if (window && extended) spec.before_ms = context_.lookback_ms;
     if (selector.smoothed) spec.after_ms = context_.lookback_ms;
+    if (!spec.fits(axis)) {
+      return Error(Code::kExecution, "the times of a selector are out of bounds");
+    }
     need(spec.needed(axis));
     return spec;
   }
@@ -359,7 +360,7 @@ class Builder {
     const auto seconds = [](DurationMs ms) { return static_cast<double>(ms) / 1000; };
     if (name == "start") return seconds(times_.start);
     if (name == "end") return seconds(times_.end);
-    if (name == "range") return seconds(times_.end - times_.start);
+    if (name == "range") return seconds(model::time_between(times_.start, times_.end));
     if (name == "step") return times_.start == times_.end ? 0 : seconds(times_.step);
     return std::nullopt;
   }

@@ -1,6 +1,8 @@
 // The engine as its callers see it: limits, errors, cancellation, shapes of results, metrics.
 #include "query/engine.h"
 
+#include <limits>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -118,6 +120,51 @@ TEST_F(EngineTest, BoundsTheStepsOfSubqueries) {
   const Result<QueryResult> result = instant("count_over_time(vector(1)[10000d:1ms])");
 
   EXPECT_EQ(result.error().code(), Code::kLimit);
+}
+
+// Times at the ends of their type: an answer or an error, and no overflow on the way (the sanitizer
+// would end the test).
+TEST_F(EngineTest, TakesTimesAtTheEndsOfTheirType) {
+  constexpr TimeMs kMin = std::numeric_limits<TimeMs>::min();
+  constexpr TimeMs kMax = std::numeric_limits<TimeMs>::max();
+  for (const char* text : {"a",
+                           "a offset 292y",
+                           "a offset -292y",
+                           "rate(a[292y])",
+                           "a @ 9.2e18",
+                           "a @ -9.2e18",
+                           "rate(a[292y] @ -9.2e18 offset 292y)",
+                           "sum_over_time(a[292y:292y])",
+                           "a[292y]",
+                           "sum_over_time(rate(a[292y] offset 292y)[292y:146y] offset 292y)",
+                           "timestamp(a)",
+                           "sum_over_time(a[292y:292y] @ 9.2e18)",
+                           "a @ end() offset -292y",
+                           "time()",
+                           "vector(1)",
+                           "day_of_year()",
+                           "a[292y:292y] offset -292y",
+                           "rate(a[range()+1s])",
+                           "a offset -range()",
+                           "absent_over_time(a[292y])",
+                           "info(a @ -9.2e18 offset 292y)"}) {
+    for (const TimeMs start : {kMin, kMin + 1, TimeMs{0}, kMax - 1, kMax}) {
+      SCOPED_TRACE(text);
+      (void)engine_.run(store_, {.expression = text, .start = start, .end = start});
+      for (const DurationMs step : {kMax, kMax / 2, kMax / 1000}) {
+        (void)engine_.run(store_, {.expression = text, .start = start, .end = kMax, .step = step});
+      }
+    }
+  }
+}
+
+TEST_F(EngineTest, EvaluatesLongDurations) {
+  std::string text = "count_over_time(a[1m";
+  for (int i = 1; i < 40'000; ++i) text += "*1";
+
+  const Result<QueryResult> result = instant(text + "])");
+
+  ASSERT_TRUE(result) << error_of(result);
 }
 
 TEST_F(EngineTest, StopsWhenCancelled) {

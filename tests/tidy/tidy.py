@@ -129,7 +129,23 @@ def check_namespace(path, text):
         yield 1, "no 'using namespace' in a header"
 
 
-RULES = (check_includes, check_beast, check_sizes, check_bans, check_opening, check_namespace)
+# Where times and durations of requests, rules and configuration enter, and the names they have there.
+TIMES_ENTER = ("query/engine.cpp", "query/plan/", "query/ops/selection", "web/api/query_api.cpp", "alerting/rules/rule.cpp",
+               "alerting/rules/group.cpp")
+TIME_NAME = (r"(?:\w+(?:\.|->)(?:start|end|min|max|offset|hold|step)|(?:\w+(?:\.|->))*\w*(?:query_offset|keep_firing_for|active_at|"
+             r"outage_tolerance|resend_delay|lookback|_ms))\b")
+
+
+def check_time_sums(path, text):
+    if not path.startswith(TIMES_ENTER):
+        return
+    code = strip(text)
+    pattern = rf"(?<![\w.>]){TIME_NAME} [-+] [A-Za-z_(]|[\w)\]] [-+] {TIME_NAME}(?![\w(])"
+    for match in re.finditer(pattern, code):
+        yield code.count("\n", 0, match.start()) + 1, f"'{match.group(0)}': times add up in model/time.h (add_time, ...)"
+
+
+RULES = (check_time_sums, check_includes, check_beast, check_sizes, check_bans, check_opening, check_namespace)
 
 
 def check_tests(root, paths):

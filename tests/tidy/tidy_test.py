@@ -38,6 +38,13 @@ class Rules(unittest.TestCase):
         for text in ("// detached", 'log("assert(x)");', "static_assert(x);", "std::thread::id i;", "file.open(1);"):
             self.assertFalse(messages(tidy.check_bans, "query/a.cpp", text), text)
 
+    def test_time_sums(self):
+        for text in ("x = request.end - request.start;", "now + config_.hold", "end - spec.window_ms", "f(a) - s.offset"):
+            self.assertTrue(messages(tidy.check_time_sums, "query/engine.cpp", text), text)
+            self.assertFalse(messages(tidy.check_time_sums, "base/str.cpp", text), text)
+        for text in ("text.substr(at, end - at);", "subtract_time(end, spec.window_ms)", "// a.end - a.start"):
+            self.assertFalse(messages(tidy.check_time_sums, "query/engine.cpp", text), text)
+
     def test_opening(self):
         self.assertTrue(messages(tidy.check_opening, "base/a.h", "#pragma once\n"))
         self.assertTrue(messages(tidy.check_opening, "base/a.h", "// What.\n"))

@@ -166,6 +166,12 @@ TEST_F(QueryApiTest, RefusesBadParameters) {
       {"query=x&start=0&end=11001&step=1",
        "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
        "resolution (?step=XX)"},
+      {"query=x&start=-9223372036854775&end=9223372036854775&step=60",
+       "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
+       "resolution (?step=XX)"},
+      {"query=x&start=-1e300&end=1e300&step=1000000",
+       "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
+       "resolution (?step=XX)"},
       {"query=x&start=0&end=10&step=0.0001",
        "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
        "resolution (?step=XX)"},
@@ -184,6 +190,12 @@ TEST_F(QueryApiTest, RefusesBadParameters) {
   }
   EXPECT_EQ(range("query=x&start=0&end=11000&step=1").status, 200);
   EXPECT_EQ(range("query=x&start=0&end=1&step=1&timeout=0").status, 422);
+}
+
+// As upstream, whose span of time ends at 292 years: these have few enough steps.
+TEST_F(QueryApiTest, TakesTheEndsOfTime) {
+  EXPECT_EQ(range("query=x&start=-9223309901257974&end=9223309901257974&step=9e9").status, 200);
+  EXPECT_EQ(range("query=x&start=9223309901257974&end=9223309901257974&step=9e9").status, 200);
 }
 
 TEST_F(QueryApiTest, MapsErrorsToStatuses) {

@@ -70,7 +70,8 @@ Result<query::DurationMs> read_step(const Form& form, const query::QueryRequest&
   const Error too_small = invalid(
       "zero or negative query resolution step widths are not accepted. Try a positive integer");
   if (*step_ns <= 0) return invalid_parameter("step", too_small);
-  const __int128 span_ns = static_cast<__int128>(request.end - request.start) * kNanosecondsPerMs;
+  const std::int64_t span_ns =
+      model::to_nanoseconds(model::time_between(request.start, request.end));
   if (span_ns / *step_ns > kPointsMax) {
     return invalid(
         "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "

@@ -23,14 +23,13 @@ class TimeCells {
  public:
   explicit TimeCells(const StepGrid& grid) : start_(grid.start), step_(grid.step) {
     if (step_ <= 0 || grid.end < grid.start) return;
-    const auto count = static_cast<std::size_t>((grid.end - grid.start) / step_) + 1;
+    const std::uint64_t count = model::count_steps(grid.start, grid.end, step_);
     if (count > kCellsMax) return;
     cells_.resize(count);
-    query::TimeMs time = start_;
-    for (Cell& cell : cells_) {
-      cell.time = time;
-      cell.length = render(cell.text, time);
-      time += step_;
+    for (std::size_t i = 0; i < cells_.size(); ++i) {
+      Cell& cell = cells_[i];
+      cell.time = start_ + static_cast<query::TimeMs>(i) * step_;
+      cell.length = render(cell.text, cell.time);
     }
   }
 
@@ -53,8 +52,9 @@ class TimeCells {
 
   // The index of the cell of `time`, or cells_.size().
   std::size_t find(query::TimeMs time) const {
-    if (cells_.empty() || time < start_ || (time - start_) % step_ != 0) return cells_.size();
-    return std::min(static_cast<std::size_t>((time - start_) / step_), cells_.size());
+    if (cells_.empty() || time < start_ || time > cells_.back().time) return cells_.size();
+    if ((time - start_) % step_ != 0) return cells_.size();  // on the grid the difference fits
+    return static_cast<std::size_t>((time - start_) / step_);
   }
 
   static std::size_t render(char* at, query::TimeMs time) {
