@@ -12,18 +12,24 @@ StopToken::StopToken(const Clock& clock, std::int64_t deadline_ns)
   state_->deadline_ns = deadline_ns;
 }
 
+StopToken::StopToken(const StopToken& parent, const Clock& clock, std::int64_t deadline_ns)
+    : StopToken(clock, deadline_ns) {
+  state_->parent = parent.state_;
+}
+
 void StopToken::cancel() const {
   if (state_) state_->cancelled.store(true, std::memory_order_relaxed);
 }
 
 Result<void> StopToken::check() const {
-  if (!state_) return {};
-  if (state_->cancelled.load(std::memory_order_relaxed)) {
-    return Error(Code::kCancelled, "query was canceled in expression evaluation");
+  bool cancelled = false;
+  bool late = false;
+  for (const State* at = state_.get(); at != nullptr; at = at->parent.get()) {
+    cancelled = cancelled || at->cancelled.load(std::memory_order_relaxed);
+    late = late || at->clock->monotonic_ns() >= at->deadline_ns;
   }
-  if (state_->clock->monotonic_ns() >= state_->deadline_ns) {
-    return Error(Code::kTimeout, "query timed out in expression evaluation");
-  }
+  if (cancelled) return Error(Code::kCancelled, "query was canceled in expression evaluation");
+  if (late) return Error(Code::kTimeout, "query timed out in expression evaluation");
   return {};
 }
 

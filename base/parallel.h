@@ -21,6 +21,8 @@ class StopToken {
   /// Stops when `deadline_ns` of `clock` (monotonic) passes or cancel() is called. `clock` must
   /// outlive it.
   StopToken(const Clock& clock, std::int64_t deadline_ns);
+  /// Stops when `parent` does, too.
+  StopToken(const StopToken& parent, const Clock& clock, std::int64_t deadline_ns);
 
   void cancel() const;
   /// False for one that never stops.
@@ -34,6 +36,7 @@ class StopToken {
     const Clock* clock;
     std::int64_t deadline_ns;
     std::atomic<bool> cancelled{false};  // relaxed: only its own value matters
+    std::shared_ptr<const State> parent;
   };
   std::shared_ptr<State> state_;
 };
