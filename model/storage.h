@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/parallel.h"
 #include "base/result.h"
 #include "model/labels.h"
 #include "model/matcher.h"
@@ -86,6 +87,7 @@ struct SelectHints {
   DurationMs step = 0;                           // 0: instant
   std::string_view function;                     // surrounding function, empty if none
   std::span<const std::string> labels_needed{};  // empty: all
+  StopToken stop{};                              // asked while series are looked for
 };
 
 /// Series of one selection in the store's order (that of creation for one source, label order after
@@ -119,6 +121,7 @@ class Querier {
  public:
   virtual ~Querier() = default;
 
+  /// Errors: those of the store, kCancelled and kTimeout of `hints.stop`.
   virtual Result<std::unique_ptr<SeriesSet>> select(const Matchers& matchers,
                                                     const SelectHints& hints) = 0;
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "base/budget.h"
 #include "base/parallel.h"
 #include "base/result.h"
 #include "model/storage.h"
@@ -15,15 +16,40 @@
 
 namespace narthex::query {
 
-/// Whoever may stop the query: its caller, or its own deadline.
+/// What ends a query early: its caller, its deadline, or the memory it may use.
 struct Stop {
-  StopToken caller;
-  StopToken deadline;
+  StopToken token;
+  const MemoryAccount* memory = nullptr;
 
   Result<void> check() const {
-    NX_TRY(caller.check());
-    return deadline.check();
+    if (memory != nullptr) NX_TRY(memory->check());
+    return token.check();
   }
+};
+
+/// The cost of a row whose labels or texts have `bytes` bytes, for Pacer::tick().
+constexpr std::size_t cost_of_bytes(std::size_t bytes) {
+  return 1 + bytes / 256;
+}
+
+/// Asks a Stop now and then, in loops over rows. Thread-compatible.
+class Pacer {
+ public:
+  explicit Pacer(const Stop& stop) : stop_(stop) {}
+  /// `cost`: 1 for a row with its labels, see cost_of_bytes() for long ones; a query that is
+  /// stopped is to end within 100 ms.
+  Result<void> tick(std::size_t cost = 1) {
+    done_ += cost;
+    if (done_ < kCostMax) [[likely]]
+      return {};
+    done_ = 0;
+    return stop_.check();
+  }
+
+ private:
+  static constexpr std::size_t kCostMax = 1024;
+  const Stop& stop_;
+  std::size_t done_ = 0;
 };
 
 /// Lives for one evaluation. Thread-compatible.

@@ -8,6 +8,7 @@
 #include "query/context.h"
 #include "query/functions/extended.h"
 #include "query/gate.h"
+#include "query/go_sort.h"
 #include "query/plan/builder.h"
 #include "query/promql/ast.h"
 
@@ -62,7 +63,7 @@ StepAxis axis_of(const QueryRequest& request) {
   StepAxis axis{.start = request.start,
                 .step = request.step,
                 .count = model::count_steps(request.start, request.end, request.step)};
-  axis.beyond = request.end - axis.last();
+  axis.beyond = model::time_between(axis.last(), request.end);
   return axis;
 }
 
@@ -91,20 +92,32 @@ MatrixSeries series_of(const Rows& rows, const Table& table, const StepAxis& axi
   return series;
 }
 
-MatrixValue matrix_of(const Rows& rows, const Table& table, const StepAxis& axis) {
+Result<void> sort_by_labels(std::vector<MatrixSeries>& series, const Stop& stop) {
+  return go_sort(
+      series, [](const MatrixSeries& a, const MatrixSeries& b) { return a.labels < b.labels; },
+      stop);
+}
+
+Result<Value> matrix_of(const Rows& rows, const Table& table, const StepAxis& axis,
+                        const Stop& stop) {
+  NX_TRY(rows.build(stop));
   MatrixValue out;
+  Pacer pacer(stop);
   for (std::size_t row = 0; row < table.rows(); ++row) {
+    NX_TRY(pacer.tick(cost_of_bytes(table.steps())));
     if (!any_bit(table.row_bits(row), table.words())) continue;
     out.series.push_back(series_of(rows, table, axis, row));
   }
-  std::ranges::sort(
-      out.series, [](const MatrixSeries& a, const MatrixSeries& b) { return a.labels < b.labels; });
+  NX_TRY(sort_by_labels(out.series, stop));
   return out;
 }
 
-VectorValue vector_of(const Rows& rows, const Table& table, TimeMs time) {
+Result<Value> vector_of(const Rows& rows, const Table& table, TimeMs time, const Stop& stop) {
+  NX_TRY(rows.build(stop));
   VectorValue out{.time = time, .labels = {}, .values = {}};
+  Pacer pacer(stop);
   for (std::size_t row = 0; row < table.rows(); ++row) {
+    NX_TRY(pacer.tick());
     if (!table.has(row, 0)) continue;
     out.labels.push_back(rows.labels(row));
     out.values.push_back(table.value(row, 0));
@@ -113,14 +126,17 @@ VectorValue vector_of(const Rows& rows, const Table& table, TimeMs time) {
 }
 
 // Names whose removal was put off go now.
-Result<void> remove_delayed_names(Rows& rows, Table& table) {
+Result<void> remove_delayed_names(Rows& rows, Table& table, const Stop& stop) {
+  NX_TRY(rows.build(stop));
   Rows cleaned;
+  Pacer pacer(stop);
   for (std::size_t row = 0; row < rows.size(); ++row) {
+    NX_TRY(pacer.tick());
     const model::Labels& labels = rows.labels(row);
     cleaned.add(rows.drops_name(row) ? drop_metadata(labels) : labels, false);
   }
   rows = std::move(cleaned);
-  return merge_equal_rows(rows, table);
+  return merge_equal_rows(rows, table, stop);
 }
 
 // The samples of an anchored or smoothed range: its ends get samples of their own.
@@ -154,8 +170,7 @@ Result<MatrixValue> raw_matrix(QueryContext& context, const RawMatrix& raw) {
                           .times = std::move(columns.times),
                           .values = std::move(columns.values)});
   }
-  std::ranges::sort(
-      out.series, [](const MatrixSeries& a, const MatrixSeries& b) { return a.labels < b.labels; });
+  NX_TRY(sort_by_labels(out.series, context.stop));
   return out;
 }
 
@@ -168,14 +183,16 @@ Result<Value> result_of(QueryContext& context, Plan& plan, ValueType type, bool 
     return ScalarValue{.time = context.axis.start, .value = table->value(0, 0)};
   }
   Rows rows = root.rows();
-  if (!context.delayed_name_removal) {
-    if (instant && type == ValueType::kVector) return vector_of(rows, *table, context.axis.start);
-    return matrix_of(rows, *table, root.axis());
+  Table cleaned;
+  if (context.delayed_name_removal) {
+    NX_TRY_ASSIGN(cleaned, table->clone(context.stop));
+    NX_TRY(remove_delayed_names(rows, cleaned, context.stop));
+    table = &cleaned;
   }
-  Table own = *table;
-  NX_TRY(remove_delayed_names(rows, own));
-  if (instant && type == ValueType::kVector) return vector_of(rows, own, context.axis.start);
-  return matrix_of(rows, own, root.axis());
+  if (instant && type == ValueType::kVector) {
+    return vector_of(rows, *table, context.axis.start, context.stop);
+  }
+  return matrix_of(rows, *table, root.axis(), context.stop);
 }
 
 Result<void> check_type(const Expr& expr, bool instant) {
@@ -192,7 +209,24 @@ struct Engine::State {
         clock(engine_clock),
         metrics(metrics_registry, options.concurrency_max),
         api_gate(options.concurrency_max, options.queue_max),
-        rules_gate(options.rule_concurrency_max, options.queue_max) {}
+        rules_gate(options.rule_concurrency_max, options.queue_max),
+        api_memory("all queries", options.memory_max),
+        rules_memory("all rules", options.rule_memory_max) {
+    publish_memory(metrics_registry, "api", api_memory);
+    publish_memory(metrics_registry, "rules", rules_memory);
+  }
+
+  void publish_memory(Metrics& registry, std::string_view lane, const MemoryBudget& budget) const {
+    registry.on_collect([&registry, &budget, lane] {
+      registry
+          .gauge("narthex_query_memory_bytes", "Memory that running queries have taken.",
+                 {{"lane", lane}})
+          .set(static_cast<double>(budget.taken()));
+      Counter& refused = registry.counter("narthex_query_memory_refused_total",
+                                          "Times a query was refused memory.", {{"lane", lane}});
+      refused.add(static_cast<double>(budget.refusals()) - refused.value());
+    });
+  }
 
   double seconds_since(std::int64_t start_ns) const {
     return static_cast<double>(clock.monotonic_ns() - start_ns) / kNsPerSecond;
@@ -205,6 +239,8 @@ struct Engine::State {
   EngineMetrics metrics;
   Gate api_gate;
   Gate rules_gate;
+  MemoryBudget api_memory;
+  MemoryBudget rules_memory;
 };
 
 Engine::Engine(EngineOptions options, const Clock& clock, Metrics& metrics)
@@ -216,8 +252,20 @@ const EngineOptions& Engine::options() const {
   return state_->options;
 }
 
+MemoryBudget& Engine::memory(Lane lane) {
+  return lane == Lane::kRules ? state_->rules_memory : state_->api_memory;
+}
+
 Result<QueryResult> Engine::run(model::Queryable& store, const QueryRequest& request,
-                                StopToken caller, Lane lane) {
+                                const StopToken& caller, Lane lane) {
+  if (MemoryScope::current() != nullptr) return run_here(store, request, caller, lane);
+  MemoryAccount account(memory(lane), state_->options.query_memory_max);
+  return run_charged(account, [&] { return run_here(store, request, caller, lane); });
+}
+
+// In the memory scope of this query.
+Result<QueryResult> Engine::run_here(model::Queryable& store, const QueryRequest& request,
+                                     const StopToken& caller, Lane lane) {
   State& state = *state_;
   const bool instant = request.step == 0;
   NX_TRY_ASSIGN(const ExprPtr expr, parse_expression(request.expression, state.options.parser));
@@ -228,8 +276,8 @@ Result<QueryResult> Engine::run(model::Queryable& store, const QueryRequest& req
   DurationMs timeout_ms = state.options.timeout_ms;
   if (request.timeout_ms > 0) timeout_ms = std::min(timeout_ms, request.timeout_ms);
   const std::int64_t deadline_ns = model::add_time(start_ns, model::to_nanoseconds(timeout_ms));
-  const Stop stop{.caller = std::move(caller),
-                  .deadline = StopToken(state.clock, deadline_ns)};
+  const Stop stop{.token = StopToken(caller, state.clock, deadline_ns),
+                  .memory = MemoryScope::current()};
   Gate& gate = lane == Lane::kRules ? state.rules_gate : state.api_gate;
   NX_TRY_ASSIGN(const Gate::Pass pass, gate.enter(stop));
   state.metrics.queue_time.observe(state.seconds_since(start_ns));

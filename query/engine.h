@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/budget.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/parallel.h"
@@ -25,6 +26,9 @@ struct EngineOptions {
   std::size_t concurrency_max = 20;         // upstream's default of --query.max-concurrency
   std::size_t rule_concurrency_max = 20;    // rules wait for rules only, whatever the API runs
   std::size_t queue_max = 200;              // design: limits, then kUnavailable
+  std::size_t query_memory_max = 0;         // bytes of one query; 0: none
+  std::size_t memory_max = 0;               // bytes of all queries of the API together; 0: none
+  std::size_t rule_memory_max = 0;          // and of all rules; 0: none
   DurationMs subquery_step_ms = 60 * 1000;  // global.evaluation_interval
   bool delayed_name_removal = false;        // feature promql-delayed-name-removal
   ParserOptions parser;
@@ -54,11 +58,18 @@ class Engine {
   /// kExecution, kLimit (shown as execution too), kTimeout, kCancelled, kInternal for errors of the
   /// store. "not implemented yet: ..." is kExecution.
   Result<QueryResult> run(model::Queryable& store, const QueryRequest& request,
-                          StopToken caller = {}, Lane lane = Lane::kApi);
+                          const StopToken& caller = {}, Lane lane = Lane::kApi);
 
   const EngineOptions& options() const;
 
+  /// What the queries of a lane share. run() charges the current MemoryScope's account, so that a
+  /// caller can count what it makes of the result too; without one it opens its own.
+  MemoryBudget& memory(Lane lane);
+
  private:
+  Result<QueryResult> run_here(model::Queryable& store, const QueryRequest& request,
+                               const StopToken& caller, Lane lane);
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -2,6 +2,7 @@
 // that Go 1.19 and later use. Upstream sorts with it: equal values end up in an order of the
 // algorithm's own, and its comparisons are no strict weak order once a NaN takes part. So the same
 // comparisons and swaps have to happen here. Short runs are sorted by insertion and stay stable.
+// tidy: long, one algorithm
 #pragma once
 
 #include <algorithm>
@@ -11,6 +12,8 @@
 #include <cstdint>
 #include <utility>
 #include <vector>
+
+#include "query/context.h"
 
 namespace narthex::query {
 
@@ -238,13 +241,27 @@ void go_sort(std::vector<T>& items, Less less) {
   GoSort<T, Less>(items, std::move(less)).run();
 }
 
+/// The same, until the query is stopped: nothing is less than anything then, and the sort ends at
+/// once. An error leaves `items` in any order.
+template <typename T, typename Less>
+Result<void> go_sort(std::vector<T>& items, Less less, const Stop& stop) {
+  Pacer pacer(stop);
+  Result<void> going;
+  go_sort(items, [&](const T& a, const T& b) {
+    if (going) going = pacer.tick();
+    return going && less(a, b);
+  });
+  return going;
+}
+
 /// Upstream's sort of a vector, reversed from a heap's order in which NaN is less than anything:
 /// what `better` says, and NaN last.
 template <typename T, typename Value, typename Better>
-void sort_by_value(std::vector<T>& items, Value value, Better better) {
-  go_sort(items, [&](const T& a, const T& b) {
-    return std::isnan(value(b)) || better(value(a), value(b));
-  });
+Result<void> sort_by_value(std::vector<T>& items, Value value, Better better, const Stop& stop) {
+  return go_sort(
+      items,
+      [&](const T& a, const T& b) { return std::isnan(value(b)) || better(value(a), value(b)); },
+      stop);
 }
 
 }  // namespace narthex::query

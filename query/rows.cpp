@@ -9,6 +9,8 @@
 
 #include <xxhash.h>
 
+#include "base/check.h"
+
 namespace narthex::query {
 namespace {
 
@@ -64,44 +66,64 @@ Rows::Rows(std::shared_ptr<const model::SeriesSet> source)
     : size_(source->size()), source_(std::move(source)) {}
 
 Rows::Rows(std::vector<model::Labels> labels)
-    : size_(labels.size()), labels_(std::move(labels)), built_(true) {}
+    : size_(labels.size()), labels_(std::make_shared<LabelSets>(std::move(labels))) {}
 
-const std::vector<model::Labels>& Rows::all() const {
-  if (built_ || !source_) return labels_;
-  labels_.reserve(size_);
+Result<void> Rows::build(const Stop& stop) const {
+  if (labels_) return {};
+  auto built = std::make_shared<LabelSets>();
+  built->reserve(size_);
+  Pacer pacer(stop);
   for (std::size_t i = 0; i < size_; ++i) {
+    NX_TRY(pacer.tick());
     const model::Labels labels = source_->labels(i);
-    labels_.push_back(name_dropped_ ? drop_metadata(labels) : labels);
+    built->push_back(name_dropped_ ? drop_metadata(labels) : labels);
   }
-  built_ = true;
-  return labels_;
+  labels_ = std::move(built);
+  return {};
 }
 
-Rows Rows::without_name(bool delayed) const {
+// The label sets to change, no other rows' any more.
+Rows::LabelSets& Rows::own_labels() {
+  if (!labels_) labels_ = std::make_shared<LabelSets>();
+  if (labels_.use_count() > 1) labels_ = std::make_shared<LabelSets>(*labels_);
+  return *labels_;
+}
+
+Result<Rows> Rows::without_name(bool delayed, const Stop& stop) const {
   Rows out = *this;
   if (delayed) {
     out.drop_all_ = true;
     out.drop_.clear();
     return out;
   }
-  if (out.built_) {
-    for (model::Labels& labels : out.labels_) labels = drop_metadata(labels);
-  }
   out.name_dropped_ = true;
+  if (!labels_) return out;
+  auto changed = std::make_shared<LabelSets>();
+  changed->reserve(size_);
+  Pacer pacer(stop);
+  for (const model::Labels& labels : *labels_) {
+    NX_TRY(pacer.tick());
+    changed->push_back(drop_metadata(labels));
+  }
+  out.labels_ = std::move(changed);
   return out;
 }
 
-Rows Rows::select(std::span<const std::size_t> order) const {
+Result<Rows> Rows::select(std::span<const std::size_t> order, const Stop& stop) const {
+  NX_TRY(build(stop));
   Rows out;
-  for (const std::size_t row : order) out.add(labels(row), drops_name(row));
+  Pacer pacer(stop);
+  for (const std::size_t row : order) {
+    NX_TRY(pacer.tick());
+    out.add(labels(row), drops_name(row));
+  }
   return out;
 }
 
 void Rows::add(model::Labels labels, bool drops_name) {
-  all();
-  built_ = true;
+  NX_CHECK(labels_ || !source_);
+  own_labels().push_back(std::move(labels));
   source_.reset();
-  labels_.push_back(std::move(labels));
   const bool was_uniform = drop_.empty() && (size_ == 0 || drop_all_ == drops_name);
   ++size_;
   if (was_uniform) {
@@ -117,14 +139,19 @@ void Rows::set_drops_name(std::size_t row, bool value) {
   drop_[row] = value ? 1 : 0;
 }
 
-std::vector<std::uint32_t> Rows::group_by_ids(const std::vector<std::string>& names,
-                                              std::size_t& count) const {
+Result<std::vector<std::uint32_t>> Rows::group_by_ids(const std::vector<std::string>& names,
+                                                      std::size_t& count, const Stop& stop) const {
   std::vector<std::vector<std::uint32_t>> columns(names.size(), std::vector<std::uint32_t>(size_));
-  for (std::size_t n = 0; n < names.size(); ++n) source_->label_value_ids(names[n], columns[n]);
+  for (std::size_t n = 0; n < names.size(); ++n) {
+    NX_TRY(stop.check());
+    source_->label_value_ids(names[n], columns[n]);
+  }
   std::vector<std::uint32_t> groups(size_);
   Numbering<std::vector<std::uint32_t>, IdsHash> numbering;
   std::vector<std::uint32_t> key(names.size());
+  Pacer pacer(stop);
   for (std::size_t row = 0; row < size_; ++row) {
+    NX_TRY(pacer.tick());
     for (std::size_t n = 0; n < names.size(); ++n) key[n] = columns[n][row];
     groups[row] = numbering.of(key);
   }
@@ -132,21 +159,25 @@ std::vector<std::uint32_t> Rows::group_by_ids(const std::vector<std::string>& na
   return groups;
 }
 
-std::vector<std::uint32_t> Rows::group(const LabelChoice& choice, std::size_t& count) const {
+Result<std::vector<std::uint32_t>> Rows::group(const LabelChoice& choice, std::size_t& count,
+                                               const Stop& stop) const {
   if (!choice.without && choice.names.empty()) {
     count = size_ == 0 ? 0 : 1;
     return std::vector<std::uint32_t>(size_, 0);
   }
   const bool uses_metadata = std::ranges::any_of(choice.names, is_metadata_label);
   if (source_ && !choice.without && !(name_dropped_ && uses_metadata)) {
-    return group_by_ids(choice.names, count);
+    return group_by_ids(choice.names, count, stop);
   }
+  NX_TRY(build(stop));
   std::vector<std::uint32_t> groups(size_);
   Numbering<std::string> numbering;
   std::string key;
+  Pacer pacer(stop);
   for (std::size_t row = 0; row < size_; ++row) {
     key.clear();
     append_key(key, labels(row), choice);
+    NX_TRY(pacer.tick(cost_of_bytes(key.size())));
     groups[row] = numbering.of(key);
   }
   count = numbering.count();
@@ -155,28 +186,33 @@ std::vector<std::uint32_t> Rows::group(const LabelChoice& choice, std::size_t& c
 
 model::Labels Rows::group_labels(std::size_t row, const LabelChoice& choice) const {
   if (!choice.without && choice.names.empty()) return {};
-  const bool from_source = source_ && !built_ && !name_dropped_;
-  model::LabelsBuilder builder(from_source ? source_->labels(row) : labels(row));
+  model::LabelsBuilder builder(labels_ ? labels(row) : source_->labels(row));
+  if (!labels_ && name_dropped_) {
+    builder.remove(kName).remove("__type__").remove("__unit__");
+  }
   if (!choice.without) return builder.keep(choice.names).build();
   for (const std::string& name : choice.names) builder.remove(name);
   return builder.remove(kName).build();
 }
 
-std::vector<std::uint32_t> Rows::name_ids() const {
+Result<std::vector<std::uint32_t>> Rows::name_ids(const Stop& stop) const {
   std::vector<std::uint32_t> ids(size_, 0);
   if (source_ && !name_dropped_) {
     source_->label_value_ids(kName, ids);
     return ids;
   }
+  NX_TRY(build(stop));
   Numbering<std::string> numbering;
+  Pacer pacer(stop);
   for (std::size_t row = 0; row < size_; ++row) {
+    NX_TRY(pacer.tick());
     const std::string_view name = labels(row).get(kName);
     ids[row] = name.empty() ? 0 : numbering.of(std::string(name)) + 1;
   }
   return ids;
 }
 
-bool Rows::has_duplicates() const {
+Result<bool> Rows::has_duplicates(const Stop& stop) const {
   if (size_ < 2) return false;
   if (source_) {
     if (!name_dropped_) return false;
@@ -190,9 +226,12 @@ bool Rows::has_duplicates() const {
     }
     if (same) return false;
   }
+  NX_TRY(build(stop));
   std::unordered_set<std::string_view> seen;
   seen.reserve(size_);
-  for (const model::Labels& labels : all()) {
+  Pacer pacer(stop);
+  for (const model::Labels& labels : *labels_) {
+    NX_TRY(pacer.tick());
     if (!seen.insert(labels.data()).second) return true;
   }
   return false;

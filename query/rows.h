@@ -12,6 +12,7 @@
 
 #include "model/labels.h"
 #include "model/storage.h"
+#include "query/context.h"
 
 namespace narthex::query {
 
@@ -25,7 +26,8 @@ struct LabelChoice {
   bool without = false;  // all labels but `names` and the metric name
 };
 
-/// Thread-compatible. Cheap to copy as long as labels have not been built.
+/// Thread-compatible. Cheap to copy: copies share the labels. What walks over all rows asks `stop`
+/// on the way and gives back its error.
 class Rows {
  public:
   Rows() = default;
@@ -33,40 +35,43 @@ class Rows {
   explicit Rows(std::vector<model::Labels> labels);
 
   std::size_t size() const { return size_; }
-  const model::Labels& labels(std::size_t row) const { return all()[row]; }
-  /// Builds the label sets on first use.
-  const std::vector<model::Labels>& all() const;
+  /// Builds the label sets, once; before labels() is called.
+  Result<void> build(const Stop& stop) const;
+  const model::Labels& labels(std::size_t row) const { return (*labels_)[row]; }
 
   bool drops_name(std::size_t row) const { return drop_.empty() ? drop_all_ : drop_[row] != 0; }
 
   /// The rows of an operator that drops names: at once, or with a flag when removal is delayed to
   /// the end.
-  Rows without_name(bool delayed) const;
+  Result<Rows> without_name(bool delayed, const Stop& stop) const;
   /// Rows `order`, in that order.
-  Rows select(std::span<const std::size_t> order) const;
+  Result<Rows> select(std::span<const std::size_t> order, const Stop& stop) const;
+  /// Rows from a store are built before.
   void add(model::Labels labels, bool drops_name);
   void set_drops_name(std::size_t row, bool value);
 
   /// A group number per row, numbered by first appearance; `count` is how many there are.
-  std::vector<std::uint32_t> group(const LabelChoice& choice, std::size_t& count) const;
+  Result<std::vector<std::uint32_t>> group(const LabelChoice& choice, std::size_t& count,
+                                           const Stop& stop) const;
   /// The labels that all rows of `row`'s group have in common.
   model::Labels group_labels(std::size_t row, const LabelChoice& choice) const;
   /// Whether two rows could have the same labels. False is certain and cheap; true is exact too.
-  bool has_duplicates() const;
+  Result<bool> has_duplicates(const Stop& stop) const;
   /// The metric name of every row as a number; equal numbers are equal names, 0 is none.
-  std::vector<std::uint32_t> name_ids() const;
+  Result<std::vector<std::uint32_t>> name_ids(const Stop& stop) const;
 
  private:
-  std::vector<std::uint32_t> group_by_ids(const std::vector<std::string>& names,
-                                          std::size_t& count) const;
+  using LabelSets = std::vector<model::Labels>;
+  Result<std::vector<std::uint32_t>> group_by_ids(const std::vector<std::string>& names,
+                                                  std::size_t& count, const Stop& stop) const;
+  LabelSets& own_labels();
 
   std::size_t size_ = 0;
   std::shared_ptr<const model::SeriesSet> source_;
-  bool name_dropped_ = false;       // from source_, when labels are built
-  bool drop_all_ = false;           // of all rows, while drop_ is empty
-  std::vector<std::uint8_t> drop_;  // one per row, or empty
-  mutable std::vector<model::Labels> labels_;
-  mutable bool built_ = false;
+  bool name_dropped_ = false;                  // from source_, when labels are built
+  bool drop_all_ = false;                      // of all rows, while drop_ is empty
+  std::vector<std::uint8_t> drop_;             // one per row, or empty
+  mutable std::shared_ptr<LabelSets> labels_;  // null until built; shared by copies
 };
 
 }  // namespace narthex::query

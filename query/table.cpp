@@ -1,7 +1,8 @@
 // Tables and tile buffers.
 #include "query/table.h"
 
-#include <cstring>
+#include <algorithm>
+#include <numeric>
 
 namespace narthex::query {
 
@@ -18,6 +19,20 @@ Tile TileBuffer::shape(std::size_t first_row, std::size_t rows, std::size_t firs
           .bits = bits_.data()};
 }
 
+CellBuffer::CellBuffer(std::size_t size)
+    : cells_(static_cast<double*>(allocate_zeroed(size * sizeof(double)))),
+      size_(size),
+      capacity_(size) {}
+
+void CellBuffer::grow(std::size_t size) {
+  if (size > capacity_) {
+    CellBuffer larger(std::max(size, 2 * capacity_));
+    if (size_ > 0) std::memcpy(larger.data(), data(), size_ * sizeof(double));
+    *this = std::move(larger);
+  }
+  size_ = size;
+}
+
 Table::Table(std::size_t rows, std::size_t steps)
     : rows_(rows),
       steps_(steps),
@@ -31,17 +46,30 @@ std::size_t Table::cells() const {
 
 void Table::add_row() {
   ++rows_;
-  values_.resize(rows_ * steps_);
+  values_.grow(rows_ * steps_);
   bits_.resize(rows_ * words_);
 }
 
-void Table::reorder(std::span<const std::size_t> order) {
-  Table next(order.size(), steps_);
+Result<Table> Table::pick(std::span<const std::size_t> order, const Stop& stop) const {
+  Table out(order.size(), steps_);
+  Pacer pacer(stop);
   for (std::size_t i = 0; i < order.size(); ++i) {
-    std::copy_n(row_values(order[i]), steps_, next.row_values(i));
-    std::copy_n(row_bits(order[i]), words_, next.row_bits(i));
+    NX_TRY(pacer.tick(cost_of_bytes(steps_)));
+    std::copy_n(row_values(order[i]), steps_, out.row_values(i));
+    std::copy_n(row_bits(order[i]), words_, out.row_bits(i));
   }
-  *this = std::move(next);
+  return out;
+}
+
+Result<Table> Table::clone(const Stop& stop) const {
+  std::vector<std::size_t> all(rows_);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return pick(all, stop);
+}
+
+Result<void> Table::reorder(std::span<const std::size_t> order, const Stop& stop) {
+  NX_TRY_ASSIGN(*this, pick(order, stop));
+  return {};
 }
 
 void Table::copy_in(const Tile& tile) {
@@ -53,10 +81,12 @@ void Table::copy_in(const Tile& tile) {
   }
 }
 
-Result<void> Table::stream(TileSink& sink) const {
+Result<void> Table::stream(TileSink& sink, const Stop& stop) const {
   TileBuffer buffer;
   return for_each_tile(
-      rows_, steps_, [&](std::size_t row, std::size_t rows, std::size_t step, std::size_t steps) {
+      rows_, steps_,
+      [&](std::size_t row, std::size_t rows, std::size_t step, std::size_t steps) -> Result<void> {
+        NX_TRY(stop.check());
         Tile tile = buffer.shape(row, rows, step, steps);
         for (std::size_t r = 0; r < rows; ++r) {
           std::copy_n(row_values(row + r) + step, steps, tile.row_values(r));

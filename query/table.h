@@ -1,15 +1,41 @@
 // A whole operator's result in memory: rows x steps of values, and presence bits. 8.1 bytes per
-// cell.
+// cell. Memory of values is zero and untouched until it is written, so a large table costs no time
+// before its rows are filled.
 #pragma once
 
+#include <cstring>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "base/budget.h"
+#include "query/context.h"
 #include "query/tile.h"
 
 namespace narthex::query {
 
-/// Thread-compatible.
+/// The values of a table: zero at first, and after growth where nothing was written. Moves only.
+class CellBuffer {
+ public:
+  CellBuffer() = default;
+  explicit CellBuffer(std::size_t size);
+
+  double* data() { return cells_.get(); }
+  const double* data() const { return cells_.get(); }
+  std::size_t size() const { return size_; }
+  void grow(std::size_t size);
+
+ private:
+  struct Free {
+    void operator()(double* cells) const { free_zeroed(cells); }
+  };
+  std::unique_ptr<double[], Free> cells_;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+/// Thread-compatible. What walks over the whole table asks `stop` on the way and gives back its
+/// error. Moves only; clone() copies.
 class Table {
  public:
   Table() = default;
@@ -34,17 +60,20 @@ class Table {
   /// Cells present in the whole table.
   std::size_t cells() const;
   void add_row();
+  Result<Table> clone(const Stop& stop) const;
   /// Keeps the rows at `order`, in that order.
-  void reorder(std::span<const std::size_t> order);
+  Result<void> reorder(std::span<const std::size_t> order, const Stop& stop);
   void copy_in(const Tile& tile);
   /// Hands the cells on as tiles, which the sink may change: the table keeps its own.
-  Result<void> stream(TileSink& sink) const;
+  Result<void> stream(TileSink& sink, const Stop& stop) const;
 
  private:
+  Result<Table> pick(std::span<const std::size_t> order, const Stop& stop) const;
+
   std::size_t rows_ = 0;
   std::size_t steps_ = 0;
   std::size_t words_ = 0;
-  std::vector<double> values_;
+  CellBuffer values_;
   std::vector<std::uint64_t> bits_;
 };
 

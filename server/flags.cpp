@@ -147,6 +147,12 @@ constexpr FlagRow kFlags[] = {
     {"query.timeout", Kind::kDuration, "2m", Use::kHonoured, "Longest run of a query."},
     {"query.max-concurrency", Kind::kCount, "20", Use::kHonoured, "Queries at once."},
     {"query.max-samples", Kind::kCount, "50000000", Use::kHonoured, "Samples a query may hold."},
+    {"narthex.query.memory", Kind::kText, "auto", Use::kHonoured,
+     "Most memory of one query: a size, 0 for no limit, auto for a fifth of the machine's."},
+    {"narthex.query.memory-total", Kind::kText, "auto", Use::kHonoured,
+     "Most memory of all queries together; auto is a third of the machine's."},
+    {"narthex.rules.memory-total", Kind::kText, "auto", Use::kHonoured,
+     "Most memory of all rules' queries together; auto is a sixth of the machine's."},
     {"enable-feature", Kind::kList, "", Use::kHonoured, "Features, comma separated."},
     {"agent", Kind::kBool, "false", Use::kNotImplemented, "Agent mode."},
     {"log.level", Kind::kText, "info", Use::kHonoured, "debug, info, warn or error."},
@@ -166,6 +172,13 @@ Result<std::size_t> parse_count(std::string_view text) {
     return Error(Code::kInvalid, "not a number");
   }
   return static_cast<std::size_t>(value);
+}
+
+// None for "auto".
+Result<std::optional<std::size_t>> parse_memory(std::string_view text) {
+  if (text == "auto") return std::nullopt;
+  NX_TRY_ASSIGN(const std::int64_t bytes, parse_bytes(text));
+  return static_cast<std::size_t>(bytes);
 }
 
 // The value as upstream shows it: durations, sizes and numbers in their shortest form.
@@ -296,6 +309,9 @@ Result<void> fill(const Values& values, Flags& flags) {
   in.parse("query.timeout", flags.query_timeout_ms, model::parse_duration);
   in.count("query.max-concurrency", flags.query_concurrency);
   in.count("query.max-samples", flags.query_samples_max);
+  in.parse("narthex.query.memory", flags.query_memory_bytes, parse_memory);
+  in.parse("narthex.query.memory-total", flags.queries_memory_bytes, parse_memory);
+  in.parse("narthex.rules.memory-total", flags.rules_memory_bytes, parse_memory);
   in.parse("rules.alert.for-outage-tolerance", flags.outage_tolerance_ms, model::parse_duration);
   in.parse("rules.alert.for-grace-period", flags.grace_period_ms, model::parse_duration);
   in.parse("rules.alert.resend-delay", flags.resend_delay_ms, model::parse_duration);

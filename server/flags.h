@@ -35,6 +35,9 @@ struct Flags {
   model::DurationMs query_timeout_ms = 2 * 60 * 1000;
   std::size_t query_concurrency = 20;
   std::size_t query_samples_max = 50'000'000;
+  std::optional<std::size_t> query_memory_bytes;    // none: of what the machine has; 0: no limit
+  std::optional<std::size_t> queries_memory_bytes;  // likewise
+  std::optional<std::size_t> rules_memory_bytes;    // likewise
   model::DurationMs outage_tolerance_ms = 60 * 60 * 1000;
   model::DurationMs grace_period_ms = 10 * 60 * 1000;
   model::DurationMs resend_delay_ms = 60 * 1000;

@@ -18,6 +18,7 @@
 #include "query/engine.h"
 #include "scrape/manager.h"
 #include "server/late_store.h"
+#include "server/memory_limits.h"
 #include "server/process.h"
 #include "tsdb/db.h"
 #include "web/api/api.h"
@@ -50,6 +51,10 @@ query::EngineOptions engine_options(const Flags& flags, const Config& config) {
   options.timeout_ms = flags.query_timeout_ms;
   options.samples_max = flags.query_samples_max;
   options.concurrency_max = flags.query_concurrency;
+  const MemoryLimits memory = memory_limits(flags, machine_memory(real_file_system()));
+  options.query_memory_max = memory.query;
+  options.memory_max = memory.queries;
+  options.rule_memory_max = memory.rules;
   options.subquery_step_ms = config.global.evaluation_interval_ms;
   options.parser = parser_options(flags);
   options.delayed_name_removal = flags.has_feature("promql-delayed-name-removal");
@@ -246,7 +251,7 @@ Server::Parts::Parts(Flags f, Config c, Log& l)
       engine(engine_options(flags, config), clock, metrics),
       background(ingest),
       query_api([this](const query::QueryRequest& r,
-                       StopToken stop) { return engine.run(store, r, stop); },
+                       const StopToken& stop) { return engine.run(store, r, stop); },
                 engine.options().parser, clock),
       router(router_options(flags), serving, clock, metrics) {}
 
@@ -299,7 +304,13 @@ void Server::Parts::add_routes() {
   const web::GlobalUrl global{port_of(flags.listen_addresses.front()), url.scheme, url.host};
   targets_api = std::make_unique<web::TargetsApi>(std::move(source), global);
   status_api = std::make_unique<web::StatusApi>(status_providers());
-  web::add_api_routes(router, {query_api, series_api, *targets_api, *status_api, &rules_api},
+  web::add_api_routes(router,
+                      {query_api,
+                       series_api,
+                       *targets_api,
+                       *status_api,
+                       &rules_api,
+                       {&engine.memory(query::Lane::kApi), engine.options().query_memory_max}},
                       serving);
   web::add_page_routes(router);
 }
@@ -340,10 +351,9 @@ void Server::Parts::make_managers() {
   notifier = std::make_unique<alerting::Notifier>(
       alerting::Notifier::Context{ingest, fs, clock, metrics, log}, notifier_options(flags));
   alerting::RuleContext context{
-      .run_query =
-          [this](const query::QueryRequest& r, StopToken stop) {
-            return engine.run(store, r, std::move(stop), query::Lane::kRules);
-          },
+      .run_query = [this](
+                       const query::QueryRequest& r,
+                       StopToken stop) { return engine.run(store, r, stop, query::Lane::kRules); },
       .send = [this](std::vector<alerting::Alert> alerts) { notifier->send(std::move(alerts)); },
       .appender = *db,
       .store = store,

@@ -211,11 +211,13 @@ std::unique_ptr<AggregateSink> make_sink(Token op, const std::vector<std::uint32
 
 }  // namespace
 
-Grouping make_groups(const Rows& input, const LabelChoice& choice) {
+Result<Grouping> make_groups(const Rows& input, const LabelChoice& choice, const Stop& stop) {
   Grouping out;
-  out.group_of_row = input.group(choice, out.count);
+  NX_TRY_ASSIGN(out.group_of_row, input.group(choice, out.count, stop));
   std::vector<std::uint8_t> seen(out.count, 0);
+  Pacer pacer(stop);
   for (std::size_t row = 0; row < input.size(); ++row) {
+    NX_TRY(pacer.tick());
     const std::uint32_t group = out.group_of_row[row];
     if (seen[group] == 0) out.rows.add(input.group_labels(row, choice), false);
     seen[group] = 1;
@@ -224,18 +226,19 @@ Grouping make_groups(const Rows& input, const LabelChoice& choice) {
   return out;
 }
 
-void order_groups(const std::vector<std::size_t>& first_rows, Rows& rows, Table& table) {
-  if (std::ranges::is_sorted(first_rows)) return;
+Result<void> order_groups(const std::vector<std::size_t>& first_rows, Rows& rows, Table& table,
+                          const Stop& stop) {
+  if (std::ranges::is_sorted(first_rows)) return {};
   std::vector<std::size_t> order(first_rows.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::sort(order, {},
                     [&](std::size_t group) { return std::pair(first_rows[group], group); });
-  rows = rows.select(order);
-  table.reorder(order);
+  NX_TRY_ASSIGN(rows, rows.select(order, stop));
+  return table.reorder(order, stop);
 }
 
-Result<void> AggregateOp::prepare(QueryContext&) {
-  groups_ = make_groups(input(0).rows(), choice_);
+Result<void> AggregateOp::prepare(QueryContext& context) {
+  NX_TRY_ASSIGN(groups_, make_groups(input(0).rows(), choice_, context.stop));
   rows_ = groups_.rows;
   return {};
 }
@@ -246,8 +249,7 @@ Result<void> AggregateOp::run(QueryContext& context) {
   NX_TRY(input(0).stream(context, *sink));
   sink->finish();
   rows_ = groups_.rows;
-  order_groups(sink->first_rows(), rows_, table_);
-  return {};
+  return order_groups(sink->first_rows(), rows_, table_, context.stop);
 }
 
 }  // namespace narthex::query

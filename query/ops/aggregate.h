@@ -13,13 +13,14 @@ struct Grouping {
   std::size_t count = 0;
   Rows rows;
 };
-Grouping make_groups(const Rows& input, const LabelChoice& choice);
+Result<Grouping> make_groups(const Rows& input, const LabelChoice& choice, const Stop& stop);
 
 inline constexpr std::size_t kNoRow = static_cast<std::size_t>(-1);
 
 /// Puts groups in the order of their first rows with an element, kNoRow last: upstream never sees
 /// series without elements, so they do not take part in the order of its results.
-void order_groups(const std::vector<std::size_t>& first_rows, Rows& rows, Table& table);
+Result<void> order_groups(const std::vector<std::size_t>& first_rows, Rows& rows, Table& table,
+                          const Stop& stop);
 
 class AggregateOp final : public Operator {
  public:

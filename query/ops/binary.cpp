@@ -37,20 +37,24 @@ std::string braced(const model::Labels& labels) {
 
 }  // namespace
 
-std::size_t match_signatures(const Rows& left, const Rows& right, const VectorMatching& matching,
-                             std::vector<std::uint32_t>& left_out,
-                             std::vector<std::uint32_t>& right_out) {
+Result<std::size_t> match_signatures(const SignatureSides& sides, const VectorMatching& matching,
+                                     std::vector<std::uint32_t>& left_out,
+                                     std::vector<std::uint32_t>& right_out, const Stop& stop) {
   std::unordered_map<std::string, std::uint32_t> known;
-  const auto number = [&](const Rows& rows, std::vector<std::uint32_t>& out) {
+  Pacer pacer(stop);
+  const auto number = [&](const Rows& rows, std::vector<std::uint32_t>& out) -> Result<void> {
+    NX_TRY(rows.build(stop));
     out.resize(rows.size());
     for (std::size_t row = 0; row < rows.size(); ++row) {
+      NX_TRY(pacer.tick(cost_of_bytes(rows.labels(row).data().size())));
       const model::Labels key = matched_labels(rows.labels(row), matching);
       out[row] =
           known.try_emplace(key.data(), static_cast<std::uint32_t>(known.size())).first->second;
     }
+    return {};
   };
-  number(left, left_out);
-  number(right, right_out);
+  NX_TRY(number(sides.left, left_out));
+  NX_TRY(number(sides.right, right_out));
   return known.size();
 }
 
@@ -100,11 +104,12 @@ bool BinaryOp::drops_name_now(const QueryContext& context) const {
   return changes_meaning(op_) || (return_bool_ && !context.delayed_name_removal);
 }
 
-Result<void> BinaryOp::prepare(QueryContext&) {
+Result<void> BinaryOp::prepare(QueryContext& context) {
   trims_ = op_ == Token::kTrimLower || op_ == Token::kTrimUpper;
   std::vector<std::uint32_t> one_signatures;
-  const std::size_t count =
-      match_signatures(many().rows(), one().rows(), matching_, many_signatures_, one_signatures);
+  NX_TRY_ASSIGN(const std::size_t count,
+                match_signatures({many().rows(), one().rows()}, matching_, many_signatures_,
+                                 one_signatures, context.stop));
   signature_count_ = count;
   one_rows_.assign(count, {});
   for (std::size_t row = 0; row < one_signatures.size(); ++row) {
@@ -192,7 +197,7 @@ void BinaryOp::fill_one(QueryContext& context, Cells cells, Span span, std::size
 }
 
 // Where no element of the many side met an element of the one side, the fill value stands in.
-void BinaryOp::fill_many(QueryContext& context) {
+Result<void> BinaryOp::fill_many(QueryContext& context) {
   const Span span{.first_step = 0, .steps = axis_.count};
   std::vector<std::vector<std::uint64_t>> missing(
       signature_count_, std::vector<std::uint64_t>(table_.words(), ~0ULL));
@@ -203,6 +208,7 @@ void BinaryOp::fill_many(QueryContext& context) {
   }
   const std::vector<double> values(axis_.count, *many_fill());
   for (std::uint32_t signature = 0; signature < signature_count_; ++signature) {
+    NX_TRY(context.stop.check());
     const Cells fill{.values = values.data(), .bits = missing[signature].data()};
     for (const std::size_t row : one_rows_[signature]) {
       if (!meet(fill, one_cells(row, span), span)) continue;
@@ -212,6 +218,7 @@ void BinaryOp::fill_many(QueryContext& context) {
       combine(context, fill, one_cells(row, span), span, slots_[slot]);
     }
   }
+  return {};
 }
 
 Error BinaryOp::multiple_matches_error() const {
@@ -328,15 +335,16 @@ Result<void> BinaryOp::run(QueryContext& context) {
   second_match_ = kNoStep;
   ManySink sink(*this, context);
   NX_TRY(many().stream(context, sink));
-  if (many_fill()) fill_many(context);
+  if (many_fill()) NX_TRY(fill_many(context));
   if (one_fill() || many_fill()) std::ranges::fill(sink.any, ~0ULL);
   NX_TRY(check_matches(sink.any));
-  return merge_equal_rows(rows_, table_);
+  return merge_equal_rows(rows_, table_, context.stop);
 }
 
-Result<void> SetOp::prepare(QueryContext&) {
-  signature_count_ = match_signatures(input(0).rows(), input(1).rows(), matching_, left_signatures_,
-                                      right_signatures_);
+Result<void> SetOp::prepare(QueryContext& context) {
+  NX_TRY_ASSIGN(signature_count_,
+                match_signatures({input(0).rows(), input(1).rows()}, matching_, left_signatures_,
+                                 right_signatures_, context.stop));
   return {};
 }
 
@@ -354,11 +362,14 @@ Result<void> SetOp::run(QueryContext& context) {
   const auto masked = [&](std::uint64_t bits, std::uint64_t seen) {
     return op_ == Token::kAnd ? bits & seen : bits & ~seen;
   };
-  table_ = *left;
+  NX_TRY_ASSIGN(table_, left->clone(context.stop));
   rows_ = input(0).rows();
+  if (is_or) NX_TRY(rows_.build(context.stop));
   const Table& filtered = is_or ? *right : *left;
   const std::vector<std::uint32_t>& signatures = is_or ? right_signatures_ : left_signatures_;
+  Pacer pacer(context.stop);
   for (std::size_t row = 0; row < filtered.rows(); ++row) {
+    NX_TRY(pacer.tick(cost_of_bytes(axis_.count)));
     std::size_t target = row;
     if (is_or) {
       target = rows_.size();
@@ -371,7 +382,7 @@ Result<void> SetOp::run(QueryContext& context) {
       table_.row_bits(target)[w] = masked(filtered.row_bits(row)[w], seen[w]);
     }
   }
-  return is_or ? merge_equal_rows(rows_, table_) : Result<void>{};
+  return is_or ? merge_equal_rows(rows_, table_, context.stop) : Result<void>{};
 }
 
 }  // namespace narthex::query

@@ -66,7 +66,7 @@ class BinaryOp final : public Operator {
   std::vector<std::uint64_t> one_presence(std::uint32_t signature, Span span) const;
   static bool meet(Cells many, Cells one, Span span);
   void fill_one(QueryContext& context, Cells cells, Span span, std::size_t row);
-  void fill_many(QueryContext& context);
+  Result<void> fill_many(QueryContext& context);
   std::size_t slot_of_pair(QueryContext& context, std::size_t row, std::size_t i);
   static std::optional<Clash> find_clash(const Table& table, const std::vector<std::uint64_t>& mask,
                                          const std::vector<std::size_t>& rows);
@@ -112,9 +112,15 @@ class SetOp final : public Operator {
   std::size_t signature_count_ = 0;
 };
 
-/// Signature numbers of two operators' rows: equal numbers match.
-std::size_t match_signatures(const Rows& left, const Rows& right, const VectorMatching& matching,
-                             std::vector<std::uint32_t>& left_out,
-                             std::vector<std::uint32_t>& right_out);
+/// Both operands' rows.
+struct SignatureSides {
+  const Rows& left;
+  const Rows& right;
+};
+
+/// Signature numbers of two operators' rows, and how many there are: equal numbers match.
+Result<std::size_t> match_signatures(const SignatureSides& sides, const VectorMatching& matching,
+                                     std::vector<std::uint32_t>& left_out,
+                                     std::vector<std::uint32_t>& right_out, const Stop& stop);
 
 }  // namespace narthex::query

@@ -27,12 +27,15 @@ std::string openmetrics_float(double value) {
 
 }  // namespace
 
-Result<void> HistogramOp::prepare(QueryContext&) {
+Result<void> HistogramOp::prepare(QueryContext& context) {
   const Rows& in = input(0).rows();
+  NX_TRY(in.build(context.stop));
+  Pacer pacer(context.stop);
   std::unordered_map<std::string, std::size_t> known;
   groups_.clear();
   bad_rows_.clear();
   for (std::size_t row = 0; row < in.size(); ++row) {
+    NX_TRY(pacer.tick());
     double bound = 0;
     if (!go::parse_float(in.labels(row).get(kBound), bound)) {
       bad_rows_.push_back(row);
@@ -81,8 +84,8 @@ Result<void> HistogramOp::run(QueryContext& context) {
     NX_TRY(context.stop.check());
     NX_TRY(run_group(context, *buckets, group));
   }
-  order_rows();
-  return merge_equal_rows(rows_, table_);
+  NX_TRY(order_rows(context.stop));
+  return merge_equal_rows(rows_, table_, context.stop);
 }
 
 // All quantiles of one step are taken from one column of buckets, as upstream takes them.
@@ -94,7 +97,9 @@ Result<void> HistogramOp::run_group(QueryContext& context, const Table& buckets,
   const std::size_t results = is_fraction ? 1 : scalars_.size();
   std::map<std::string, std::size_t> row_of;  // text of the quantile to result row
   std::vector<std::optional<std::pair<double, std::size_t>>> last(results);  // quantile and row
+  Pacer pacer(context.stop);
   for (std::size_t step = 0; step < axis_.count; ++step) {
+    NX_TRY(pacer.tick(1 + group.rows.size() / 16));
     column.clear();
     for (std::size_t i = 0; i < group.rows.size(); ++i) {
       if (!buckets.has(group.rows[i], step)) continue;
@@ -151,14 +156,14 @@ double HistogramOp::quantile_at(QueryContext& context, const Group& group, std::
 }
 
 // The rows of the first quantile first.
-void HistogramOp::order_rows() {
-  if (std::ranges::is_sorted(scalar_of_row_)) return;
+Result<void> HistogramOp::order_rows(const Stop& stop) {
+  if (std::ranges::is_sorted(scalar_of_row_)) return {};
   std::vector<std::size_t> order(rows_.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::sort(order, {},
                     [&](std::size_t row) { return std::pair(scalar_of_row_[row], row); });
-  rows_ = rows_.select(order);
-  table_.reorder(order);
+  NX_TRY_ASSIGN(rows_, rows_.select(order, stop));
+  return table_.reorder(order, stop);
 }
 
 }  // namespace narthex::query

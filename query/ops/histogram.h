@@ -41,7 +41,7 @@ class HistogramOp final : public Operator {
                std::size_t scalar);
   double quantile_at(QueryContext& context, const Group& group, std::size_t step, double q,
                      std::vector<Bucket>& column) const;
-  void order_rows();
+  Result<void> order_rows(const Stop& stop);
 
   Spec spec_;
   std::vector<Group> groups_;

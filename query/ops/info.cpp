@@ -33,7 +33,10 @@ bool InfoOp::is_info(const model::Labels& labels) const {
 Result<void> InfoOp::load(QueryContext& context, const Table& base) {
   std::array<std::set<std::string, std::less<>>, kIdentity.size()> values;
   const Rows& rows = input(0).rows();
+  NX_TRY(rows.build(context.stop));
+  Pacer pacer(context.stop);
   for (std::size_t row = 0; row < rows.size(); ++row) {
+    NX_TRY(pacer.tick());
     if (!any_bit(base.row_bits(row), base.words()) || is_info(rows.labels(row))) continue;
     for (std::size_t i = 0; i < kIdentity.size(); ++i) {
       const std::string_view value = rows.labels(row).get(kIdentity[i]);
@@ -83,11 +86,13 @@ Result<void> InfoOp::load_series(const model::SeriesSet& set, std::size_t index)
 }
 
 // Two info series of one identity, sampled at one time, leave no way to choose.
-Result<void> InfoOp::check_duplicates(const Table& base) const {
+Result<void> InfoOp::check_duplicates(const Table& base, const Stop& stop) const {
+  Pacer pacer(stop);
   for (const auto& [name, by_identity] : by_name_) {
     for (const auto& [id, candidates] : by_identity) {
       if (candidates.rows.size() < 2) continue;
       for (std::size_t k = 0; k < axis_.count; ++k) {
+        NX_TRY(pacer.tick(1 + base.rows() / 16));
         bool any_base = false;
         for (std::size_t row = 0; row < base.rows(); ++row) any_base |= base.has(row, k);
         std::map<double, std::size_t> seen;
@@ -187,7 +192,7 @@ Result<void> InfoOp::emit(const Table& base, std::size_t row) {
 Result<void> InfoOp::run(QueryContext& context) {
   NX_TRY_ASSIGN(const Table* base, input(0).materialize(context));
   NX_TRY(load(context, *base));
-  NX_TRY(check_duplicates(*base));
+  NX_TRY(check_duplicates(*base, context.stop));
   rows_ = Rows();
   table_ = Table(0, axis_.count);
   for (std::size_t row = 0; row < base->rows(); ++row) {

@@ -39,7 +39,7 @@ class InfoOp final : public Operator {
   bool is_info(const model::Labels& labels) const;
   Result<void> load(QueryContext& context, const Table& base);
   Result<void> load_series(const model::SeriesSet& set, std::size_t index);
-  Result<void> check_duplicates(const Table& base) const;
+  Result<void> check_duplicates(const Table& base, const Stop& stop) const;
   Choice choose(const model::Labels& base, std::size_t step) const;
   // None: the element is left out.
   Result<std::optional<model::Labels>> enriched(const model::Labels& base,

@@ -30,10 +30,15 @@ class MapOp::Sink final : public TileSink {
 
 Result<void> MapOp::prepare(QueryContext& context) {
   rows_ = input(0).rows();
-  if (drops_name_) rows_ = rows_.without_name(context.delayed_name_removal);
-  if (relabel_) relabel_rows();
+  if (drops_name_) {
+    NX_TRY_ASSIGN(rows_, rows_.without_name(context.delayed_name_removal, context.stop));
+  }
+  if (relabel_) NX_TRY(relabel_rows(context.stop));
   const bool changed = relabel_ != nullptr || (drops_name_ && !context.delayed_name_removal);
-  merges_ = (changed && rows_.has_duplicates()) || input(0).stream_depth() >= kStreamDepthMax;
+  merges_ = input(0).stream_depth() >= kStreamDepthMax;
+  if (changed && !merges_) {
+    NX_TRY_ASSIGN(merges_, rows_.has_duplicates(context.stop));
+  }
   scalars_.clear();
   for (std::size_t i = 1; i < inputs().size(); ++i) {
     NX_TRY_ASSIGN(const Table* table, input(i).materialize(context));
@@ -42,20 +47,24 @@ Result<void> MapOp::prepare(QueryContext& context) {
   return {};
 }
 
-void MapOp::relabel_rows() {
+Result<void> MapOp::relabel_rows(const Stop& stop) {
+  NX_TRY(rows_.build(stop));
   Rows changed;
+  Pacer pacer(stop);
   for (std::size_t row = 0; row < rows_.size(); ++row) {
-    std::optional<model::Labels> labels = relabel_(rows_.labels(row));
+    NX_TRY_ASSIGN(std::optional<model::Labels> labels, relabel_(rows_.labels(row)));
+    NX_TRY(pacer.tick(cost_of_bytes((labels ? *labels : rows_.labels(row)).data().size())));
     const bool writes_name = labels && target_ == "__name__";
     changed.add(labels ? *std::move(labels) : rows_.labels(row),
                 rows_.drops_name(row) && !writes_name);
   }
   rows_ = std::move(changed);
+  return {};
 }
 
 Result<void> MapOp::run(QueryContext& context) {
   NX_TRY(Operator::run(context));
-  return merge_equal_rows(rows_, table_);
+  return merge_equal_rows(rows_, table_, context.stop);
 }
 
 Result<void> MapOp::run_stream(QueryContext& context, TileSink& sink) {

@@ -31,7 +31,8 @@ void map_cells(const MapRow& row, F&& f) {
 using MapKernel = std::function<void(const MapRow& row)>;
 
 /// New labels for a row, or none to leave it as it is; used by label_replace and label_join.
-using Relabel = std::function<std::optional<model::Labels>(const model::Labels& labels)>;
+/// kLimit: the labels would be longer than labels may be.
+using Relabel = std::function<Result<std::optional<model::Labels>>(const model::Labels& labels)>;
 
 class MapOp final : public Operator {
  public:
@@ -54,7 +55,7 @@ class MapOp final : public Operator {
   class Sink;
   static constexpr std::size_t kStreamDepthMax =
       64;  // so that streams never go deep into the C++ stack
-  void relabel_rows();
+  Result<void> relabel_rows(const Stop& stop);
 
   MapKernel kernel_;
   Relabel relabel_;

@@ -45,7 +45,7 @@ Result<void> QueryContext::hold(std::uint64_t samples) {
 
 Result<void> Operator::run(QueryContext& context) {
   table_ = Table(rows_.size(), axis_.count);
-  TableSink sink(table_);
+  TableSink sink(table_, context.stop);
   return run_stream(context, sink);
 }
 
@@ -69,7 +69,7 @@ Result<void> Operator::execute(QueryContext& context) {
 }
 
 Result<void> Operator::stream(QueryContext& context, TileSink& sink) {
-  if (filled_) return table_.stream(sink);
+  if (filled_) return table_.stream(sink, context.stop);
   CountingSink counting(context, sink, held_);
   return run_stream(context, counting);
 }
@@ -94,12 +94,14 @@ Error same_labelset_error() {
   return Error(Code::kExecution, "vector cannot contain metrics with the same labelset");
 }
 
-Result<void> merge_equal_rows(Rows& rows, Table& table) {
+Result<void> merge_equal_rows(Rows& rows, Table& table, const Stop& stop) {
+  NX_TRY(rows.build(stop));
   std::unordered_map<std::string_view, std::size_t> row_of;  // labels to the row that holds them
   std::vector<std::uint8_t> gone(rows.size(), 0);
-  const auto& labels = rows.all();
+  Pacer pacer(stop);
   for (std::size_t row = 0; row < rows.size(); ++row) {
-    const auto [at, is_new] = row_of.try_emplace(labels[row].data(), row);
+    NX_TRY(pacer.tick(cost_of_bytes(rows.labels(row).data().size())));
+    const auto [at, is_new] = row_of.try_emplace(rows.labels(row).data(), row);
     if (is_new) continue;
     const std::size_t held = at->second;
     const std::uint64_t* bits = table.row_bits(row);
@@ -128,8 +130,8 @@ Result<void> merge_equal_rows(Rows& rows, Table& table) {
     if (gone[row] == 0) kept.push_back(row);
   }
   if (kept.size() == rows.size()) return {};
-  table.reorder(kept);
-  rows = rows.select(kept);
+  NX_TRY(table.reorder(kept, stop));
+  NX_TRY_ASSIGN(rows, rows.select(kept, stop));
   return {};
 }
 

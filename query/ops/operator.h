@@ -67,20 +67,21 @@ using OperatorPtr = std::unique_ptr<Operator>;
 /// Copies tiles into a table.
 class TableSink final : public TileSink {
  public:
-  explicit TableSink(Table& table) : table_(table) {}
+  TableSink(Table& table, const Stop& stop) : table_(table), stop_(stop) {}
   Result<void> take(Tile& tile) override {
     table_.copy_in(tile);
-    return {};
+    return stop_.check();
   }
 
  private:
   Table& table_;
+  const Stop& stop_;
 };
 
 /// Rows that share labels become one, which stands where the first of them with an element stood:
 /// upstream never sees the others. Two values at one step are upstream's error. `rows` and `table`
 /// are replaced.
-Result<void> merge_equal_rows(Rows& rows, Table& table);
+Result<void> merge_equal_rows(Rows& rows, Table& table, const Stop& stop);
 
 /// The first step at which merge_equal_rows() would find two values.
 std::optional<std::size_t> earliest_shared_step(const Rows& rows, const Table& table);

@@ -81,21 +81,23 @@ bool SortOp::label_less(std::size_t a, std::size_t b) const {
 
 Result<void> SortOp::run(QueryContext& context) {
   NX_TRY_ASSIGN(const Table* values, input(0).materialize(context));
-  table_ = *values;
+  NX_TRY_ASSIGN(table_, values->clone(context.stop));
   rows_ = input(0).rows();
   if (axis_.count != 1) return {};
+  NX_TRY(rows_.build(context.stop));
   std::vector<std::size_t> order(table_.rows());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::erase_if(order, [&](std::size_t row) { return !table_.has(row, 0); });
   if (spec_.labels.empty()) {
-    sort_by_value(
+    NX_TRY(sort_by_value(
         order, [&](std::size_t row) { return table_.value(row, 0); },
-        [&](double x, double y) { return spec_.descending ? x > y : x < y; });
+        [&](double x, double y) { return spec_.descending ? x > y : x < y; }, context.stop));
   } else {
-    go_sort(order, [&](std::size_t a, std::size_t b) { return label_less(a, b); });
+    NX_TRY(go_sort(
+        order, [&](std::size_t a, std::size_t b) { return label_less(a, b); }, context.stop));
   }
-  table_.reorder(order);
-  rows_ = rows_.select(order);
+  NX_TRY(table_.reorder(order, context.stop));
+  NX_TRY_ASSIGN(rows_, rows_.select(order, context.stop));
   return {};
 }
 
@@ -108,7 +110,9 @@ Result<void> AbsentOp::prepare(QueryContext&) {
 Result<void> AbsentOp::run(QueryContext& context) {
   NX_TRY_ASSIGN(const Table* values, input(0).materialize(context));
   table_ = Table(1, axis_.count);
+  Pacer pacer(context.stop);
   for (std::size_t w = 0; w < table_.words(); ++w) {
+    NX_TRY(pacer.tick(1 + values->rows() / 16));
     std::uint64_t present = 0;
     for (std::size_t row = 0; row < values->rows(); ++row) present |= values->row_bits(row)[w];
     table_.row_bits(0)[w] = ~present & word_mask(axis_.count, w);

@@ -72,13 +72,16 @@ bool heap_less(const Ranked& a, const Ranked& b) {
 
 // The `k` best of `rows` at `step`, best first; NaN comes last. `better(a, b)`: a ranks before b.
 template <typename Better>
-void top_of(const Table& input, std::size_t step, const std::vector<std::size_t>& rows,
-            std::size_t k, Better better, std::vector<std::size_t>& order) {
+Result<void> top_of(const Table& input, std::size_t step, const std::vector<std::size_t>& rows,
+                    std::size_t k, Better better, std::vector<std::size_t>& order,
+                    const Stop& stop) {
   const auto worse = [&](const Ranked& a, const Ranked& b) {
     return std::isnan(a.value) || better(b.value, a.value);
   };
   GoHeap heap(worse);
+  Pacer pacer(stop);
   for (const std::size_t row : rows) {
+    NX_TRY(pacer.tick());
     if (!input.has(row, step)) continue;
     const Ranked item{.value = input.value(row, step), .row = row};
     if (heap.items.size() < k) {
@@ -88,8 +91,9 @@ void top_of(const Table& input, std::size_t step, const std::vector<std::size_t>
       heap.replace_top(item);
     }
   }
-  sort_by_value(heap.items, [](const Ranked& item) { return item.value; }, better);
+  NX_TRY(sort_by_value(heap.items, [](const Ranked& item) { return item.value; }, better, stop));
   for (const Ranked& item : heap.items) order.push_back(item.row);
+  return {};
 }
 
 struct Extremes {
@@ -157,8 +161,8 @@ std::vector<std::size_t> first_rows(const Table& values,
 
 }  // namespace
 
-Result<void> QuantileOp::prepare(QueryContext&) {
-  groups_ = make_groups(input(0).rows(), choice_);
+Result<void> QuantileOp::prepare(QueryContext& context) {
+  NX_TRY_ASSIGN(groups_, make_groups(input(0).rows(), choice_, context.stop));
   rows_ = groups_.rows;
   return {};
 }
@@ -173,9 +177,10 @@ Result<void> QuantileOp::run(QueryContext& context) {
   table_ = Table(groups_.count, axis_.count);
   const auto rows = rows_by_group(groups_);
   std::vector<double> gathered;
+  Pacer pacer(context.stop);
   for (std::size_t group = 0; group < groups_.count; ++group) {
-    NX_TRY(context.stop.check());
     for (std::size_t step = 0; step < axis_.count; ++step) {
+      NX_TRY(pacer.tick(1 + rows[group].size() / 16));
       gathered.clear();
       for (const std::size_t row : rows[group]) {
         if (values->has(row, step)) gathered.push_back(values->value(row, step));
@@ -184,16 +189,19 @@ Result<void> QuantileOp::run(QueryContext& context) {
     }
   }
   rows_ = groups_.rows;
-  order_groups(first_rows(*values, rows), rows_, table_);
-  return {};
+  return order_groups(first_rows(*values, rows), rows_, table_, context.stop);
 }
 
-Result<void> SelectionOp::prepare(QueryContext&) {
-  groups_ = make_groups(input(0).rows(), choice_);
+Result<void> SelectionOp::prepare(QueryContext& context) {
+  NX_TRY_ASSIGN(groups_, make_groups(input(0).rows(), choice_, context.stop));
   rows_of_group_ = rows_by_group(groups_);
   rows_ = input(0).rows();
   hash_offsets_.clear();
-  for (std::size_t row = 0; op_ == Token::kLimitRatio && row < rows_.size(); ++row) {
+  if (op_ != Token::kLimitRatio) return {};
+  NX_TRY(rows_.build(context.stop));
+  Pacer pacer(context.stop);
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    NX_TRY(pacer.tick());
     hash_offsets_.push_back(hash_offset(rows_.labels(row)));
   }
   return {};
@@ -232,19 +240,19 @@ void SelectionOp::order_groups_of(const Table& values) {
   });
 }
 
-void SelectionOp::choose_at(std::size_t step, const Table& values, double parameter,
-                            std::vector<std::size_t>& order) {
+Result<void> SelectionOp::choose_at(std::size_t step, const Table& values, double parameter,
+                                    std::vector<std::size_t>& order, const Stop& stop) {
   const bool by_ratio = op_ == Token::kLimitRatio;
   const double ratio = std::clamp(parameter, -1.0, 1.0);
   const double most = static_cast<double>(values.rows());
   const auto k =
       by_ratio || !(parameter >= 1) ? 0 : static_cast<std::size_t>(std::min(parameter, most));
-  if (!by_ratio && k == 0) return;
+  if (!by_ratio && k == 0) return {};
   for (const std::vector<std::size_t>& rows : rows_of_group_) {
     if (op_ == Token::kTopk) {
-      top_of(values, step, rows, k, std::greater<double>(), order);
+      NX_TRY(top_of(values, step, rows, k, std::greater<double>(), order, stop));
     } else if (op_ == Token::kBottomk) {
-      top_of(values, step, rows, k, std::less<double>(), order);
+      NX_TRY(top_of(values, step, rows, k, std::less<double>(), order, stop));
     } else {
       GoHeap taken(heap_less);
       for (const std::size_t row : rows) {
@@ -257,6 +265,7 @@ void SelectionOp::choose_at(std::size_t step, const Table& values, double parame
       for (const Ranked& item : taken.items) order.push_back(item.row);
     }
   }
+  return {};
 }
 
 Result<void> SelectionOp::run(QueryContext& context) {
@@ -269,12 +278,12 @@ Result<void> SelectionOp::run(QueryContext& context) {
   for (std::size_t step = 0; chooses && step < axis_.count; ++step) {
     NX_TRY(context.stop.check());
     order.clear();
-    choose_at(step, *values, parameter->value(0, step), order);
+    NX_TRY(choose_at(step, *values, parameter->value(0, step), order, context.stop));
     for (const std::size_t row : order) table_.set(row, step, values->value(row, step));
   }
   if (axis_.count != 1) return {};
-  table_.reorder(order);
-  rows_ = rows_.select(order);
+  NX_TRY(table_.reorder(order, context.stop));
+  NX_TRY_ASSIGN(rows_, rows_.select(order, context.stop));
   return {};
 }
 
@@ -285,6 +294,7 @@ Result<void> CountValuesOp::prepare(QueryContext&) {
 Result<void> CountValuesOp::run(QueryContext& context) {
   NX_TRY_ASSIGN(const Table* values, input(0).materialize(context));
   const Rows& in = input(0).rows();
+  NX_TRY(in.build(context.stop));
   table_ = Table(0, axis_.count);
   std::unordered_map<std::string, std::size_t> row_of;
   for (std::size_t row = 0; row < values->rows(); ++row) {

@@ -80,7 +80,7 @@ Result<void> VectorOp::prepare(QueryContext&) {
 
 Result<void> VectorOp::run(QueryContext& context) {
   NX_TRY_ASSIGN(const Table* scalar, input(0).materialize(context));
-  table_ = *scalar;
+  NX_TRY_ASSIGN(table_, scalar->clone(context.stop));
   return {};
 }
 

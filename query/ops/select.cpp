@@ -7,15 +7,17 @@ Result<void> SelectOp::prepare(QueryContext& context) {
   NX_TRY_ASSIGN(set_, open_selection(context, spec_, axis_));
   rows_ = Rows(set_);
   if (output_ == Output::kTimestamp) {
-    rows_ = rows_.without_name(context.delayed_name_removal);
-    merges_ = !context.delayed_name_removal && rows_.has_duplicates();
+    NX_TRY_ASSIGN(rows_, rows_.without_name(context.delayed_name_removal, context.stop));
+    if (!context.delayed_name_removal) {
+      NX_TRY_ASSIGN(merges_, rows_.has_duplicates(context.stop));
+    }
   }
   return {};
 }
 
 Result<void> SelectOp::run(QueryContext& context) {
   NX_TRY(Operator::run(context));
-  return merges_ ? merge_equal_rows(rows_, table_) : Result<void>{};
+  return merges_ ? merge_equal_rows(rows_, table_, context.stop) : Result<void>{};
 }
 
 Result<void> SelectOp::run_stream(QueryContext& context, TileSink& sink) {

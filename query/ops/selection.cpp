@@ -32,12 +32,14 @@ Error store_error(Error error) {
 Result<std::shared_ptr<const model::SeriesSet>> open_selection(QueryContext& context,
                                                                const SelectorSpec& spec,
                                                                const StepAxis& axis) {
+  NX_TRY(context.stop.check());
   const model::TimeRange range = spec.needed(axis);
   const std::string key = selection_key(spec, range);
   if (const auto known = context.selections.find(key); known != context.selections.end()) {
     return known->second;
   }
-  const model::SelectHints hints{.range = range, .step = spec.step_ms, .function = spec.function};
+  const model::SelectHints hints{
+      .range = range, .step = spec.step_ms, .function = spec.function, .stop = context.stop.token};
   Result<std::unique_ptr<model::SeriesSet>> set = context.querier->select(spec.matchers, hints);
   if (!set) return store_error(std::move(set).error());
   std::shared_ptr<const model::SeriesSet> shared = *std::move(set);

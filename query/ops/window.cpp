@@ -1,6 +1,7 @@
 // Functions over ranges.
 #include "query/ops/window.h"
 
+#include <array>
 #include <cmath>
 #include <unordered_set>
 
@@ -8,6 +9,8 @@
 
 namespace narthex::query {
 namespace {
+
+constexpr std::uint64_t kKernelSamplesMax = 1024 * 1024;  // tuned: some 10 ms of one kernel
 
 // Go's Duration.Seconds().
 double seconds_of(std::int64_t ns) {
@@ -29,9 +32,12 @@ bool has_counter_suffix(std::string_view name) {
 }
 
 // Two rows of one name, both with results, are an error even if they never meet at a step.
-Result<void> check_no_duplicates(const Rows& rows, const Table& table) {
+Result<void> check_no_duplicates(const Rows& rows, const Table& table, const Stop& stop) {
+  NX_TRY(rows.build(stop));
   std::unordered_set<std::string_view> seen;
+  Pacer pacer(stop);
   for (std::size_t row = 0; row < rows.size(); ++row) {
+    NX_TRY(pacer.tick());
     if (!any_bit(table.row_bits(row), table.words())) continue;
     if (!seen.insert(rows.labels(row).data()).second) return same_labelset_error();
   }
@@ -49,11 +55,16 @@ Result<void> WindowOp::prepare(QueryContext& context) {
     source_rows_ = input(0).rows();
     inner_axis_ = input(0).axis();
   }
-  rows_ = spec_.function->keeps_name ? source_rows_
-                                     : source_rows_.without_name(context.delayed_name_removal);
-  checks_duplicates_ = !context.delayed_name_removal && rows_.has_duplicates();
+  rows_ = source_rows_;
+  if (!spec_.function->keeps_name) {
+    NX_TRY_ASSIGN(rows_, rows_.without_name(context.delayed_name_removal, context.stop));
+  }
+  if (!context.delayed_name_removal) {
+    NX_TRY_ASSIGN(checks_duplicates_, rows_.has_duplicates(context.stop));
+  }
   if (spec_.function->wants_counter) {
-    name_ids_ = source_rows_.name_ids();
+    NX_TRY_ASSIGN(name_ids_, source_rows_.name_ids(context.stop));
+    if (!set_) NX_TRY(source_rows_.build(context.stop));
   }
   return load_scalars(context);
 }
@@ -86,7 +97,7 @@ Result<void> WindowOp::check_factors(const Tile& tile) const {
 
 Result<void> WindowOp::run(QueryContext& context) {
   NX_TRY(Operator::run(context));
-  return checks_duplicates_ ? check_no_duplicates(rows_, table_) : Result<void>{};
+  return checks_duplicates_ ? check_no_duplicates(rows_, table_, context.stop) : Result<void>{};
 }
 
 Result<void> WindowOp::run_stream(QueryContext& context, TileSink& sink) {
@@ -182,10 +193,40 @@ Result<void> WindowOp::fill_row(QueryContext& context, std::size_t row, std::siz
                         .a = scalar(0),
                         .b = scalar(1),
                         .scratch = &scratch_};
-  spec_.function->kernel(args, tile.row_values(r), tile.row_bits(r));
+  if (seen <= kKernelSamplesMax) {
+    spec_.function->kernel(args, tile.row_values(r), tile.row_bits(r));
+  } else {
+    NX_TRY(run_in_parts(context, args, tile.row_values(r), tile.row_bits(r)));
+  }
   const bool has_result = any_bit(tile.row_bits(r), tile.words());
   if (has_result && spec_.function->wants_counter) note_counter(context, row);
   if (has_result && spec_.function->takes_quantile) note_quantiles(context, tile, r);
+  return {};
+}
+
+// Windows of very many samples: a few steps at a time, so that the query can be stopped.
+Result<void> WindowOp::run_in_parts(QueryContext& context, const WindowArgs& args, double* out,
+                                    std::uint64_t* bits) const {
+  for (std::size_t k = 0; k < args.steps;) {
+    std::size_t steps = 1;
+    std::uint64_t samples = args.size(k);
+    while (k + steps < args.steps && samples + args.size(k + steps) <= kKernelSamplesMax) {
+      samples += args.size(k + steps++);
+    }
+    WindowArgs part = args;
+    part.lo += k;
+    part.hi += k;
+    part.steps = steps;
+    part.first_end = args.end(k);
+    part.first_eval = args.eval(k);
+    if (args.a != nullptr) part.a += k;
+    if (args.b != nullptr) part.b += k;
+    std::array<std::uint64_t, words_for(kTileSteps)> present{};
+    spec_.function->kernel(part, out + k, present.data());
+    for_each_bit(present.data(), words_for(steps), [&](std::size_t i) { set_bit(bits, k + i); });
+    k += steps;
+    NX_TRY(context.stop.check());
+  }
   return {};
 }
 

@@ -43,6 +43,8 @@ class WindowOp final : public Operator {
   Result<std::size_t> read_block(std::size_t first, std::size_t rows);
   Result<void> read_series(std::size_t row, model::SampleColumns& columns) const;
   Result<void> fill_row(QueryContext& context, std::size_t row, std::size_t r, Tile& tile);
+  Result<void> run_in_parts(QueryContext& context, const WindowArgs& args, double* out,
+                            std::uint64_t* bits) const;
   void slide(const model::SampleColumns& columns, std::size_t r, const Tile& tile);
   void note_counter(QueryContext& context, std::size_t row);
   void note_quantiles(QueryContext& context, const Tile& tile, std::size_t r);

@@ -36,6 +36,10 @@ Error not_implemented(std::string_view what) {
   return Error(Code::kExecution, concat("not implemented yet: ", what));
 }
 
+Error out_of_bounds() {
+  return Error(Code::kExecution, "the times of a selector are out of bounds");
+}
+
 // Where a note of `node` about its argument stands; see Annotations.
 Position note_place(const Expr& node, const Expr& argument) {
   return {.start = unwrap(argument).position.start, .end = node.position.end};
@@ -232,9 +236,7 @@ class Builder {
     const bool extended = selector.anchored || selector.smoothed;
     if (window && extended) spec.before_ms = context_.lookback_ms;
     if (selector.smoothed) spec.after_ms = context_.lookback_ms;
-    if (!spec.fits(axis)) {
-      return Error(Code::kExecution, "the times of a selector are out of bounds");
-    }
+    if (!spec.fits(axis)) return out_of_bounds();
     need(spec.needed(axis));
     return spec;
   }
@@ -477,8 +479,11 @@ class Builder {
     // Info series are looked at when the call is evaluated, but only at samples that lie where the
     // first selector looks.
     NX_TRY_ASSIGN(const TimeShift shift, first_shift(*expr.children[0]));
-    spec.clip = {.min = shift.at.value_or(axis.start) - context_.lookback_ms + 1 - shift.offset,
-                 .max = shift.at.value_or(axis.end()) - shift.offset};
+    const TimeShift first{.offset = shift.offset, .at = shift.at.value_or(axis.start)};
+    const TimeShift last{.offset = shift.offset, .at = shift.at.value_or(axis.end())};
+    spec.clip = {.min = model::subtract_time(first.reference(axis, 0), context_.lookback_ms) + 1,
+                 .max = last.reference(axis, 0)};
+    if (!spec.selector.fits(axis)) return out_of_bounds();
     need(spec.selector.needed(axis));
     return add<InfoOp>(axis, std::move(spec), in[0]);
   }

@@ -94,10 +94,12 @@ Result<Relabel> label_replace_map(const std::vector<std::string>& args) {
                  concat("invalid destination label name in label_replace(): ", target));
   }
   return [target, replacement = args[1], source = args[2], matcher = *std::move(regex)](
-             const model::Labels& labels) -> std::optional<model::Labels> {
+             const model::Labels& labels) -> Result<std::optional<model::Labels>> {
     std::string value;
-    if (!matcher.expand(labels.get(source), replacement, value)) return std::nullopt;
-    return model::LabelsBuilder(labels).set(target, value).build();
+    NX_TRY_ASSIGN(const bool matched, matcher.expand(labels.get(source), replacement,
+                                                     model::LabelLimits().text_bytes, value));
+    if (!matched) return std::nullopt;
+    return model::LabelsBuilder(labels).set(target, value).build_within();
   };
 }
 
@@ -113,10 +115,10 @@ Result<Relabel> label_join_map(const std::vector<std::string>& args) {
                  concat("invalid destination label name in label_join(): ", target));
   }
   return [target, separator = args[1],
-          sources](const model::Labels& labels) -> std::optional<model::Labels> {
+          sources](const model::Labels& labels) -> Result<std::optional<model::Labels>> {
     std::vector<std::string> values;
     for (const std::string& source : sources) values.emplace_back(labels.get(source));
-    return model::LabelsBuilder(labels).set(target, join(values, separator)).build();
+    return model::LabelsBuilder(labels).set(target, join(values, separator)).build_within();
   };
 }
 

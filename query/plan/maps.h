@@ -22,6 +22,7 @@ MapKernel vector_scalar_map(QueryContext& context, const BinaryNode& node, Posit
                             bool swapped);
 
 /// `args`: destination, replacement, source, regular expression. kExecution with upstream's texts.
+/// Labels that grow beyond the limits of labels are kLimit when they do.
 Result<Relabel> label_replace_map(const std::vector<std::string>& args);
 /// `args`: destination, separator, sources.
 Result<Relabel> label_join_map(const std::vector<std::string>& args);

@@ -5,11 +5,13 @@
 #include <ranges>
 #include <utility>
 
+#include "base/budget.h"
 #include "base/str.h"
 
 namespace narthex::query {
 
 void ExprDelete::operator()(Expr* expr) const {
+  const MemoryScope uncharged(nullptr);  // a destructor cannot be refused memory
   std::vector<std::unique_ptr<Expr>> pending;
   pending.emplace_back(expr);
   while (!pending.empty()) {

@@ -167,6 +167,117 @@ TEST_F(EngineTest, EvaluatesLongDurations) {
   ASSERT_TRUE(result) << error_of(result);
 }
 
+// Each level doubles the label: 800 bytes of query once made 16 MiB of it and ended the process.
+TEST_F(EngineTest, LimitsLabelsThatFunctionsMake) {
+  store_.add({{"__name__", "long"}, {"a", "sixteen bytes..."}}, 540'000, 1);
+  std::string replaced = "long";
+  std::string joined = "long";
+  for (int i = 0; i < 20; ++i) {
+    replaced = "label_replace(" + replaced + R"q(, "a", "$1$1", "a", "(.*)"))q";
+    joined = "label_join(" + joined + R"q(, "a", "", "a", "a"))q";
+  }
+  std::string many;
+  for (int i = 0; i < 100'000; ++i) many += "${1}";
+  for (const std::string& text :
+       {replaced, joined, R"q(label_replace(long, "a", ")q" + many + R"q(", "a", "(.*)"))q"}) {
+    SCOPED_TRACE(text.substr(0, 40));
+    const Result<QueryResult> result = instant(text);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code(), Code::kLimit) << error_of(result);
+  }
+  EXPECT_TRUE(instant("label_replace(long, \"a\", \"$1$1\", \"a\", \"(.*)\")"));
+}
+
+// What does not fit is refused before it is had, and the next query finds all there is.
+TEST_F(EngineTest, RefusesQueriesMoreMemoryThanTheirs) {
+  for (int i = 0; i < 200; ++i) {
+    store_.add({{"__name__", "many"}, {"i", std::to_string(i)}}, 540'000, 1);
+  }
+  EngineOptions small = options();
+  small.samples_max = 0;
+  small.query_memory_max = std::size_t{8} << 20;
+  Engine engine(small, clock_, metrics_);
+  const auto run = [&](const std::string& text, DurationMs step) {
+    return engine.run(store_, {.expression = text, .start = 0, .end = 11'000'000, .step = step});
+  };
+
+  for (const char* text :
+       {"many", "many * on (i) many", "many or many", "sum by (i) (many)", "-many or many",
+        "count_values by (i) (\"v\", many)", "quantile by (i) (0.5, many)", "sort(many)",
+        "many @ 540", "label_join(many, \"a\", \"i\")"}) {
+    SCOPED_TRACE(text);
+    const Result<QueryResult> result = run(text, 1000);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(error_of(result), "query needs more memory than one query may use (8 MiB)");
+    EXPECT_EQ(result.error().code(), Code::kLimit);
+    EXPECT_TRUE(run(text, 1'000'000)) << "with fewer steps";
+  }
+  EXPECT_FALSE(run("sum_over_time(sum by (i) (many)[3h:1s])", 1'000'000));
+  EXPECT_EQ(engine.memory(Lane::kApi).taken(), 0U);
+}
+
+TEST_F(EngineTest, SharesMemoryAmongQueriesAndKeepsThatOfRulesApart) {
+  EngineOptions small = options();
+  small.samples_max = 0;
+  small.memory_max = std::size_t{4} << 20;
+  Engine engine(small, clock_, metrics_);
+  const QueryRequest large{.expression = "a or b", .start = 0, .end = 540'000'000, .step = 1000};
+  MemoryAccount another(engine.memory(Lane::kApi), 0);
+  ASSERT_TRUE(another.try_charge(std::size_t{3} << 20));
+
+  const Result<QueryResult> api = engine.run(store_, large);
+  const Result<QueryResult> rule = engine.run(store_, large, {}, Lane::kRules);
+
+  ASSERT_FALSE(api);
+  EXPECT_EQ(error_of(api), "query needs more memory than all queries together may use (4 MiB)");
+  EXPECT_TRUE(rule) << error_of(rule);
+}
+
+// A clock that counts who asks it: a deadline is looked at by reading the clock.
+class CountingClock final : public Clock {
+ public:
+  model::TimeMs now_ms() const override { return 0; }
+  std::int64_t monotonic_ns() const override { return ++reads; }
+  mutable std::int64_t reads = 0;
+};
+
+// Loops over rows ask often enough whether the query is still wanted: once in some thousand rows
+// for every walk over them, whatever the operator.
+TEST_F(EngineTest, AsksInEveryWalkOverRows) {
+  constexpr int kRows = 20'000;
+  for (int i = 0; i < kRows; ++i) {
+    store_.add({{"__name__", i % 2 == 0 ? "big" : "large"}, {"i", std::to_string(i)}}, 540'000, i);
+  }
+  EngineOptions wide = options();
+  wide.samples_max = 0;
+  CountingClock clock;
+  Engine engine(wide, clock, metrics_);
+  const std::string all = R"({__name__=~"big|large"})";
+  for (const std::string& text : std::vector<std::string>{
+           all, "label_replace(" + all + R"q(, "j", "$1", "i", "(.*)"))q",
+           "label_join(" + all + R"q(, "j", "-", "i", "i"))q", "sort(" + all + ")",
+           "sort_by_label(" + all + ", \"i\")", all + " or big", all + " and big",
+           "big * on (i) big", "sum by (i) (" + all + ")", "sum without (x) (" + all + ")",
+           "topk(10000, " + all + ")", "quantile by (i) (0.5, " + all + ")",
+           "count_values(\"v\", " + all + ")", "abs(" + all + ")", "limit_ratio(0.5, " + all + ")",
+           "absent(" + all + ")", "rate(" + all + "[5m])"}) {
+    SCOPED_TRACE(text);
+    const std::int64_t before = clock.reads;
+    const Result<QueryResult> whole =
+        engine.run(store_, {.expression = text, .start = 540'000, .end = 540'000});
+    ASSERT_TRUE(whole) << error_of(whole);
+    const std::int64_t reads = clock.reads - before;
+    EXPECT_GE(reads, kRows / 1024);
+    for (const std::int64_t part : {1, 2, 3}) {  // stopped on the way, it ends there
+      const StopToken stop(clock, clock.reads + reads * part / 4);
+      const Result<QueryResult> cut =
+          engine.run(store_, {.expression = text, .start = 540'000, .end = 540'000}, stop);
+      ASSERT_FALSE(cut);
+      EXPECT_EQ(cut.error().code(), Code::kTimeout);
+    }
+  }
+}
+
 TEST_F(EngineTest, StopsWhenCancelled) {
   const StopToken stop(clock_, std::numeric_limits<std::int64_t>::max());
   stop.cancel();

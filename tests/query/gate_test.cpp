@@ -35,7 +35,7 @@ TEST(Gate, LetsNobodyWaitPastTheDeadline) {
   test::FakeClock clock;
   Gate gate(1, 1);
   const Result<Gate::Pass> first = gate.enter(Stop{});
-  const Stop late{.caller = {}, .deadline = StopToken(clock, clock.monotonic_ns())};
+  const Stop late{.token = StopToken(clock, clock.monotonic_ns())};
 
   const Result<Gate::Pass> second = gate.enter(late);
 

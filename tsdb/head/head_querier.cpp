@@ -49,7 +49,10 @@ class HeadQuerier final : public model::Querier {
 
   Result<std::unique_ptr<model::SeriesSet>> select(const model::Matchers& matchers,
                                                    const model::SelectHints& hints) override {
-    SlotList slots = empty_ ? SlotList() : head_.registry().select(matchers);
+    SlotList slots;
+    if (!empty_) {
+      NX_TRY_ASSIGN(slots, head_.registry().select(matchers, hints.stop));
+    }
     // Who reads samples finds none of a series that ended before; who lists series would not.
     if (hints.function == "series") {
       std::erase_if(slots, [&](Slot slot) { return !head_.overlaps(slot, hints.range); });

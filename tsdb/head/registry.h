@@ -17,6 +17,7 @@
 
 #include "base/memory.h"
 #include "base/mutex.h"
+#include "base/parallel.h"
 #include "base/result.h"
 #include "model/labels.h"
 #include "model/matcher.h"
@@ -72,7 +73,9 @@ class SeriesRegistry {
   Symbol find_symbol(std::string_view text) const;
 
   /// Slots of the series that all matchers accept, ascending by reference.
-  SlotList select(const model::Matchers& matchers) const;
+  /// Errors: those of `stop`.
+  Result<SlotList> select(const model::Matchers& matchers, const StopToken& stop) const;
+  SlotList select(const model::Matchers& matchers) const { return *select(matchers, {}); }
   std::vector<std::string> label_values(const std::string& name,
                                         const model::Matchers& matchers) const;
   std::vector<std::string> label_names(const model::Matchers& matchers) const;
@@ -99,8 +102,10 @@ class SeriesRegistry {
 
   // Of a selection, in registry_read.cpp. All of them take the lock for a slice at a time.
   std::optional<SlotList> select_equal(const model::Matchers& matchers) const;
-  SlotList narrow(std::optional<SlotList> found, const model::Matcher& matcher) const;
-  SlotList keep_matching(SlotList found, const model::Matcher& matcher) const;
+  Result<SlotList> narrow(std::optional<SlotList> found, const model::Matcher& matcher,
+                          const StopToken& stop) const;
+  Result<SlotList> keep_matching(const SlotList& found, const model::Matcher& matcher,
+                                 const StopToken& stop) const;
   std::vector<PairId> values_of(std::string_view name) const;
   std::size_t value_count(std::string_view name) const;
   SlotList copy_list(PairId pair) const;

@@ -17,6 +17,7 @@ namespace {
 constexpr PairId kAllSeries = 0xFFFFFFFF;           // names the list of all slots
 constexpr std::size_t kSlotsPerHold = 16 * 1024;    // tuned: some tens of microseconds of the lock
 constexpr std::size_t kSearchedPerHold = 2 * 1024;  // tuned: the same, where each is looked up
+constexpr std::size_t kMatchesPerCheck = 1024;      // docs: limits of queries
 constexpr std::size_t kSlotsPerPair = 16;           // tuned: going to a list costs as much
 constexpr std::size_t kMergeListsMax = 8;           // tuned: more lists go through a bitmap
 
@@ -188,36 +189,45 @@ std::optional<SlotList> SeriesRegistry::select_equal(const model::Matchers& matc
   return found;
 }
 
-SlotList SeriesRegistry::keep_matching(SlotList found, const model::Matcher& matcher) const {
+Result<SlotList> SeriesRegistry::keep_matching(const SlotList& found, const model::Matcher& matcher,
+                                               const StopToken& stop) const {
   const Symbol name = find_symbol(matcher.name());
-  std::erase_if(found, [&](Slot slot) {
-    return !matcher.matches(value_text(name == 0 ? 0 : pair_of(slot, name)));
-  });
-  return found;
+  SlotList kept;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (i % kMatchesPerCheck == 0) NX_TRY(stop.check());
+    const PairId pair = name == 0 ? 0 : pair_of(found[i], name);
+    if (matcher.matches(value_text(pair))) kept.push_back(found[i]);
+  }
+  return kept;
 }
 
 // Those of `found` (nothing: of all series) that the matcher accepts.
-SlotList SeriesRegistry::narrow(std::optional<SlotList> found,
-                                const model::Matcher& matcher) const {
+Result<SlotList> SeriesRegistry::narrow(std::optional<SlotList> found,
+                                        const model::Matcher& matcher,
+                                        const StopToken& stop) const {
   if (found && found->size() <= value_count(matcher.name())) {
-    return keep_matching(*std::move(found), matcher);
+    return keep_matching(*found, matcher, stop);
   }
   const bool accepts_missing = matcher.matches("");
-  std::vector<PairId> wanted = values_of(matcher.name());
-  std::erase_if(wanted,
-                [&](PairId pair) { return matcher.matches(value_text(pair)) == accepts_missing; });
+  std::vector<PairId> wanted;
+  std::size_t seen = 0;
+  for (const PairId pair : values_of(matcher.name())) {
+    if (seen++ % kMatchesPerCheck == 0) NX_TRY(stop.check());
+    if (matcher.matches(value_text(pair)) != accepts_missing) wanted.push_back(pair);
+  }
   SlotList listed = unite_lists(wanted);
   if (accepts_missing) return subtract(found ? *found : copy_list(kAllSeries), listed);
   return found ? intersect(*found, listed) : listed;
 }
 
-SlotList SeriesRegistry::select(const model::Matchers& matchers) const {
+Result<SlotList> SeriesRegistry::select(const model::Matchers& matchers,
+                                        const StopToken& stop) const {
   std::optional<SlotList> found = select_equal(matchers);
   for (const bool accepts_missing : {false, true}) {
     for (const model::Matcher& matcher : matchers) {
       if (is_plain(matcher) || matcher.matches("") != accepts_missing) continue;
-      if (found && found->empty()) return {};
-      found = narrow(std::move(found), matcher);
+      if (found && found->empty()) return SlotList();
+      NX_TRY_ASSIGN(found, narrow(std::move(found), matcher, stop));
     }
   }
   if (!found) found = copy_list(kAllSeries);

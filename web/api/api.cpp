@@ -26,13 +26,28 @@ asio::awaitable<http::Response> run_answer(Executors& executors, const Answer& a
   co_return response;
 }
 
+// `answer` with what it allocates charged to an account that lives as long as the response.
+Answer charged(const ApiMemory& memory, Answer answer) {
+  if (memory.budget == nullptr) return answer;
+  return [memory, answer = std::move(answer)](const http::Request& request) {
+    const auto account = std::make_shared<MemoryAccount>(*memory.budget, memory.per_request);
+    Result<http::Response> response =
+        run_charged(*account, [&]() -> Result<http::Response> { return answer(request); });
+    if (!response) return error_response(response.error());
+    response->held = account;
+    return *std::move(response);
+  };
+}
+
 // Adds routes below /api/v1, but for root_missing().
 class Adder {
  public:
-  Adder(Router& router, Executors& executors) : router_(router), executors_(executors) {}
+  Adder(Router& router, Executors& executors, const ApiMemory& memory)
+      : router_(router), executors_(executors), memory_(memory) {}
 
   void add(const Methods& methods, std::string_view path, RouteTraits traits, Answer answer) {
-    router_.add(methods, concat("/api/v1", path), traits, on_cpu(executors_, std::move(answer)));
+    router_.add(methods, concat("/api/v1", path), traits,
+                on_cpu(executors_, charged(memory_, std::move(answer))));
   }
   void get(std::string_view path, Answer answer) { add({"GET"}, path, kJson, std::move(answer)); }
   void form(std::string_view path, Answer answer) {
@@ -62,6 +77,7 @@ class Adder {
  private:
   Router& router_;
   Executors& executors_;
+  ApiMemory memory_;
 };
 
 void add_query_routes(Adder& adder, const ApiParts& parts) {
@@ -143,7 +159,7 @@ HttpHandler on_cpu(Executors& executors, Answer answer) {
 }
 
 void add_api_routes(Router& router, const ApiParts& parts, Executors& executors) {
-  Adder adder(router, executors);
+  Adder adder(router, executors, parts.memory);
   router.add({"OPTIONS"}, "/api/v1/*path", kJson, preflight);
   add_query_routes(adder, parts);
   add_target_routes(adder, parts);

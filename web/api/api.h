@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "base/budget.h"
 #include "base/executors.h"
 #include "web/api/query_api.h"
 #include "web/api/rules_api.h"
@@ -14,6 +15,12 @@
 
 namespace narthex::web {
 
+/// What requests may use: `budget` together, `per_request` each (0: no limit). Null: not counted.
+struct ApiMemory {
+  MemoryBudget* budget = nullptr;
+  std::size_t per_request = 0;
+};
+
 /// The endpoint groups. Owned by server/, must outlive the router's last request.
 struct ApiParts {
   QueryApi& query;
@@ -21,6 +28,7 @@ struct ApiParts {
   const TargetsApi& targets;
   const StatusApi& status;
   const RulesApi* rules = nullptr;  // null: not implemented yet
+  ApiMemory memory = {};
 };
 
 /// A handler that runs `answer` on the CPU pool.

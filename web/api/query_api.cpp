@@ -70,9 +70,8 @@ Result<query::DurationMs> read_step(const Form& form, const query::QueryRequest&
   const Error too_small = invalid(
       "zero or negative query resolution step widths are not accepted. Try a positive integer");
   if (*step_ns <= 0) return invalid_parameter("step", too_small);
-  const std::int64_t span_ns =
-      model::to_nanoseconds(model::time_between(request.start, request.end));
-  if (span_ns / *step_ns > kPointsMax) {
+  const std::uint64_t span_ms = model::count_steps(request.start, request.end, 1) - 1;
+  if (static_cast<__int128>(span_ms) * kNanosecondsPerMs / *step_ns > kPointsMax) {
     return invalid(
         "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
         "resolution (?step=XX)");
@@ -171,8 +170,9 @@ http::Response QueryApi::evaluate(query::QueryRequest request, const Presentatio
   SuccessEnvelope envelope;
   std::string& body = envelope.body();
   body += concat("{\"resultType\":\"", query::result_type_name(result->value), "\",\"result\":");
-  append_value_json(body, result->value,
-                    {.start = request.start, .end = request.end, .step = request.step});
+  const StepGrid grid{.start = request.start, .end = request.end, .step = request.step};
+  const Result<void> written = append_value_json(body, result->value, grid, running.token());
+  if (!written) return error_response(written.error());
   if (!stats.empty()) {
     body += ",\"stats\":";
     append_statistics_json(body, result->statistics);

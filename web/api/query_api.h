@@ -15,7 +15,8 @@
 namespace narthex::web {
 
 /// Evaluates one query: Engine::run over some store.
-using RunQuery = std::function<Result<query::QueryResult>(const query::QueryRequest&, StopToken)>;
+using RunQuery =
+    std::function<Result<query::QueryResult>(const query::QueryRequest&, const StopToken&)>;
 
 /// Thread-safe.
 class QueryApi {

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "query/context.h"
 
 namespace narthex::web {
 namespace {
@@ -104,17 +105,24 @@ void append_pair(std::string& out, query::TimeMs time, std::string_view value) {
 struct ValueWriter {
   std::string& out;
   const StepGrid& grid;
+  const query::Stop stop;
 
-  void operator()(const query::ScalarValue& scalar) const {
+  Result<void> operator()(const query::ScalarValue& scalar) const {
     append_pair(out, scalar.time, format_float(scalar.value, FloatStyle::kFixed));
+    return {};
   }
-  void operator()(const query::StringValue& text) const { append_pair(out, text.time, text.value); }
+  Result<void> operator()(const query::StringValue& text) const {
+    append_pair(out, text.time, text.value);
+    return {};
+  }
 
-  void operator()(const query::VectorValue& vector) const {
+  Result<void> operator()(const query::VectorValue& vector) const {
     const TimeCells cells({.start = vector.time, .end = vector.time, .step = 1});
     char point[kPointBytes];
+    query::Pacer pacer(stop);
     out += '[';
     for (std::size_t i = 0; i < vector.labels.size(); ++i) {
+      NX_TRY(pacer.tick(query::cost_of_bytes(vector.labels[i].data().size())));
       out += i == 0 ? "{\"metric\":" : ",{\"metric\":";
       append_labels_json(out, vector.labels[i]);
       out += ",\"value\":";
@@ -124,16 +132,19 @@ struct ValueWriter {
       out.append(point, static_cast<std::size_t>(end - point));
     }
     out += ']';
+    return {};
   }
 
-  void operator()(const query::MatrixValue& matrix) const {
+  Result<void> operator()(const query::MatrixValue& matrix) const {
     const TimeCells cells(grid);
     std::size_t points = 0;
     for (const query::MatrixSeries& series : matrix.series) points += series.times.size();
     out.reserve(out.size() + points * kUsualPointBytes + matrix.series.size() * kUsualLabelBytes);
     out += '[';
     bool first = true;
+    query::Pacer pacer(stop);
     for (const query::MatrixSeries& series : matrix.series) {
+      NX_TRY(pacer.tick(query::cost_of_bytes(series.labels.data().size() + series.times.size())));
       out += first ? "{\"metric\":" : ",{\"metric\":";
       first = false;
       append_labels_json(out, series.labels);
@@ -144,6 +155,7 @@ struct ValueWriter {
       out += '}';
     }
     out += ']';
+    return {};
   }
 };
 
@@ -162,8 +174,10 @@ void append_labels_json(std::string& out, const model::Labels& labels) {
   out += '}';
 }
 
-void append_value_json(std::string& out, const query::Value& value, const StepGrid& grid) {
-  std::visit(ValueWriter{out, grid}, value);
+Result<void> append_value_json(std::string& out, const query::Value& value, const StepGrid& grid,
+                               const StopToken& stop) {
+  const query::Stop all{.token = stop, .memory = MemoryScope::current()};
+  return std::visit(ValueWriter{out, grid, all}, value);
 }
 
 void append_statistics_json(std::string& out, const query::Statistics& statistics) {

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "base/parallel.h"
+#include "base/result.h"
 #include "query/value.h"
 
 namespace narthex::web {
@@ -18,8 +20,10 @@ struct StepGrid {
 /// `{"a":"b"}`, names sorted, not HTML-escaped.
 void append_labels_json(std::string& out, const model::Labels& labels);
 
-/// The `result` field's value. Empty vectors and matrices are `[]`.
-void append_value_json(std::string& out, const query::Value& value, const StepGrid& grid);
+/// The `result` field's value. Empty vectors and matrices are `[]`. Errors: those of `stop`, which
+/// is asked on the way, and of the current MemoryScope.
+Result<void> append_value_json(std::string& out, const query::Value& value, const StepGrid& grid,
+                               const StopToken& stop = {});
 
 /// The `stats` field's value.
 void append_statistics_json(std::string& out, const query::Statistics& statistics);
