@@ -163,7 +163,7 @@ Db::Db(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Db::~Db() = default;
 
 Result<std::unique_ptr<Db>> Db::open(Options options, FileSystem& fs, const Clock& clock,
-                                     Metrics& metrics, Log& log) {
+                                     Metrics& metrics, Log& log, const ReplayControl& control) {
   auto state = std::make_unique<State>();
   state->options = std::move(options);
   state->fs = &fs;
@@ -183,7 +183,14 @@ Result<std::unique_ptr<Db>> Db::open(Options options, FileSystem& fs, const Cloc
 
   const std::int64_t started = clock.monotonic_ns();
   NX_TRY_ASSIGN(state->head, Head::create(state->options.head, clock));
-  NX_TRY_ASSIGN(const ReplayReport report, replay_wal(fs, wal_dir, *state->head, log));
+  const Result<ReplayReport> replayed = replay_wal(fs, wal_dir, *state->head, log, control);
+  if (!replayed) {
+    // Nothing was written: a run that is told to stop here ends as well as one that never began.
+    const bool stopped = replayed.error().code() == Code::kCancelled;
+    if (stopped && state->lock) (void)fs.remove(path + "/lock");
+    return std::unexpected(replayed.error());
+  }
+  const ReplayReport& report = *replayed;
   const std::int64_t took_ns = clock.monotonic_ns() - started;
   log_replay(log, report, took_ns);
   publish_replay(metrics, report, took_ns);

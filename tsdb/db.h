@@ -13,6 +13,7 @@
 #include "model/storage.h"
 #include "tsdb/config.h"
 #include "tsdb/head/registry.h"
+#include "tsdb/head/replay.h"
 
 namespace narthex::tsdb {
 
@@ -30,9 +31,11 @@ class Db final : public model::Appender, public model::Queryable {
  public:
   /// Everything passed by reference must outlive the store. Errors: kUnavailable when another
   /// process holds the directory; kIo; kCorrupt; kInvalid when the directory holds data this
-  /// version cannot read (blocks).
+  /// version cannot read (blocks); kCancelled when `control.stop` ended the replay, which leaves
+  /// the directory as it was.
   static Result<std::unique_ptr<Db>> open(Options options, FileSystem& fs, const Clock& clock,
-                                          Metrics& metrics, Log& log);
+                                          Metrics& metrics, Log& log,
+                                          const ReplayControl& control = {});
   /// Only for open().
   explicit Db(std::unique_ptr<State> state);
   ~Db() override;

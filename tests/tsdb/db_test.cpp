@@ -123,6 +123,40 @@ TEST_F(DbTest, KnowsWhetherTheLastRunEndedWell) {
   EXPECT_EQ(clean_start(), 1);
 }
 
+// A run that is told to stop while it replays ends as one that never began.
+TEST_F(DbTest, StopsAReplayWhenTold) {
+  {
+    auto db = open();
+    append(*db, 0, 100);
+    ASSERT_TRUE(db->close());
+  }
+  const StopToken stop(clock_, std::numeric_limits<std::int64_t>::max());
+  stop.cancel();
+
+  const auto stopped = Db::open({.path = dir_.path()}, real_file_system(), clock_, *metrics_,
+                                null_log(), {.stop = stop});
+
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code(), Code::kCancelled);
+  EXPECT_FALSE(real_file_system().exists(dir_.path() + "/lock"));
+  expect_samples(*open(), 100);
+}
+
+// Counted as upstream does, whose writer has its new segment before the others are read.
+TEST_F(DbTest, ShowsHowFarAReplayIs) {
+  const auto replay = [this] {
+    ReplayProgress progress;
+    const auto db = Db::open({.path = dir_.path()}, real_file_system(), clock_, *metrics_,
+                             null_log(), {.progress = &progress});
+    EXPECT_TRUE((*db)->close());
+    return std::vector<std::uint32_t>{progress.first, progress.last, progress.current};
+  };
+
+  EXPECT_EQ(replay(), (std::vector<std::uint32_t>{0, 0, 0}));
+  EXPECT_EQ(replay(), (std::vector<std::uint32_t>{0, 1, 1}));
+  EXPECT_EQ(replay(), (std::vector<std::uint32_t>{0, 2, 2}));
+}
+
 TEST_F(DbTest, RefusesADirectoryWithBlocks) {
   const std::string block = dir_.path() + "/01BKGV7JBM69T2G1BGBGM6KB12";
   ASSERT_TRUE(real_file_system().make_directories(block));

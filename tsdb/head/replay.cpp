@@ -170,7 +170,8 @@ class Decoder {
 /// Two threads a segment: one decodes, the caller's applies in order.
 class Replay {
  public:
-  Replay(FileSystem& fs, Head& head, Log& log) : fs_(fs), head_(head), log_(log) {}
+  Replay(FileSystem& fs, Head& head, Log& log, const ReplayControl& control)
+      : fs_(fs), head_(head), log_(log), control_(control) {}
 
   Result<void> directory(const std::string& dir, std::uint32_t from, bool is_log) {
     NX_TRY_ASSIGN(std::vector<WalSegment> segments, list_wal_segments(fs_, dir));
@@ -178,9 +179,27 @@ class Replay {
     for (std::size_t i = 0; i < segments.size(); ++i) {
       const bool newest = is_log && i + 1 == segments.size();
       NX_TRY(segment(segments[i], newest));
-      if (is_log) report_.next_segment = segments[i].number + 1;
+      if (!is_log) continue;
+      report_.next_segment = segments[i].number + 1;
+      show_current(segments[i].number);
     }
     return {};
+  }
+
+  // As upstream counts: its writer's new segment is there before the others are read. `covers` is
+  // the last segment of a checkpoint.
+  Result<void> show_range(const std::string& dir, std::optional<std::uint32_t> covers) const {
+    if (control_.progress == nullptr) return {};
+    NX_TRY_ASSIGN(const std::vector<WalSegment> segments, list_wal_segments(fs_, dir));
+    const std::uint32_t first = segments.empty() ? 0 : segments.front().number;
+    const std::uint32_t next = segments.empty() ? 0 : segments.back().number + 1;
+    control_.progress->first = covers.value_or(first);
+    control_.progress->current = covers.value_or(first);
+    control_.progress->last = std::max(next, covers ? *covers + 1 : 0);
+    return {};
+  }
+  void show_current(std::uint32_t segment) const {
+    if (control_.progress != nullptr) control_.progress->current = segment;
   }
 
   ReplayReport& report() { return report_; }
@@ -206,7 +225,13 @@ class Replay {
 
   Result<void> drain(FindingQueue& queue, const WalSegment& segment) {
     while (const std::optional<Finding> finding = queue.pop()) {
-      if (Result<void> applied = apply(*finding, segment); !applied) {
+      Result<void> applied;
+      if (control_.stop.check()) {
+        applied = apply(*finding, segment);
+      } else {
+        applied = Error(Code::kCancelled, "the replay was stopped");
+      }
+      if (!applied) {
         queue.close();
         return applied;
       }
@@ -260,6 +285,7 @@ class Replay {
   FileSystem& fs_;
   Head& head_;
   Log& log_;
+  const ReplayControl& control_;
   RefMap refs_;
   std::vector<Slot> slots_;
   std::optional<std::uint64_t> torn_at_;
@@ -268,17 +294,21 @@ class Replay {
 
 }  // namespace
 
-Result<ReplayReport> replay_wal(FileSystem& fs, const std::string& dir, Head& head, Log& log) {
-  Replay replay(fs, head, log);
+Result<ReplayReport> replay_wal(FileSystem& fs, const std::string& dir, Head& head, Log& log,
+                                const ReplayControl& control) {
+  Replay replay(fs, head, log, control);
   if (!fs.exists(dir)) return replay.report();
   NX_TRY_ASSIGN(const WalCheckpoint checkpoint, find_wal_checkpoint(fs, dir));
   std::uint32_t from = 0;
-  if (!checkpoint.path.empty()) {
+  const bool has_checkpoint = !checkpoint.path.empty();
+  NX_TRY(replay.show_range(dir, has_checkpoint ? std::optional(checkpoint.covers) : std::nullopt));
+  if (has_checkpoint) {
     NX_TRY(replay.directory(checkpoint.path, 0, false));
     from = checkpoint.covers + 1;
     replay.report().next_segment = from;
   }
   NX_TRY(replay.directory(dir, from, true));
+  replay.show_current(std::max(from, replay.report().next_segment));
   return replay.report();
 }
 
