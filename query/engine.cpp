@@ -2,6 +2,7 @@
 #include "query/engine.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "base/str.h"
@@ -235,6 +236,7 @@ struct Engine::State {
                                const Expr& expr, const Stop& stop);
 
   EngineOptions options;
+  std::atomic<DurationMs> subquery_step_ms{options.subquery_step_ms};  // relaxed: a lone value
   const Clock& clock;
   EngineMetrics metrics;
   Gate api_gate;
@@ -254,6 +256,10 @@ const EngineOptions& Engine::options() const {
 
 MemoryBudget& Engine::memory(Lane lane) {
   return lane == Lane::kRules ? state_->rules_memory : state_->api_memory;
+}
+
+void Engine::set_subquery_step(DurationMs step_ms) {
+  state_->subquery_step_ms.store(step_ms, std::memory_order_relaxed);
 }
 
 Result<QueryResult> Engine::run(model::Queryable& store, const QueryRequest& request,
@@ -291,7 +297,7 @@ Result<QueryResult> Engine::State::evaluate(model::Queryable& store, const Query
       .text = request.expression,
       .axis = axis_of(request),
       .lookback_ms = request.lookback_ms > 0 ? request.lookback_ms : options.lookback_ms,
-      .subquery_step_ms = options.subquery_step_ms,
+      .subquery_step_ms = subquery_step_ms.load(std::memory_order_relaxed),
       .samples_max = options.samples_max,
       .delayed_name_removal = options.delayed_name_removal,
       .stop = stop};

@@ -60,11 +60,15 @@ class Engine {
   Result<QueryResult> run(model::Queryable& store, const QueryRequest& request,
                           const StopToken& caller = {}, Lane lane = Lane::kApi);
 
+  /// The options it was made with.
   const EngineOptions& options() const;
 
   /// What the queries of a lane share. run() charges the current MemoryScope's account, so that a
   /// caller can count what it makes of the result too; without one it opens its own.
   MemoryBudget& memory(Lane lane);
+
+  /// From the next query on, for subqueries without a step: global.evaluation_interval.
+  void set_subquery_step(DurationMs step_ms);
 
  private:
   Result<QueryResult> run_here(model::Queryable& store, const QueryRequest& request,

@@ -2,11 +2,35 @@
 #include "server/late_store.h"
 
 namespace narthex::server {
+namespace {
+
+Error not_ready() {
+  return Error(Code::kUnavailable, "TSDB not ready");
+}
+
+}  // namespace
+
+Result<model::SeriesHandle> LateStore::resolve(const model::Labels& labels) {
+  model::Appender* store = appender_.load(std::memory_order_acquire);
+  if (store == nullptr) return not_ready();
+  return store->resolve(labels);
+}
+
+Result<model::AppendReport> LateStore::append(const model::FloatBatch& batch) {
+  model::Appender* store = appender_.load(std::memory_order_acquire);
+  if (store == nullptr) return not_ready();
+  return store->append(batch);
+}
 
 Result<std::unique_ptr<model::Querier>> LateStore::querier(model::TimeRange range) {
-  model::Queryable* store = store_.load(std::memory_order_acquire);
-  if (store == nullptr) return Error(Code::kUnavailable, "TSDB not ready");
+  model::Queryable* store = queryable_.load(std::memory_order_acquire);
+  if (store == nullptr) return not_ready();
   return store->querier(range);
+}
+
+void LateStore::close() {
+  appender_.store(nullptr, std::memory_order_release);
+  queryable_.store(nullptr, std::memory_order_release);
 }
 
 }  // namespace narthex::server

@@ -1,4 +1,5 @@
-// The store as the API sees it before it is open: kUnavailable, then the real one. Thread-safe.
+// The store as the other parts see it, from before it is open until after it is closed: they are
+// made once, with this in hand, and meet kUnavailable while there is none. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -7,15 +8,23 @@
 
 namespace narthex::server {
 
-class LateStore final : public model::Queryable {
+class LateStore final : public model::Appender, public model::Queryable {
  public:
+  Result<model::SeriesHandle> resolve(const model::Labels& labels) override;
+  Result<model::AppendReport> append(const model::FloatBatch& batch) override;
   Result<std::unique_ptr<model::Querier>> querier(model::TimeRange range) override;
 
-  /// `store` must outlive this object or the next call; nullptr closes the door again.
-  void set(model::Queryable* store) { store_.store(store, std::memory_order_release); }
+  /// Opens the door to a store, which must outlive close() and every call that began before it.
+  template <typename Store>
+  void open(Store& store) {
+    appender_.store(&store, std::memory_order_release);
+    queryable_.store(&store, std::memory_order_release);
+  }
+  void close();
 
  private:
-  std::atomic<model::Queryable*> store_{nullptr};  // release in set(), acquire in querier()
+  std::atomic<model::Appender*> appender_{nullptr};    // release in open(), acquire by calls
+  std::atomic<model::Queryable*> queryable_{nullptr};  // the same
 };
 
 }  // namespace narthex::server

@@ -5,10 +5,9 @@
 #include "server/lifecycle.h"
 
 #include <algorithm>
-#include <csignal>
-#include <pthread.h>
+#include <limits>
+#include <optional>
 #include <thread>
-#include <unistd.h>
 
 #include "alerting/notify/notifier.h"
 #include "alerting/rules/manager.h"
@@ -20,6 +19,7 @@
 #include "server/late_store.h"
 #include "server/memory_limits.h"
 #include "server/process.h"
+#include "server/signals.h"
 #include "tsdb/db.h"
 #include "web/api/api.h"
 #include "web/lifecycle_pages.h"
@@ -59,16 +59,6 @@ query::EngineOptions engine_options(const Flags& flags, const Config& config) {
   options.parser = parser_options(flags);
   options.delayed_name_removal = flags.has_feature("promql-delayed-name-removal");
   return options;
-}
-
-// Upstream only warns of features it does not know, too.
-std::vector<std::string> unknown_features(const Flags& flags) {
-  std::vector<std::string> unknown = flags.features;
-  for (const char* known : {"promql-experimental-functions", "promql-extended-range-selectors",
-                            "promql-binop-fill-modifiers", "promql-delayed-name-removal"}) {
-    std::erase(unknown, known);
-  }
-  return unknown;
 }
 
 scrape::ScrapeOptions scrape_options(const Flags& flags) {
@@ -196,18 +186,39 @@ web::RouterOptions router_options(const Flags& flags) {
   return options;
 }
 
+// A replay is told to stop by hand only.
+StopToken cancellable(const Clock& clock) {
+  return {clock, std::numeric_limits<std::int64_t>::max()};
+}
+
 }  // namespace
 
+// Every part exists from the constructor to the destructor, whatever the phase: before the store is
+// open they meet kUnavailable from LateStore, after stop() they do nothing. So no request, signal
+// or order of them can find one missing.
 struct Server::Parts {
+  enum class Phase : unsigned char { kStarting, kRunning, kStopping };
+  /// A configuration that every part has agreed to.
+  struct Prepared {
+    Config config;
+    alerting::Notifier::Prepared alerts;
+    scrape::ScrapeManager::Prepared targets;
+    alerting::RuleManager::Prepared groups;
+  };
+
   Parts(Flags f, Config c, Log& l);
 
   void add_routes();
   web::StatusProviders status_providers();
   web::RuntimeInfo runtime_info();
-  Result<void> apply(Config next);
+  alerting::RuleContext rule_context();
+  Config current_config();
+  Result<Prepared> prepare(Config next);
+  Result<Prepared> prepare_file();
+  void commit(Prepared next);
+  Result<void> go_live();
   Result<void> listen(std::function<Result<void>()> reload);
   Result<void> open_store();
-  void make_managers();
   void note_reload(bool ok);
   void publish_build_info();
   asio::awaitable<void> sync_loop();
@@ -219,8 +230,10 @@ struct Server::Parts {
   Metrics metrics;
   const model::TimeMs start_time = clock.now_ms();
 
-  Mutex reload_mutex;  // rank 1: one reload at a time
-  Mutex mutex;         // rank 2: what /status shows
+  Mutex reload_mutex;  // rank 1: one change of configuration or phase at a time
+  Phase phase NX_GUARDED_BY(reload_mutex) = Phase::kStarting;
+  std::optional<Prepared> waiting NX_GUARDED_BY(reload_mutex);  // for the store to open
+  Mutex mutex;                                                  // rank 2: what /status shows
   Config config NX_GUARDED_BY(mutex);
   bool reload_ok NX_GUARDED_BY(mutex) = true;
   model::TimeMs config_time NX_GUARDED_BY(mutex) = 0;
@@ -228,16 +241,18 @@ struct Server::Parts {
   Executors ingest{std::min(cores(), 8U), std::max(2U, cores())};
   Executors serving{std::min(cores(), 4U), std::max(2U, cores())};
   LateStore store;
-  std::unique_ptr<tsdb::Db> db;
+  const StopToken start_stop = cancellable(clock);
+  tsdb::ReplayProgress replay;
+  std::unique_ptr<tsdb::Db> db;  // set by start() before anybody can pass the gate
   query::Engine engine;
-  std::unique_ptr<scrape::ScrapeManager> scraping;
-  std::unique_ptr<alerting::Notifier> notifier;
-  std::unique_ptr<alerting::RuleManager> rules;
+  scrape::ScrapeManager scraping;
+  alerting::Notifier notifier;
+  alerting::RuleManager rules;
   TaskGroup background;
 
   web::QueryApi query_api;
   web::SeriesApi series_api{store};
-  web::RulesApi rules_api{[this] { return rules->groups(); }};
+  web::RulesApi rules_api{[this] { return rules.groups(); }};
   std::unique_ptr<web::TargetsApi> targets_api;
   std::unique_ptr<web::StatusApi> status_api;
   web::Router router;
@@ -249,6 +264,9 @@ Server::Parts::Parts(Flags f, Config c, Log& l)
       log(l),
       config(std::move(c)),
       engine(engine_options(flags, config), clock, metrics),
+      scraping({ingest, store, fs, clock, metrics, log}, scrape_options(flags)),
+      notifier({ingest, fs, clock, metrics, log}, notifier_options(flags)),
+      rules(rule_context(), ingest, fs),
       background(ingest),
       query_api([this](const query::QueryRequest& r,
                        const StopToken& stop) { return engine.run(store, r, stop); },
@@ -287,20 +305,18 @@ web::StatusProviders Server::Parts::status_providers() {
   providers.tsdb = [this](std::size_t limit) -> Result<web::TsdbStatus> {
     return tsdb_status(db->statistics(limit));
   };
+  providers.wal_replay = [this] {
+    return web::WalReplayStatus{
+        .min = replay.first.load(), .max = replay.last.load(), .current = replay.current.load()};
+  };
   return providers;
 }
 
 void Server::Parts::add_routes() {
   const ExternalUrl url = external_url(flags);
-  // Gated routes answer 503 until every part is there, so these look through the pointers.
-  web::TargetsSource source;
-  source.active = [this] { return scraping->active_targets(); };
-  source.dropped = [this] { return scraping->dropped_targets(); };
-  source.counts = [this] { return scraping->pool_counts(); };
-  source.pools = [this] { return scraping->pools(); };
-  source.alertmanagers = [this] { return notifier->active_alertmanagers(); };
-  source.dropped_alertmanagers = [this] { return notifier->dropped_alertmanagers(); };
-  source.metadata = [this](std::string_view family) { return scraping->metadata(family); };
+  web::TargetsSource source = web::targets_source(scraping);
+  source.alertmanagers = [this] { return notifier.active_alertmanagers(); };
+  source.dropped_alertmanagers = [this] { return notifier.dropped_alertmanagers(); };
   const web::GlobalUrl global{port_of(flags.listen_addresses.front()), url.scheme, url.host};
   targets_api = std::make_unique<web::TargetsApi>(std::move(source), global);
   status_api = std::make_unique<web::StatusApi>(status_providers());
@@ -331,37 +347,57 @@ void Server::Parts::publish_build_info() {
 }
 
 // All parts prepare before any commits: a bad file changes nothing.
-Result<void> Server::Parts::apply(Config next) {
+Result<Server::Parts::Prepared> Server::Parts::prepare(Config next) {
   const model::Labels& external = next.global.external_labels;
-  NX_TRY_ASSIGN(alerting::Notifier::Prepared alerts, notifier->prepare(next.alerting, external));
-  NX_TRY_ASSIGN(scrape::ScrapeManager::Prepared targets,
-                scraping->prepare(next.scrape_configs, external));
-  NX_TRY_ASSIGN(alerting::RuleManager::Prepared groups, rules->prepare(rules_config(next)));
-  notifier->commit(std::move(alerts));
-  scraping->commit(std::move(targets));
-  rules->commit(std::move(groups));
-  const MutexLock lock(mutex);
-  config = std::move(next);
-  return {};
+  Prepared out;
+  NX_TRY_ASSIGN(out.alerts, notifier.prepare(next.alerting, external));
+  NX_TRY_ASSIGN(out.targets, scraping.prepare(next.scrape_configs, external));
+  NX_TRY_ASSIGN(out.groups, rules.prepare(rules_config(next)));
+  out.config = std::move(next);
+  return out;
 }
 
-void Server::Parts::make_managers() {
-  scraping = std::make_unique<scrape::ScrapeManager>(
-      scrape::ScrapeManager::Context{ingest, *db, fs, clock, metrics, log}, scrape_options(flags));
-  notifier = std::make_unique<alerting::Notifier>(
-      alerting::Notifier::Context{ingest, fs, clock, metrics, log}, notifier_options(flags));
-  alerting::RuleContext context{
-      .run_query = [this](
-                       const query::QueryRequest& r,
-                       StopToken stop) { return engine.run(store, r, stop, query::Lane::kRules); },
-      .send = [this](std::vector<alerting::Alert> alerts) { notifier->send(std::move(alerts)); },
-      .appender = *db,
-      .store = store,
-      .clock = clock,
-      .metrics = metrics,
-      .log = log,
-      .options = rule_options(flags)};
-  rules = std::make_unique<alerting::RuleManager>(std::move(context), ingest, fs);
+Result<Server::Parts::Prepared> Server::Parts::prepare_file() {
+  const std::string file = concat(" (--config.file=", quote(flags.config_file), ")");
+  Result<Config> next = load_config(flags.config_file, fs);
+  if (!next) {
+    return std::unexpected(
+        std::move(next).error().with(concat("couldn't load configuration", file)));
+  }
+  Result<Prepared> prepared = prepare(*std::move(next));
+  if (!prepared) {
+    return std::unexpected(std::move(prepared).error().with(
+        concat("one or more errors occurred while applying the new configuration", file)));
+  }
+  return prepared;
+}
+
+void Server::Parts::commit(Prepared next) {
+  engine.set_subquery_step(next.config.global.evaluation_interval_ms);
+  notifier.commit(std::move(next.alerts));
+  scraping.commit(std::move(next.targets));
+  rules.commit(std::move(next.groups));
+  const MutexLock lock(mutex);
+  config = std::move(next.config);
+}
+
+Config Server::Parts::current_config() {
+  const MutexLock lock(mutex);
+  return config;
+}
+
+alerting::RuleContext Server::Parts::rule_context() {
+  return {.run_query =
+              [this](const query::QueryRequest& r, const StopToken& stop) {
+                return engine.run(store, r, stop, query::Lane::kRules);
+              },
+          .send = [this](std::vector<alerting::Alert> alerts) { notifier.send(std::move(alerts)); },
+          .appender = store,
+          .store = store,
+          .clock = clock,
+          .metrics = metrics,
+          .log = log,
+          .options = rule_options(flags)};
 }
 
 asio::awaitable<void> Server::Parts::sync_loop() {
@@ -378,7 +414,7 @@ Result<void> Server::Parts::listen(std::function<Result<void>()> reload) {
   web::LifecycleHooks hooks;
   hooks.enabled = flags.enable_lifecycle;
   hooks.reload = std::move(reload);
-  hooks.quit = [] { ::kill(::getpid(), SIGTERM); };
+  hooks.quit = send_terminate;
   web::add_lifecycle_routes(router, std::move(hooks), serving, metrics);
   add_routes();
   auto handler = [this](const http::Request& request) { return router.handle(request); };
@@ -391,13 +427,10 @@ Result<void> Server::Parts::listen(std::function<Result<void>()> reload) {
 }
 
 Result<void> Server::Parts::open_store() {
-  tsdb::Options options;
-  {
-    const MutexLock lock(mutex);
-    options = store_options(flags, config);
-  }
-  NX_TRY_ASSIGN(db, tsdb::Db::open(std::move(options), fs, clock, metrics, log));
-  store.set(db.get());
+  const tsdb::ReplayControl control{.stop = start_stop, .progress = &replay};
+  NX_TRY_ASSIGN(
+      db, tsdb::Db::open(store_options(flags, current_config()), fs, clock, metrics, log, control));
+  store.open(*db);
   background.spawn([this] { return sync_loop(); });
   return {};
 }
@@ -417,126 +450,103 @@ void Server::Parts::note_reload(bool ok) {
       .set(static_cast<double>(config_time) / 1000);
 }
 
+// The file is read again, as upstream does: it may have changed while the WAL was replayed. When it
+// is bad now, the newest that was good is taken.
+Result<void> Server::Parts::go_live() {
+  const MutexLock one_at_a_time(reload_mutex);
+  if (!start_stop.check()) return Error(Code::kCancelled, "stopped while starting");
+  Result<Prepared> newest = prepare_file();
+  if (newest) waiting = *std::move(newest);
+  commit(*std::move(waiting));
+  waiting.reset();
+  note_reload(true);
+  if (!newest) {
+    log.error("error loading config, an older one is used", {{"err", newest.error()}});
+    note_reload(false);
+  }
+  rules.start();
+  phase = Phase::kRunning;
+  router.set_readiness(web::Router::Readiness::kReady);
+  return {};
+}
+
 Result<void> Server::start() {
   Parts& p = *parts_;
   p.publish_build_info();
+  {
+    const MutexLock one_at_a_time(p.reload_mutex);
+    Result<Parts::Prepared> first = p.prepare(p.current_config());
+    if (!first) return std::unexpected(std::move(first).error().with("error loading config"));
+    p.waiting = *std::move(first);
+  }
   NX_TRY(p.listen([this] { return reload(); }));
   NX_TRY(p.open_store());
-  p.make_managers();
-  Config config;
-  {
-    const MutexLock lock(p.mutex);
-    config = p.config;
-  }
-  NX_TRY(p.apply(std::move(config)));
-  p.note_reload(true);
-  p.rules->start();
-  p.router.set_readiness(web::Router::Readiness::kReady);
+  NX_TRY(p.go_live());
   p.log.info("server is ready to receive web requests");
   return {};
+}
+
+void Server::cancel_start() {
+  parts_->start_stop.cancel();
 }
 
 Result<void> Server::reload() {
   Parts& p = *parts_;
   const MutexLock one_at_a_time(p.reload_mutex);
-  const std::string file = concat(" (--config.file=", quote(p.flags.config_file), ")");
-  Result<Config> config = load_config(p.flags.config_file, p.fs);
-  Result<void> applied;
-  if (!config) {
-    applied = std::move(config).error().with(concat("couldn't load configuration", file));
-  } else if (applied = p.apply(*std::move(config)); !applied) {
-    applied = std::move(applied).error().with(
-        concat("one or more errors occurred while applying the new configuration", file));
+  if (p.phase == Parts::Phase::kStopping) {
+    return Error(Code::kUnavailable, "the server is stopping");
   }
-  p.note_reload(applied.has_value());
-  if (applied) {
-    p.log.info("completed loading of configuration file", {{"file", p.flags.config_file}});
-  } else {
-    p.log.error("error reloading config", {{"err", applied.error()}});
+  Result<Parts::Prepared> next = p.prepare_file();
+  p.note_reload(next.has_value());
+  if (!next) {
+    p.log.error("error reloading config", {{"err", next.error()}});
+    return std::unexpected(std::move(next).error());
   }
-  return applied;
+  if (p.phase == Parts::Phase::kStarting) {
+    p.waiting = *std::move(next);
+    p.log.info("completed loading of configuration file, it takes effect once the store is open",
+               {{"file", p.flags.config_file}});
+    return {};
+  }
+  p.commit(*std::move(next));
+  p.log.info("completed loading of configuration file", {{"file", p.flags.config_file}});
+  return {};
 }
 
+// Samples first: the store is closed before notifications drain, because an Alertmanager that hangs
+// can take longer than whoever sent the signal is willing to wait.
 void Server::stop() {
   Parts& p = *parts_;
-  p.router.set_readiness(web::Router::Readiness::kStopping);
+  {
+    const MutexLock one_at_a_time(p.reload_mutex);
+    p.phase = Parts::Phase::kStopping;
+    p.router.set_readiness(web::Router::Readiness::kStopping);
+  }
   if (p.http) p.http->drain();
-  if (p.scraping) p.scraping->stop();
-  if (p.rules) p.rules->stop();
-  if (p.notifier) p.notifier->stop();
+  p.scraping.stop();
+  p.rules.stop();
   p.query_api.cancel_all();
   p.background.stop();
   p.background.wait(kStopGrace);
   if (p.http) p.http->stop(kStopGrace);
-  p.store.set(nullptr);
+  p.store.close();
   if (p.db) {
     const Result<void> closed = p.db->close();
     if (!closed) p.log.error("closing the store failed", {{"err", closed.error()}});
   }
+  p.notifier.stop();
   p.ingest.stop();
   p.serving.stop();
   p.log.info("see you next time");
 }
 
-namespace {
-
-// Signals are taken by sigwait on the main thread; every other thread inherits the blocked mask.
-sigset_t block_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  return set;
-}
-
-// With the rule files looked at too: at a start nothing is made before all is known to be good.
-Result<Config> load_all(const Flags& flags) {
-  FileSystem& fs = real_file_system();
-  NX_TRY_ASSIGN(Config config, load_config(flags.config_file, fs));
-  for (const std::string& file : config.rule_files) {
-    NX_TRY(check_rule_file(file, parser_options(flags), fs));
+std::vector<std::string> unknown_features(const Flags& flags) {
+  std::vector<std::string> unknown = flags.features;
+  for (const char* known : {"promql-experimental-functions", "promql-extended-range-selectors",
+                            "promql-binop-fill-modifiers", "promql-delayed-name-removal"}) {
+    std::erase(unknown, known);
   }
-  return config;
-}
-
-void serve_signals(const sigset_t& set, Server& server, Log& log) {
-  for (;;) {
-    int number = 0;
-    if (sigwait(&set, &number) != 0) continue;
-    if (number == SIGHUP) {
-      (void)server.reload();  // logged there
-      continue;
-    }
-    log.info("received a signal, stopping",
-             {{"signal", number == SIGINT ? "interrupt" : "terminated"}});
-    return;
-  }
-}
-
-}  // namespace
-
-int run_server(const Flags& flags) {
-  const sigset_t signals = block_signals();
-  Log log(flags.log_level, flags.log_format);
-  Result<Config> config = load_all(flags);
-  if (!config) {
-    log.error("error loading config", {{"file", flags.config_file}, {"err", config.error()}});
-    return 1;
-  }
-  for (const std::string& feature : unknown_features(flags)) {
-    log.warn("not implemented yet: the feature is ignored", {{"feature", feature}});
-  }
-  log.info("starting narthex", {{"version", own_version()}, {"api", "3.14.0"}});
-  Server server(flags, *std::move(config), log);
-  const Result<void> started = server.start();
-  if (started) {
-    serve_signals(signals, server, log);
-  } else {
-    log.error("cannot start", {{"err", started.error()}});
-  }
-  server.stop();
-  return started ? 0 : 1;
+  return unknown;
 }
 
 }  // namespace narthex::server

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/log.h"
 #include "base/result.h"
@@ -11,8 +13,8 @@
 
 namespace narthex::server {
 
-/// One running server. start(), then reload() as often as wanted, then stop(). Thread-compatible;
-/// reload() and stop() may also be asked for over HTTP while the owner waits.
+/// One running server: start(), then stop(), both by its owner. Everything else, and every request
+/// over HTTP, may come at any time between construction and the end of stop(), from any thread.
 class Server {
  public:
   /// `config` is what `flags.config_file` holds now. `log` must outlive the server.
@@ -22,13 +24,20 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   /// Listens, recovers the store, starts scraping and rules. Until the store is open, gated
-  /// endpoints answer 503. Errors: kIo (address taken), whatever opening the store returns.
+  /// endpoints answer 503. Errors: kIo (address taken), kCancelled after cancel_start(), whatever
+  /// opening the store returns. stop() must follow in any case.
   Result<void> start();
 
+  /// A start() under way ends soon.
+  void cancel_start();
+
   /// All parts move to the configuration now in the file, or none does and the error says why.
+  /// While the server starts it is checked and kept: the server comes up with the newest good one.
+  /// kUnavailable while it stops.
   Result<void> reload();
 
-  /// Stops taking work, finishes what runs, syncs and closes the store. Within seconds.
+  /// Stops taking work, finishes what runs, syncs and closes the store, within seconds; then sends
+  /// the notifications that are left, for 20 s at most.
   void stop();
 
  private:
@@ -36,8 +45,7 @@ class Server {
   std::unique_ptr<Parts> parts_;
 };
 
-/// Reads the configuration, runs a server until SIGINT or SIGTERM, reloading on SIGHUP. Returns the
-/// exit status.
-int run_server(const Flags& flags);
+/// The names after --enable-feature that mean nothing here; upstream only warns of those, too.
+std::vector<std::string> unknown_features(const Flags& flags);
 
 }  // namespace narthex::server

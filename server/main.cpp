@@ -5,7 +5,12 @@
 
 #include "base/fs.h"
 #include "server/flags.h"
-#include "server/lifecycle.h"
+#include "server/run.h"
+#include "server/signals.h"
+
+// The system's loader calls this before any library's initialisers, which take milliseconds.
+[[gnu::used,
+  gnu::section(".preinit_array")]] static void (*const kFirst)() = narthex::server::block_signals;
 
 int main(int argc, char** argv) {
   const auto line =

@@ -51,9 +51,9 @@ class Router {
   asio::awaitable<http::Response> handle(const http::Request& request) const;
 
   void set_readiness(Readiness readiness) {
-    readiness_.store(readiness, std::memory_order_relaxed);
+    readiness_.store(readiness, std::memory_order_release);
   }
-  Readiness readiness() const { return readiness_.load(std::memory_order_relaxed); }
+  Readiness readiness() const { return readiness_.load(std::memory_order_acquire); }
 
  private:
   struct Route;
@@ -69,7 +69,7 @@ class Router {
   Executors& executors_;
   const Clock& clock_;
   Metrics& metrics_;
-  std::atomic<Readiness> readiness_{Readiness::kStarting};  // relaxed: a lone value
+  std::atomic<Readiness> readiness_{Readiness::kStarting};  // release: handlers see all parts
   std::unordered_map<std::string, std::unique_ptr<Route>> exact_;
   std::vector<std::unique_ptr<Route>> patterns_;
 };

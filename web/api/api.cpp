@@ -167,7 +167,7 @@ void add_api_routes(Router& router, const ApiParts& parts, Executors& executors)
   add_status_routes(adder, parts);
   add_write_routes(adder);
   const StatusApi* status = &parts.status;
-  router.add({"GET"}, "/version", {.gated = true},
+  router.add({"GET"}, "/version", {.gated = false},
              on_cpu(executors, [status](const auto& r) { return status->version(r); }));
 }
 

@@ -1,0 +1,60 @@
+// Running a server between the signals.
+#include "server/run.h"
+
+#include <atomic>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/parallel.h"
+#include "server/lifecycle.h"
+#include "server/signals.h"
+
+namespace narthex::server {
+namespace {
+
+// Returns when the process is to end; `failed` says that it is no signal from outside then.
+void serve_signals(Server& server, const std::atomic<bool>& failed, Log& log) {
+  for (;;) {
+    const Signal signal = wait_for_signal();
+    if (failed.load(std::memory_order_acquire)) return;
+    if (signal != Signal::kReload) {
+      log.info("received a signal, stopping",
+               {{"signal", signal == Signal::kInterrupt ? "interrupt" : "terminated"}});
+      return;
+    }
+    (void)server.reload();  // logged there
+  }
+}
+
+}  // namespace
+
+int run_server(const Flags& flags) {
+  Log log(flags.log_level, flags.log_format);
+  Result<Config> config = load_config(flags.config_file, real_file_system());
+  if (!config) {
+    log.error("error loading config", {{"file", flags.config_file}, {"err", config.error()}});
+    return 1;
+  }
+  for (const std::string& feature : unknown_features(flags)) {
+    log.warn("not implemented yet: the feature is ignored", {{"feature", feature}});
+  }
+  log.info("starting narthex", {{"version", own_version()}, {"api", "3.14.0"}});
+  Server server(flags, *std::move(config), log);
+  std::atomic<bool> failed{false};  // release before the signal that tells of it, acquire after
+  const auto start = [&] {
+    const Result<void> started = server.start();
+    if (started || started.error().code() == Code::kCancelled) return;
+    log.error("cannot start", {{"err", started.error()}});
+    failed.store(true, std::memory_order_release);
+    send_terminate();
+  };
+  const auto serve = [&] {
+    serve_signals(server, failed, log);
+    server.cancel_start();
+  };
+  run_beside(start, serve);
+  server.stop();
+  return failed.load(std::memory_order_acquire) ? 1 : 0;
+}
+
+}  // namespace narthex::server
