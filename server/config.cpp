@@ -45,7 +45,7 @@ std::string expand_environment(std::string_view text) {
   return out;
 }
 
-Result<void> decode_external_labels(const Node& node, model::Labels& out) {
+Result<void> decode_external_labels(const Node& node, GlobalConfig& out) {
   NX_TRY_ASSIGN(const auto pairs, node.as_map());
   model::LabelsBuilder builder;
   for (const auto& [name, value] : pairs) {
@@ -57,10 +57,11 @@ Result<void> decode_external_labels(const Node& node, model::Labels& out) {
     if (!is_valid_utf8(expanded))
       return value.error(concat(quote(expanded), " is not a valid label value"));
     builder.set(name, expanded);
+    out.external_label_texts[name] = expanded;
   }
   auto built = builder.build_within();
   if (!built) return node.error(concat("external_labels: ", built.error().message()));
-  out = *std::move(built);
+  out.external_labels = *std::move(built);
   return {};
 }
 
@@ -73,12 +74,20 @@ Result<void> decode_global(const Node& node, GlobalConfig& out) {
   map.parse("rule_query_offset", out.rule_query_offset_ms, model::parse_duration);
   map.not_implemented("query_log_file");
   map.not_implemented("scrape_failure_log_file");
-  map.with("external_labels",
-           [&](const Node& n) { return decode_external_labels(n, out.external_labels); });
+  map.with("external_labels", [&](const Node& n) { return decode_external_labels(n, out); });
   return map.finish();
 }
 
+Result<void> decode_runtime(const Node& node, Config& out) {
+  MapReader map(node, "config.RuntimeConfig");
+  map.read("gogc", out.gc_percent);
+  if (out.gc_percent == 0) out.gc_percent = kGcPercent;
+  return map.finish();
+}
+
+// A block without a time is one that keeps samples for ever, as upstream.
 Result<void> decode_retention(const Node& node, Config& out) {
+  out.retention_ms = 0;
   MapReader map(node, "config.TSDBRetentionConfig");
   map.parse("time", out.retention_ms, model::parse_duration);
   map.not_implemented("size");
@@ -88,19 +97,26 @@ Result<void> decode_retention(const Node& node, Config& out) {
 
 Result<void> decode_tsdb(const Node& node, Config& out) {
   MapReader map(node, "config.plain");
-  model::DurationMs window = 0;
-  map.parse("out_of_order_time_window", window, model::parse_duration);
-  if (window != 0) map.not_implemented("out_of_order_time_window");
+  map.parse("out_of_order_time_window", out.out_of_order_window_ms, model::parse_duration);
+  if (out.out_of_order_window_ms != 0) map.not_implemented("out_of_order_time_window");
   map.not_implemented("stale_series_compaction_threshold");
   map.not_implemented("chunk_encoding");
   map.with("retention", [&](const Node& n) { return decode_retention(n, out); });
   return map.finish();
 }
 
+// Takes effect upstream only with a feature flag that is refused here.
+Result<void> decode_exemplars(const Node& node, Config& out) {
+  MapReader map(node, "config.ExemplarsConfig");
+  out.exemplars_max.emplace(0);
+  map.read("max_exemplars", *out.exemplars_max);
+  return map.finish();
+}
+
 Result<void> decode_storage(const Node& node, Config& out) {
   MapReader map(node, "config.plain");
   map.with("tsdb", [&](const Node& n) { return decode_tsdb(n, out); });
-  map.ignore("exemplars");  // takes effect upstream only with a feature flag that is refused here
+  map.with("exemplars", [&](const Node& n) { return decode_exemplars(n, out); });
   return map.finish();
 }
 
@@ -147,7 +163,7 @@ Result<void> decode_root(const Node& root, const std::string& file, FileSystem& 
   MapReader map(root, "config.plain");
   std::vector<Node> jobs;
   map.with("global", [&](const Node& n) { return decode_global(n, out.global); });
-  map.ignore("runtime");  // Go's garbage collector
+  map.with("runtime", [&](const Node& n) { return decode_runtime(n, out); });
   map.read("rule_files", out.rule_patterns);
   map.each("scrape_configs", [&](const Node& n) -> Result<void> {
     jobs.push_back(n);
@@ -174,6 +190,27 @@ Result<void> decode_root(const Node& root, const std::string& file, FileSystem& 
   return decode_scrape_jobs(jobs, out);
 }
 
+void print_storage(yaml::Writer& out, const Config& config) {
+  out.open_map("storage").open_map("tsdb");
+  out.field("outofordertimewindow", std::int64_t{0});  // upstream's field without a proper name
+  out.open_map("retention");
+  if (config.retention_ms != 0) out.field("time", model::format_duration(config.retention_ms));
+  out.close().close();
+  if (config.exemplars_max) {
+    out.open_map("exemplars");
+    if (*config.exemplars_max != 0) out.field("max_exemplars", *config.exemplars_max);
+    out.close();
+  }
+  out.close();
+}
+
+// What upstream shows of sections that are refused here: their defaults.
+void print_otlp(yaml::Writer& out) {
+  out.open_map("otlp").field("translation_strategy", "UnderscoreEscapingWithSuffixes");
+  out.field("label_name_underscore_sanitization", true);
+  out.field("label_name_preserve_multiple_underscores", true).close();
+}
+
 std::string print(const Config& config) {
   yaml::Writer out;
   out.open_map("global");
@@ -182,11 +219,10 @@ std::string print(const Config& config) {
   if (config.global.rule_query_offset_ms != 0) {
     out.field("rule_query_offset", model::format_duration(config.global.rule_query_offset_ms));
   }
-  std::map<std::string, std::string> labels;
-  for (const auto [name, value] : config.global.external_labels) labels.emplace(name, value);
-  out.field("external_labels", labels);
+  out.field("external_labels", config.global.external_label_texts);
   scrape::emit_globals_tail(out, config.global.scrape);
   out.close();
+  out.open_map("runtime").field("gogc", config.gc_percent).close();
   if (config.alerting != alerting::AlertingConfig{}) {
     out.open_map("alerting");
     alerting::emit(out, config.alerting);
@@ -202,6 +238,8 @@ std::string print(const Config& config) {
     }
     out.close();
   }
+  print_storage(out, config);
+  print_otlp(out);
   return out.text();
 }
 
@@ -213,10 +251,12 @@ std::string directory_of(std::string_view path) {
   return std::string(path.substr(0, std::max<std::size_t>(slash, 1)));
 }
 
-Result<Config> parse_config(std::string_view text, const std::string& file, FileSystem& fs) {
+Result<Config> parse_config(std::string_view text, const std::string& file, FileSystem& fs,
+                            model::DurationMs retention_ms) {
   NX_TRY_ASSIGN(const Node root, yaml::parse(text, file));
   Config config;
   config.directory = directory_of(file);
+  config.retention_ms = retention_ms;
   NX_TRY(decode_root(root, file, fs, config));
   config.yaml = print(config);
   return config;
@@ -231,9 +271,10 @@ Result<std::size_t> check_rule_file(const std::string& file, const query::Parser
   return rules;
 }
 
-Result<Config> load_config(const std::string& file, FileSystem& fs) {
+Result<Config> load_config(const std::string& file, FileSystem& fs,
+                           model::DurationMs retention_ms) {
   NX_TRY_ASSIGN(const std::string text, fs.read_file(file));
-  return parse_config(text, file, fs);
+  return parse_config(text, file, fs, retention_ms);
 }
 
 }  // namespace narthex::server

@@ -5,6 +5,9 @@
 // is refused by name.
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +27,11 @@ struct GlobalConfig {
   model::DurationMs evaluation_interval_ms = 60'000;  // upstream's default
   model::DurationMs rule_query_offset_ms = 0;
   model::Labels external_labels;
+  std::map<std::string, std::string> external_label_texts;  // the same, with those that are ""
 };
+
+inline constexpr model::DurationMs kRetentionMs = 15LL * 24 * 60 * 60 * 1000;  // upstream's default
+inline constexpr std::int64_t kGcPercent = 75;                                 // the same
 
 struct Config {
   GlobalConfig global;
@@ -32,17 +39,23 @@ struct Config {
   std::vector<std::string> rule_files;     // what the patterns match, sorted within each
   std::vector<scrape::ScrapeConfig> scrape_configs;
   alerting::AlertingConfig alerting;
-  model::DurationMs retention_ms = 0;  // 0: the flag's
-  std::string directory;               // of the file
-  std::string yaml;                    // normalised, defaults filled in, secrets hidden
+  std::int64_t gc_percent = kGcPercent;  // shown, and without effect
+  model::DurationMs out_of_order_window_ms = 0;
+  model::DurationMs retention_ms = kRetentionMs;  // 0: for ever
+  std::optional<std::int64_t> exemplars_max;
+  std::string directory;  // of the file
+  std::string yaml;       // normalised, defaults filled in, secrets hidden
 };
 
 /// Decodes `text`; `file` names it in errors and gives the directory for relative paths. Reads
-/// nothing but directory listings for rule patterns. Errors: kInvalid.
-Result<Config> parse_config(std::string_view text, const std::string& file, FileSystem& fs);
+/// nothing but directory listings for rule patterns. `retention_ms` holds where the file says
+/// nothing. Errors: kInvalid.
+Result<Config> parse_config(std::string_view text, const std::string& file, FileSystem& fs,
+                            model::DurationMs retention_ms = kRetentionMs);
 
 /// Reads and decodes `file`. Errors: kNotFound, kIo, kInvalid.
-Result<Config> load_config(const std::string& file, FileSystem& fs);
+Result<Config> load_config(const std::string& file, FileSystem& fs,
+                           model::DurationMs retention_ms = kRetentionMs);
 
 /// Reads one of `rule_files` as applying the configuration will, and counts its rules. Errors:
 /// kNotFound, kIo, kInvalid.

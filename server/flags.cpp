@@ -302,6 +302,7 @@ Result<void> fill(const Values& values, Flags& flags) {
   in.parse("web.read-timeout", flags.read_timeout_ms, model::parse_duration);
   flags.storage_path = in.text("storage.tsdb.path");
   in.parse("storage.tsdb.retention.time", flags.retention_ms, model::parse_duration);
+  if (flags.retention_ms == 0) flags.retention_ms = Flags{}.retention_ms;
   in.parse("storage.tsdb.wal-segment-size", flags.wal_segment_bytes, parse_bytes);
   flags.wal_compression = in.flag("storage.tsdb.wal-compression");
   flags.no_lockfile = in.flag("storage.tsdb.no-lockfile");
@@ -374,7 +375,7 @@ std::string agent_flags(const Arguments& arguments) {
 
 std::map<std::string, std::string> shown_flags(const Values& values, const Flags& flags) {
   std::map<std::string, std::string> all(values.begin(), values.end());
-  if (flags.retention_ms == 0) all["storage.tsdb.retention.time"] = "15d";
+  all["storage.tsdb.retention.time"] = model::format_duration(flags.retention_ms);
   return all;
 }
 

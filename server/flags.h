@@ -27,8 +27,8 @@ struct Flags {
   std::size_t connections_max = 512;
   model::DurationMs read_timeout_ms = 5 * 60 * 1000;
   std::string storage_path = "data/";
-  model::DurationMs retention_ms = 0;   // 0: 15 days
-  std::uint64_t wal_segment_bytes = 0;  // 0: 128 MiB
+  model::DurationMs retention_ms = 15LL * 24 * 60 * 60 * 1000;  // unless the file says
+  std::uint64_t wal_segment_bytes = 0;                          // 0: 128 MiB
   bool wal_compression = true;
   bool no_lockfile = false;
   model::DurationMs lookback_ms = 5 * 60 * 1000;

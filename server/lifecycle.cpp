@@ -31,7 +31,6 @@ namespace {
 constexpr auto kStopGrace = std::chrono::seconds(5);  // requests under way at a stop
 constexpr std::int64_t kSyncIntervalNs =
     5'000'000'000;  // promise D2: at most 5 s lost with the machine's power
-constexpr model::DurationMs kRetentionMs = 15LL * 24 * 60 * 60 * 1000;  // upstream's default
 
 unsigned cores() {
   return std::max(1U, std::thread::hardware_concurrency());
@@ -85,8 +84,7 @@ tsdb::Options store_options(const Flags& flags, const Config& config) {
   options.no_lockfile = flags.no_lockfile;
   options.head.wal_compression = flags.wal_compression;
   if (flags.wal_segment_bytes != 0) options.wal_segment_bytes = flags.wal_segment_bytes;
-  options.retention_ms = config.retention_ms != 0 ? config.retention_ms : flags.retention_ms;
-  if (options.retention_ms == 0) options.retention_ms = kRetentionMs;
+  options.retention_ms = config.retention_ms;
   return options;
 }
 
@@ -175,6 +173,19 @@ std::string route_prefix(const Flags& flags) {
   while (prefix.ends_with('/')) prefix.pop_back();
   if (!prefix.empty() && !prefix.starts_with('/')) prefix.insert(0, "/");
   return prefix;
+}
+
+// Flags as the server runs under them, which is what upstream shows: `config` is the one it started
+// with.
+std::map<std::string, std::string> effective_flags(const Flags& flags, const Config& config) {
+  constexpr model::DurationMs kBlockMsMax = 31LL * 24 * 60 * 60 * 1000;  // copied from upstream
+  std::map<std::string, std::string> all = flags.all;
+  all["web.route-prefix"] = route_prefix(flags).empty() ? "/" : route_prefix(flags);
+  all["storage.tsdb.retention.time"] = model::format_duration(config.retention_ms);
+  const model::DurationMs tenth = config.retention_ms / 10;
+  all["storage.tsdb.max-block-duration"] =
+      model::format_duration(tenth == 0 ? kBlockMsMax : std::min(tenth, kBlockMsMax));
+  return all;
 }
 
 web::RouterOptions router_options(const Flags& flags) {
@@ -288,7 +299,9 @@ web::RuntimeInfo Server::Parts::runtime_info() {
   const MutexLock lock(mutex);
   info.reload_success = reload_ok;
   info.last_config_time = config_time;
-  info.storage_retention = model::format_duration(store_options(flags, config).retention_ms);
+  if (config.retention_ms != 0) {
+    info.storage_retention = model::format_duration(config.retention_ms);
+  }
   return info;
 }
 
@@ -300,7 +313,7 @@ web::StatusProviders Server::Parts::status_providers() {
     const MutexLock lock(mutex);
     return config.yaml;
   };
-  providers.flags = [this] { return flags.all; };
+  providers.flags = [all = effective_flags(flags, current_config())] { return all; };
   providers.runtime = [this] { return runtime_info(); };
   providers.tsdb = [this](std::size_t limit) -> Result<web::TsdbStatus> {
     return tsdb_status(db->statistics(limit));
@@ -359,7 +372,7 @@ Result<Server::Parts::Prepared> Server::Parts::prepare(Config next) {
 
 Result<Server::Parts::Prepared> Server::Parts::prepare_file() {
   const std::string file = concat(" (--config.file=", quote(flags.config_file), ")");
-  Result<Config> next = load_config(flags.config_file, fs);
+  Result<Config> next = load_config(flags.config_file, fs, flags.retention_ms);
   if (!next) {
     return std::unexpected(
         std::move(next).error().with(concat("couldn't load configuration", file)));

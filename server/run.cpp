@@ -30,7 +30,7 @@ void serve_signals(Server& server, const std::atomic<bool>& failed, Log& log) {
 
 int run_server(const Flags& flags) {
   Log log(flags.log_level, flags.log_format);
-  Result<Config> config = load_config(flags.config_file, real_file_system());
+  Result<Config> config = load_config(flags.config_file, real_file_system(), flags.retention_ms);
   if (!config) {
     log.error("error loading config", {{"file", flags.config_file}, {"err", config.error()}});
     return 1;

@@ -72,6 +72,47 @@ TEST(Config, RefusesExternalLabelsThatAreTooLarge) {
       std::string::npos);
 }
 
+// As /api/v1/status/config shows it: every section that upstream prints, and labels that are "".
+TEST(Config, PrintsAllSections) {
+  const auto tail = [](const Config& config) {
+    return config.yaml.substr(config.yaml.find("runtime:"));
+  };
+  constexpr std::string_view kOtlp =
+      "otlp:\n  translation_strategy: UnderscoreEscapingWithSuffixes\n"
+      "  label_name_underscore_sanitization: true\n"
+      "  label_name_preserve_multiple_underscores: true\n";
+
+  const auto plain = parse("global:\n  external_labels: {b: '', a: x}\n");
+  ASSERT_TRUE(plain) << plain.error().message();
+  EXPECT_NE(plain->yaml.find("  external_labels:\n    a: x\n    b: \"\"\n"), std::string::npos)
+      << plain->yaml;
+  EXPECT_EQ(plain->global.external_labels, (model::Labels{{"a", "x"}}));
+  EXPECT_EQ(tail(*plain), concat("runtime:\n  gogc: 75\nstorage:\n  tsdb:\n"
+                                 "    outofordertimewindow: 0\n    retention:\n      time: 15d\n",
+                                 kOtlp));
+
+  const auto full = parse(
+      "runtime: {gogc: 50}\nstorage:\n  tsdb: {retention: {time: 30d}}\n"
+      "  exemplars: {max_exemplars: 7}\n");
+  ASSERT_TRUE(full) << full.error().message();
+  EXPECT_EQ(full->retention_ms, 30LL * 24 * 3'600'000);
+  EXPECT_EQ(tail(*full), concat("runtime:\n  gogc: 50\nstorage:\n  tsdb:\n"
+                                "    outofordertimewindow: 0\n    retention:\n      time: 30d\n"
+                                "  exemplars:\n    max_exemplars: 7\n",
+                                kOtlp));
+}
+
+TEST(Config, TheFilesRetentionWinsOverTheFlags) {
+  const auto with = [](std::string_view text) {
+    return parse_config(text, "p.yml", real_file_system(), 7)->retention_ms;
+  };
+
+  EXPECT_EQ(with(""), 7);
+  EXPECT_EQ(with("storage: {tsdb: {}}"), 7);
+  EXPECT_EQ(with("storage: {tsdb: {retention: {time: 1s}}}"), 1'000);
+  EXPECT_EQ(with("storage: {tsdb: {retention: {}}}"), 0);
+}
+
 TEST(Config, FindsRuleFilesBesideItself) {
   const test::TempDir dir;
   for (const char* name : {"a.yml", "b.yml", "c.txt"}) {
