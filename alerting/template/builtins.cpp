@@ -92,7 +92,7 @@ Result<Value> not_value(const Environment&, Args args) {
 std::optional<std::size_t> length_of(const Value& value) {
   if (const auto* text = value.as<std::string>()) return text->size();
   if (const auto* map = value.as<std::shared_ptr<const StringMap>>()) return (*map)->size();
-  if (const auto* map = value.as<std::shared_ptr<const AnyMap>>()) return (*map)->size();
+  if (const auto* map = value.as<std::shared_ptr<const AnyMap>>()) return (*map)->entries().size();
   if (const auto* list = value.as<std::shared_ptr<const SampleList>>()) return (*list)->size();
   return std::nullopt;
 }
@@ -175,24 +175,28 @@ Result<Value> slice(const Environment&, Args args) {
 }
 
 // What html, js and urlquery escape: a lone string as it is, anything else printed.
-std::string escape_input(Args args) {
+Result<std::string> escape_input(Args args) {
   if (args.size() == 1 && args[0].as<std::string>() != nullptr) return *args[0].as<std::string>();
   return go_sprint(args);
 }
 
 Result<Value> print(const Environment&, Args args) {
-  return Value(go_sprint(args));
+  NX_TRY_ASSIGN(std::string text, go_sprint(args));
+  return Value(std::move(text));
 }
 Result<Value> println(const Environment&, Args args) {
-  return Value(go_sprintln(args));
+  NX_TRY_ASSIGN(std::string text, go_sprintln(args));
+  return Value(std::move(text));
 }
 Result<Value> printf(const Environment&, Args args) {
-  return Value(go_sprintf(*args[0].as<std::string>(), args.subspan(1)));
+  NX_TRY_ASSIGN(std::string text, go_sprintf(*args[0].as<std::string>(), args.subspan(1)));
+  return Value(std::move(text));
 }
 
 Result<Value> html(const Environment&, Args args) {
+  NX_TRY_ASSIGN(const std::string in, escape_input(args));
   std::string out;
-  for (const char c : escape_input(args)) {
+  for (const char c : in) {
     switch (c) {
       case '\0':
         out += "\xef\xbf\xbd";
@@ -220,8 +224,9 @@ Result<Value> html(const Environment&, Args args) {
 }
 
 Result<Value> js(const Environment&, Args args) {
+  NX_TRY_ASSIGN(const std::string in, escape_input(args));
   std::string out;
-  for (const char c : escape_input(args)) {
+  for (const char c : in) {
     const auto byte = static_cast<unsigned char>(c);
     if (c == '\\' || c == '\'' || c == '"') {
       out += concat("\\", c);
@@ -235,7 +240,8 @@ Result<Value> js(const Environment&, Args args) {
 }
 
 Result<Value> urlquery(const Environment&, Args args) {
-  return Value(query_escape(escape_input(args)));
+  NX_TRY_ASSIGN(const std::string in, escape_input(args));
+  return Value(query_escape(in));
 }
 
 Result<Value> call(const Environment&, Args args) {

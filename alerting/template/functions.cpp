@@ -45,7 +45,10 @@ Result<Value> query(const Environment& environment, Args args) {
   NX_TRY_ASSIGN(std::vector<Sample> samples, environment.query(text_of(args[0])));
   SampleList list;
   list.reserve(samples.size());
-  for (Sample& sample : samples) list.push_back(std::make_shared<const Sample>(std::move(sample)));
+  for (Sample& sample : samples) {
+    for (const auto& [name, value] : sample.labels) sample.bytes += name.size() + value.size();
+    list.push_back(std::make_shared<const Sample>(std::move(sample)));
+  }
   return Value(std::make_shared<const SampleList>(std::move(list)));
 }
 
@@ -84,8 +87,9 @@ Result<Value> sort_by_label(const Environment&, Args args) {
 }
 
 Result<Value> pack_args(const Environment&, Args args) {
-  AnyMap map;
-  for (std::size_t i = 0; i < args.size(); ++i) map.emplace(concat("arg", i), args[i]);
+  AnyMap::Entries entries;
+  for (std::size_t i = 0; i < args.size(); ++i) entries.emplace(concat("arg", i), args[i]);
+  NX_TRY_ASSIGN(AnyMap map, AnyMap::create(std::move(entries)));
   return Value(std::make_shared<const AnyMap>(std::move(map)));
 }
 

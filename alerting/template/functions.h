@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "alerting/template/value.h"
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace narthex::alerting::tmpl {
@@ -20,6 +21,8 @@ struct Environment {
   std::string external_url;
   std::string path_prefix;
   model::TimeMs now = 0;
+  /// Of the time that an expansion may take; null: none.
+  const Clock* clock = nullptr;
 };
 
 /// What a parameter takes; constants are converted or refused accordingly, as Go's reflection does.

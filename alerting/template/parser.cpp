@@ -11,6 +11,8 @@
 namespace narthex::alerting::tmpl {
 namespace {
 
+constexpr std::size_t kTokensMax = 200'000;  // docs: limits of templates
+
 // How a list of nodes ended.
 enum class Ending : unsigned char { kEnd, kElse, kFile };
 
@@ -80,6 +82,10 @@ class Parser {
       return Error(Code::kLimit, concat("template ", out_.name, " is longer than 1 MiB"));
     }
     NX_TRY_ASSIGN(tokens_, tokenize(out_.name, out_.source));
+    if (tokens_.size() > kTokensMax) {
+      return Error(Code::kLimit, concat("template ", out_.name, " has more than ", kTokensMax,
+                                        " words and signs"));
+    }
     NodeList root;
     NX_TRY_ASSIGN(const Ending ending, parse_list(root));
     if (ending == Ending::kEnd) return error("unexpected {{end}}");
@@ -190,7 +196,6 @@ class Parser {
   }
 
   Result<void> parse_control(Node::Kind kind, std::string_view context, NodeList& out) {
-    const Deeper deeper(*this);
     const std::size_t visible = variables_.size();
     Node node;
     node.kind = kind;
@@ -202,6 +207,8 @@ class Parser {
     range_depth_ -= is_range ? 1 : 0;
     if (ending == Ending::kElse && !is_range && is_keyword(context)) {
       next();  // {{else if x}} shares its {{end}} with the {{if}} it continues
+      const Deeper deeper(*this);
+      NX_TRY(check_depth());
       NX_TRY(parse_control(kind, context, node.otherwise));
     } else if (ending == Ending::kElse) {
       NX_TRY_ASSIGN(ending, parse_list(node.otherwise));

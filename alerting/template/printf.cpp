@@ -12,7 +12,11 @@
 namespace narthex::alerting::tmpl {
 namespace {
 
-constexpr int kWidthMax = 1'000'000;  // copied from fmt
+constexpr int kWidthMax = 1'000'000;  // copied from fmt: beyond it no further digit is read
+
+Error too_long() {
+  return Error(Code::kLimit, "a string exceeds 1 MiB");
+}
 
 struct Spec {
   bool minus = false;
@@ -192,19 +196,22 @@ class Formatter {
  public:
   Formatter(std::string_view format, std::span<const Value> args) : format_(format), args_(args) {}
 
-  std::string run() {
+  Result<std::string> run() {
     while (at_ < format_.size()) {
+      if (out_.size() > kFormattedBytesMax) return too_long();
       const std::size_t percent = std::min(format_.find('%', at_), format_.size());
       out_ += format_.substr(at_, percent - at_);
       at_ = percent;
-      if (at_ < format_.size()) directive();
+      if (at_ < format_.size() && !directive()) return too_long();
     }
     if (!reordered_ && used_ < args_.size()) append_extra();
+    if (out_.size() > kFormattedBytesMax) return too_long();
     return std::move(out_);
   }
 
  private:
-  void directive() {
+  // False when it asks for more than can be.
+  bool directive() {
     ++at_;
     Spec spec;
     read_flags(spec);
@@ -219,8 +226,10 @@ class Formatter {
     read_index();
     if (at_ >= format_.size()) {
       out_ += "%!(NOVERB)";
-      return;
+      return true;
     }
+    constexpr auto kSizeMax = static_cast<int>(kFormattedBytesMax);
+    if (spec.width.value_or(0) > kSizeMax || spec.precision.value_or(0) > kSizeMax) return false;
     std::size_t length = 1;
     while (at_ + length < format_.size() &&
            (static_cast<unsigned char>(format_[at_ + length]) & 0xC0) == 0x80) {
@@ -238,6 +247,7 @@ class Formatter {
       out_ += format_value(args_[used_++], spec);
     }
     bad_index_ = false;
+    return true;
   }
 
   void read_flags(Spec& spec) {
@@ -301,7 +311,11 @@ class Formatter {
     int value = 0;
     bool any = false;
     for (; at_ < format_.size() && format_[at_] >= '0' && format_[at_] <= '9'; ++at_) {
-      value = std::min(value * 10 + (format_[at_] - '0'), kWidthMax);
+      if (value > kWidthMax) {  // as fmt: the rest of the format is not looked at
+        at_ = format_.size();
+        return;
+      }
+      value = value * 10 + (format_[at_] - '0');
       any = true;
     }
     if (any) size = value;
@@ -309,7 +323,7 @@ class Formatter {
 
   void append_extra() {
     out_ += "%!(EXTRA ";
-    for (std::size_t i = used_; i < args_.size(); ++i) {
+    for (std::size_t i = used_; i < args_.size() && out_.size() <= kFormattedBytesMax; ++i) {
       if (i > used_) out_ += ", ";
       const Value& value = args_[i];
       out_ += value.is_none() ? "<nil>" : concat(value.type_name(), "=", value.to_text());
@@ -332,11 +346,11 @@ std::string plain_text(const Value& value) {
 
 }  // namespace
 
-std::string go_sprintf(std::string_view format, std::span<const Value> args) {
+Result<std::string> go_sprintf(std::string_view format, std::span<const Value> args) {
   return Formatter(format, args).run();
 }
 
-std::string go_sprint(std::span<const Value> args) {
+Result<std::string> go_sprint(std::span<const Value> args) {
   std::string out;
   bool after_string = true;
   for (const Value& value : args) {
@@ -344,14 +358,17 @@ std::string go_sprint(std::span<const Value> args) {
     if (!out.empty() && !is_string && !after_string) out += ' ';
     after_string = is_string;
     out += plain_text(value);
+    if (out.size() > kFormattedBytesMax) return too_long();
   }
   return out;
 }
 
-std::string go_sprintln(std::span<const Value> args) {
+Result<std::string> go_sprintln(std::span<const Value> args) {
   std::string out;
-  for (std::size_t i = 0; i < args.size(); ++i)
+  for (std::size_t i = 0; i < args.size(); ++i) {
     out += concat(i == 0 ? "" : " ", plain_text(args[i]));
+    if (out.size() > kFormattedBytesMax) return too_long();
+  }
   return out + "\n";
 }
 

@@ -9,14 +9,18 @@
 
 namespace narthex::alerting::tmpl {
 
+/// The longest text that any of these makes; kLimit beyond it.
+inline constexpr std::size_t kFormattedBytesMax = std::size_t{1}
+                                                  << 20;  // docs: limits of templates
+
 /// Verbs v d s q x X o b c U t T e E f F g G; flags, width and precision, `*` included. What does
 /// not fit is written as Go writes it: `%!d(string=hi)`.
-std::string go_sprintf(std::string_view format, std::span<const Value> args);
+Result<std::string> go_sprintf(std::string_view format, std::span<const Value> args);
 
 /// Spaces between operands when neither is a string.
-std::string go_sprint(std::span<const Value> args);
+Result<std::string> go_sprint(std::span<const Value> args);
 
 /// Spaces between all operands and a line feed.
-std::string go_sprintln(std::span<const Value> args);
+Result<std::string> go_sprintln(std::span<const Value> args);
 
 }  // namespace narthex::alerting::tmpl

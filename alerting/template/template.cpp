@@ -1,8 +1,10 @@
-// Execution: walks the tree of a template. Recursion follows the tree, whose depth the parser
-// bounds, and template calls, which are counted.
+// Execution: walks the tree of a template. Recursion follows the tree and the template calls; its
+// depth over both is bounded, and so is all that values may take: a rule file, or a label that a
+// target chose, costs the expansion at most.
 #include "alerting/template/template.h"
 
 #include <algorithm>
+#include <variant>
 
 #include "alerting/template/ast.h"
 #include "alerting/template/lexer.h"
@@ -14,10 +16,22 @@ namespace {
 
 enum class Flow : unsigned char { kNext, kBreak, kContinue };
 
+constexpr std::size_t kStopInterval = 64;  // steps between looks at the clock
+constexpr std::size_t kTemplateArgumentsMax = 4 * kTemplateOutputMax;  // texts of one call
+
+StopToken deadline_of(const Clock* clock) {
+  if (clock == nullptr) return {};
+  return {*clock, clock->monotonic_ns() + kTemplateSecondsMax * 1'000'000'000};
+}
+
 class Executor {
  public:
   Executor(const Template& source, const Environment& environment, const StopToken& stop)
-      : template_(source), environment_(environment), stop_(stop), running_(source.name) {}
+      : template_(source),
+        environment_(environment),
+        stop_(stop),
+        deadline_(deadline_of(environment.clock)),
+        running_(source.name) {}
 
   Result<std::string> run(const Value& data) {
     variables_.emplace_back("$", data);
@@ -26,10 +40,32 @@ class Executor {
   }
 
  private:
-  // The node that errors point at, as Go's state.at().
-  void at(std::size_t position, std::string text) {
+  /// What errors point at, as Go's state.at(); its text is made only for an error.
+  using Place =
+      std::variant<std::monostate, const Operand*, const Command*, const Pipeline*, const Node*>;
+
+  /// One more level of recursion.
+  struct Deeper {
+    explicit Deeper(Executor& executor) : executor_(executor) { ++executor_.depth_; }
+    ~Deeper() { --executor_.depth_; }
+    Executor& executor_;
+  };
+
+  void at(std::size_t position, Place place) {
     position_ = position;
-    context_ = std::move(text);
+    place_ = place;
+  }
+
+  std::string place_text() const {
+    if (const auto* operand = std::get_if<const Operand*>(&place_)) return (*operand)->to_text();
+    if (const auto* command = std::get_if<const Command*>(&place_)) return (*command)->to_text();
+    if (const auto* pipe = std::get_if<const Pipeline*>(&place_)) return (*pipe)->to_text();
+    if (const auto* node = std::get_if<const Node*>(&place_)) {
+      return (*node)->kind == Node::Kind::kRange
+                 ? concat("range ", (*node)->pipeline->to_text())
+                 : concat("{{template ", quote((*node)->text), "}}");
+    }
+    return {};
   }
 
   Error error(std::string_view message, Code code = Code::kExecution) const {
@@ -37,18 +73,28 @@ class Executor {
     const std::size_t newline = before.rfind('\n');
     const std::size_t column =
         newline == std::string_view::npos ? position_ : position_ - newline - 1;
-    return Error(
-        code, concat("template: ", template_.name, ":", line_of(template_.source, position_), ":",
-                     column, ": executing ", quote(running_), " at <", context_, ">: ", message));
+    return Error(code, concat("template: ", template_.name, ":",
+                              line_of(template_.source, position_), ":", column, ": executing ",
+                              quote(running_), " at <", place_text(), ">: ", message));
   }
 
   Result<void> step() {
-    constexpr std::size_t kStopInterval = 1024;
     if (++steps_ > kTemplateStepsMax) {
       return error(concat("exceeded maximum of ", kTemplateStepsMax, " steps"), Code::kLimit);
     }
-    if (steps_ % kStopInterval == 0) NX_TRY(stop_.check());
-    return {};
+    if (steps_ % kStopInterval != 0) return {};
+    return check_time();
+  }
+
+  Result<void> check_time() const {
+    NX_TRY(stop_.check());
+    if (deadline_.check()) return {};
+    return error(concat("exceeded maximum of ", kTemplateSecondsMax, " seconds"), Code::kLimit);
+  }
+
+  Result<void> check_depth() const {
+    if (depth_ <= kTemplateNestingMax) return {};
+    return error(concat("exceeded maximum nesting of ", kTemplateNestingMax), Code::kLimit);
   }
 
   Result<void> write(std::string_view text) {
@@ -59,7 +105,41 @@ class Executor {
     return {};
   }
 
+  // Counts what variables and query results keep in memory.
+  Result<void> hold(std::size_t weight) {
+    held_ += weight;
+    if (held_ <= kTemplateHeldMax) return {};
+    return error("variables and query results exceed 64 MiB", Code::kLimit);
+  }
+
+  Result<void> declare(const std::string& name, const Value& value) {
+    NX_TRY(hold(value.weight()));
+    variables_.emplace_back(name, value);
+    return {};
+  }
+
+  Result<void> assign(const std::string& name, const Value& value) {
+    for (auto it = variables_.rbegin(); it != variables_.rend(); ++it) {
+      if (it->first != name) continue;
+      held_ -= it->second.weight();
+      NX_TRY(hold(value.weight()));
+      it->second = value;
+      return {};
+    }
+    return {};
+  }
+
+  // Those declared since there were `visible` go.
+  void leave_scope(std::size_t visible) {
+    for (std::size_t i = visible; i < variables_.size(); ++i) {
+      held_ -= variables_[i].second.weight();
+    }
+    variables_.resize(visible);
+  }
+
   Result<Flow> walk(const NodeList& nodes, const Value& dot) {
+    const Deeper deeper(*this);
+    NX_TRY(check_depth());
     for (const Node& node : nodes) {
       NX_TRY(step());
       NX_TRY_ASSIGN(const Flow flow, walk_node(node, dot));
@@ -99,69 +179,74 @@ class Executor {
     const bool taken = value.truth();
     const Value& inner = taken && node.kind == Node::Kind::kWith ? value : dot;
     NX_TRY_ASSIGN(const Flow flow, walk(taken ? node.body : node.otherwise, inner));
-    variables_.resize(visible);
+    leave_scope(visible);
     return flow;
   }
 
-  // What range visits, as (index, element) pairs.
-  Result<std::vector<std::pair<Value, Value>>> elements(const Value& value) {
-    std::vector<std::pair<Value, Value>> out;
-    if (value.is_none()) return out;
-    if (const auto* map = value.as<std::shared_ptr<const StringMap>>()) {
-      for (const auto& [key, text] : **map) out.emplace_back(Value(key), Value(text));
-      return out;
+  // One turn of a range; false once it is left.
+  Result<bool> turn(const Node& node, const Value& index, const Value& element) {
+    NX_TRY(step());
+    const std::size_t outside = variables_.size();
+    const auto& names = node.pipeline->variables;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const Value& value = names.size() == 2 && i == 0 ? index : element;
+      NX_TRY(node.pipeline->assigns ? assign(names[i], value) : declare(names[i], value));
     }
-    if (const auto* map = value.as<std::shared_ptr<const AnyMap>>()) {
-      for (const auto& [key, element] : **map) out.emplace_back(Value(key), element);
-      return out;
+    NX_TRY_ASSIGN(const Flow flow, walk(node.body, element));
+    leave_scope(outside);
+    return flow != Flow::kBreak;
+  }
+
+  // True when there was anything to visit.
+  template <typename Map>
+  Result<bool> visit_map(const Node& node, const Map& map) {
+    for (const auto& [key, element] : map) {
+      NX_TRY_ASSIGN(const bool go_on, turn(node, Value(key), Value(element)));
+      if (!go_on) break;
     }
+    return !map.empty();
+  }
+
+  Result<bool> visit(const Node& node, const Value& value) {
+    if (value.is_none()) return false;
+    if (const auto* map = value.as<std::shared_ptr<const StringMap>>())
+      return visit_map(node, **map);
+    if (const auto* map = value.as<std::shared_ptr<const AnyMap>>())
+      return visit_map(node, (*map)->entries());
     if (const auto* list = value.as<std::shared_ptr<const SampleList>>()) {
       for (std::size_t i = 0; i < (*list)->size(); ++i) {
-        out.emplace_back(Value(static_cast<std::int64_t>(i)), Value((**list)[i]));
+        const Value index(static_cast<std::int64_t>(i));
+        NX_TRY_ASSIGN(const bool go_on, turn(node, index, Value((**list)[i])));
+        if (!go_on) break;
       }
-      return out;
+      return !(*list)->empty();
     }
     if (const auto* count = value.as<std::int64_t>()) {
-      const auto bounded =
-          std::min<std::int64_t>(*count, static_cast<std::int64_t>(kTemplateStepsMax) + 1);
-      for (std::int64_t i = 0; i < bounded; ++i) out.emplace_back(Value(), Value(i));
-      return out;
+      if (node.pipeline->variables.size() > 1) {
+        return error(
+            concat("can't use ", value.to_text(), " to iterate over more than one variable"));
+      }
+      for (std::int64_t i = 0; i < *count; ++i) {
+        NX_TRY_ASSIGN(const bool go_on, turn(node, Value(), Value(i)));
+        if (!go_on) break;
+      }
+      return *count > 0;
     }
     return error(concat("range can't iterate over ", value.to_text()));
   }
 
   Result<Flow> walk_range(const Node& node, const Value& dot) {
     const std::size_t visible = variables_.size();
-    at(node.position, concat("range ", node.pipeline->to_text()));
+    at(node.position, &node);
     NX_TRY_ASSIGN(const Value value, evaluate(*node.pipeline, dot, false));
-    NX_TRY_ASSIGN(const auto items, elements(value));
-    for (const auto& [index, element] : items) {
-      NX_TRY(step());
-      const std::size_t outside = variables_.size();
-      set_range_variables(*node.pipeline, index, element);
-      NX_TRY_ASSIGN(const Flow flow, walk(node.body, element));
-      variables_.resize(outside);
-      if (flow == Flow::kBreak) break;
-    }
-    if (items.empty()) NX_TRY(walk(node.otherwise, dot));
-    variables_.resize(visible);
+    NX_TRY_ASSIGN(const bool any, visit(node, value));
+    if (!any) NX_TRY(walk(node.otherwise, dot));
+    leave_scope(visible);
     return Flow::kNext;
   }
 
-  void set_range_variables(const Pipeline& pipeline, const Value& index, const Value& element) {
-    const auto& names = pipeline.variables;
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      const Value& value = names.size() == 2 && i == 0 ? index : element;
-      if (pipeline.assigns) {
-        assign(names[i], value);
-      } else {
-        variables_.emplace_back(names[i], value);
-      }
-    }
-  }
-
   Result<void> walk_template(const Node& node, const Value& dot) {
-    at(node.position, concat("{{template ", quote(node.text), "}}"));
+    at(node.position, &node);
     const auto found = template_.definitions.find(node.text);
     if (found == template_.definitions.end()) {
       return error(concat("template ", quote(node.text), " not defined"));
@@ -174,25 +259,21 @@ class Executor {
     if (node.pipeline) {
       NX_TRY_ASSIGN(inner, evaluate(*node.pipeline, dot));
     }
-    auto outer = std::exchange(variables_, {{"$", inner}});
+    auto outer = std::exchange(variables_, {});
+    NX_TRY(declare("$", inner));
     std::string caller = std::exchange(running_, node.text);
     NX_TRY(walk(found->second, inner));
+    leave_scope(0);
     variables_ = std::move(outer);
     running_ = std::move(caller);
     --calls_;
     return {};
   }
 
-  void assign(const std::string& name, const Value& value) {
-    for (auto it = variables_.rbegin(); it != variables_.rend(); ++it) {
-      if (it->first != name) continue;
-      it->second = value;
-      return;
-    }
-  }
-
   Result<Value> evaluate(const Pipeline& pipeline, const Value& dot, bool declares = true) {
-    at(pipeline.position, pipeline.to_text());
+    const Deeper deeper(*this);
+    at(pipeline.position, &pipeline);
+    NX_TRY(check_depth());
     Value value;
     bool is_first = true;
     for (const Command& command : pipeline.commands) {
@@ -203,11 +284,7 @@ class Executor {
     }
     for (const std::string& name : pipeline.variables) {
       if (!declares) break;
-      if (pipeline.assigns) {
-        assign(name, value);
-      } else {
-        variables_.emplace_back(name, value);
-      }
+      NX_TRY(pipeline.assigns ? assign(name, value) : declare(name, value));
     }
     return value;
   }
@@ -218,7 +295,7 @@ class Executor {
     if (head.kind == Operand::Kind::kFunction && head.fields.empty()) {
       return call(head, command, dot, last);
     }
-    at(head.position, head.to_text());
+    at(head.position, &head);
     const bool has_arguments = command.operands.size() > 1 || last != nullptr;
     if (head.kind == Operand::Kind::kNil) return error("nil is not a command");
     const bool is_field = !head.fields.empty();
@@ -257,7 +334,7 @@ class Executor {
   }
 
   Result<Value> evaluate_operand(const Operand& operand, const Value& dot) {
-    at(operand.position, operand.to_text());
+    at(operand.position, &operand);
     NX_TRY_ASSIGN(Value value, base_value(operand, dot));
     for (const std::string& field : operand.fields) {
       auto found = value.field(field);
@@ -271,7 +348,7 @@ class Executor {
   // empty).
   Result<Value> call(const Operand& head, const Command& command, const Value& dot,
                      const Value* last) {
-    at(head.position, head.to_text());
+    at(head.position, &head);
     const Function& function = *find_function(head.name);
     const std::size_t written = command.operands.empty() ? 0 : command.operands.size() - 1;
     const std::size_t count = written + (last != nullptr ? 1 : 0);
@@ -279,8 +356,14 @@ class Executor {
     if (function.call == nullptr) return short_circuit(function, command, dot, last);
 
     std::vector<Value> args;
+    std::size_t text_bytes = 0;
     for (std::size_t i = 0; i < written; ++i) {
+      NX_TRY(step());
       NX_TRY_ASSIGN(Value arg, argument(command.operands[i + 1], parameter(function, i), dot));
+      if (const auto* text = arg.as<std::string>()) text_bytes += text->size();
+      if (text_bytes > kTemplateArgumentsMax) {
+        return error("the arguments of a function exceed 4 MiB", Code::kLimit);
+      }
       args.push_back(std::move(arg));
     }
     if (last != nullptr) {
@@ -292,9 +375,17 @@ class Executor {
     }
     Result<Value> value = function.call(environment_, args);
     if (!value) {
-      at(command.operands.empty() ? head.position : command.position,
-         command.operands.empty() ? head.to_text() : command.to_text());
-      return error(concat("error calling ", function.name, ": ", value.error().message()));
+      if (command.operands.empty()) {
+        at(head.position, &head);
+      } else {
+        at(command.position, &command);
+      }
+      return error(concat("error calling ", function.name, ": ", value.error().message()),
+                   value.error().code() == Code::kLimit ? Code::kLimit : Code::kExecution);
+    }
+    if (function.name == "query") {
+      NX_TRY(check_time());
+      NX_TRY(hold(value->weight()));
     }
     const auto* text = value->as<std::string>();
     if (text != nullptr && text->size() > kTemplateOutputMax) {
@@ -359,14 +450,17 @@ class Executor {
   const Template& template_;
   const Environment& environment_;
   const StopToken& stop_;
+  const StopToken deadline_;
   std::string running_;  // the definition that is executed
   std::vector<std::pair<std::string, Value>> variables_;
   std::string out_;
   std::size_t steps_ = 0;
   std::size_t queries_ = 0;
+  std::size_t held_ = 0;
   int calls_ = 0;
+  int depth_ = 0;
   std::size_t position_ = 0;
-  std::string context_;
+  Place place_;
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // Go's text/template as alert labels and annotations use it, with Prometheus' functions. A template
-// cannot loop for ever, nest without end or grow without bound: 100,000 steps, 64 template calls
-// deep, 1 MiB of output, 100 queries.
+// cannot loop for ever, nest without end or grow without bound; past a limit its expansion is an
+// error.
 #pragma once
 
 #include <string>
@@ -12,14 +12,18 @@
 
 namespace narthex::alerting {
 
-inline constexpr std::size_t kTemplateStepsMax = 100'000;       // reliability.md 7.5
-inline constexpr int kTemplateCallsMax = 64;                    // reliability.md 7.5
-inline constexpr std::size_t kTemplateOutputMax = 1024 * 1024;  // reliability.md 7.5
-inline constexpr std::size_t kTemplateQueriesMax = 100;         // reliability.md 7.5
+// docs/compatibility.md names these.
+inline constexpr std::size_t kTemplateStepsMax = 100'000;
+inline constexpr int kTemplateCallsMax = 64;
+inline constexpr std::size_t kTemplateOutputMax = std::size_t{1} << 20;  // of a string, too
+inline constexpr std::size_t kTemplateQueriesMax = 100;
+inline constexpr std::size_t kTemplateHeldMax = std::size_t{64} << 20;  // variables, query results
+inline constexpr int kTemplateNestingMax = 256;  // blocks and parentheses, over all calls
+inline constexpr std::int64_t kTemplateSecondsMax = 10;
 
 /// Expands `text` with `data` as dot. Errors, in upstream's words: kInvalid `error parsing template
 /// <name>: ...`, kExecution `error executing template <name>: ...`, both naming line and column;
-/// kLimit.
+/// kLimit; kCancelled and kTimeout from `stop`.
 Result<std::string> expand_template(const std::string& name, std::string_view text,
                                     const tmpl::Value& data, const tmpl::Environment& environment,
                                     const StopToken& stop = {});

@@ -1,6 +1,7 @@
 // Values: names, truth, text, fields.
 #include "alerting/template/value.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -12,6 +13,9 @@ namespace narthex::alerting::tmpl {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr int kMapDepthMax = 64;                              // docs: limits of templates
+constexpr std::size_t kMapWeightMax = std::size_t{64} << 20;  // docs: limits of templates
+constexpr std::size_t kPlainWeight = 16;                      // numbers, times, pointers
 
 Error execution(std::string message) {
   return Error(Code::kExecution, std::move(message));
@@ -42,7 +46,7 @@ struct TextOf {
   }
   std::string operator()(const std::shared_ptr<const AnyMap>& map) const {
     std::string out = "map[";
-    for (const auto& [key, value] : *map) {
+    for (const auto& [key, value] : map->entries()) {
       const std::string text = value.is_none() ? "<nil>" : value.to_text();
       out += concat(out.size() > 4 ? " " : "", key, ":", text);
     }
@@ -73,6 +77,9 @@ struct TruthOf {
   bool operator()(const TimeValue&) const { return true; }
   bool operator()(const std::shared_ptr<const Sample>&) const { return true; }
   bool operator()(const std::shared_ptr<const AlertData>&) const { return true; }
+  bool operator()(const std::shared_ptr<const AnyMap>& map) const {
+    return !map->entries().empty();
+  }
   template <typename T>
   bool operator()(const std::shared_ptr<const T>& container) const {
     return !container->empty();
@@ -164,8 +171,8 @@ Result<Value> Value::field(std::string_view name) const {
     return Value(found == (*map)->end() ? std::string() : found->second);
   }
   if (const auto* map = as<std::shared_ptr<const AnyMap>>()) {
-    const auto found = (*map)->find(std::string(name));
-    return found == (*map)->end() ? Value() : found->second;
+    const auto found = (*map)->entries().find(std::string(name));
+    return found == (*map)->entries().end() ? Value() : found->second;
   }
   std::optional<Value> found;
   if (const auto* data = as<std::shared_ptr<const AlertData>>()) found = data_field(**data, name);
@@ -175,6 +182,32 @@ Result<Value> Value::field(std::string_view name) const {
   if (const auto* time = as<TimeValue>()) found = time_method(*time, name);
   if (found) return *std::move(found);
   return execution(concat("can't evaluate field ", name, " in type ", type_name()));
+}
+
+std::size_t Value::weight() const {
+  if (const auto* text = as<std::string>()) return text->size();
+  if (const auto* map = as<std::shared_ptr<const AnyMap>>()) return (*map)->weight();
+  if (const auto* sample = as<std::shared_ptr<const Sample>>()) return (*sample)->bytes;
+  if (const auto* list = as<std::shared_ptr<const SampleList>>()) {
+    std::size_t sum = 0;
+    for (const auto& sample : **list) sum += kPlainWeight + sample->bytes;
+    return sum;
+  }
+  return kPlainWeight;
+}
+
+Result<AnyMap> AnyMap::create(Entries entries) {
+  AnyMap map;
+  for (const auto& [key, value] : entries) {
+    map.weight_ += key.size() + value.weight();
+    const auto* inner = value.as<std::shared_ptr<const AnyMap>>();
+    if (inner != nullptr) map.depth_ = std::max(map.depth_, (*inner)->depth_ + 1);
+    if (map.depth_ > kMapDepthMax || map.weight_ > kMapWeightMax) {
+      return Error(Code::kLimit, "arguments nested too deeply, or too many");
+    }
+  }
+  map.entries_ = std::move(entries);
+  return map;
 }
 
 Result<double> to_number(const Value& value) {

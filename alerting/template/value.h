@@ -19,12 +19,15 @@ namespace narthex::alerting::tmpl {
 class Value;
 
 using StringMap = std::map<std::string, std::string>;  // a missing key is ""
-using AnyMap = std::map<std::string, Value>;           // a missing key is no value
+
+/// What `args` makes: a map whose missing keys are no value.
+class AnyMap;
 
 /// One sample of a query's result.
 struct Sample {
   StringMap labels;  // with __name__
   double value = 0;
+  std::size_t bytes = 0;  // of the labels, about
 };
 using SampleList = std::vector<std::shared_ptr<const Sample>>;
 
@@ -71,8 +74,28 @@ class Value {
   /// The field, map entry or method's result `name`. Errors: kExecution as Go words them.
   Result<Value> field(std::string_view name) const;
 
+  /// About what its text would take, so that values that share parts count them each time.
+  std::size_t weight() const;
+
  private:
   Variant value_;
+};
+
+/// Bounded in depth and weight, because values that hold values are walked by recursion. Immutable.
+class AnyMap {
+ public:
+  using Entries = std::map<std::string, Value>;
+
+  /// kLimit when it would be deeper or heavier than templates may make one.
+  static Result<AnyMap> create(Entries entries);
+
+  const Entries& entries() const { return entries_; }
+  std::size_t weight() const { return weight_; }
+
+ private:
+  Entries entries_;
+  int depth_ = 1;
+  std::size_t weight_ = 0;
 };
 
 struct AlertData {

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "alerting/template/printf.h"
+#include "base/str.h"
+#include "tests/support/fake_clock.h"
 
 namespace narthex::alerting {
 namespace {
@@ -218,6 +220,94 @@ TEST(Template, BoundsStepsDepthAndOutput) {
   for (int i = 0; i < 10'000; ++i) nested += "{{if 1}}";
   EXPECT_NE(expand(nested).find("max expression depth exceeded"), std::string::npos);
   EXPECT_NE(expand("{{" + std::string(10'000, '(')).find("error parsing"), std::string::npos);
+}
+
+std::string repeat(std::string_view text, int count) {
+  std::string out;
+  for (int i = 0; i < count; ++i) out += text;
+  return out;
+}
+
+void expect_error(std::string_view name, std::string_view text, std::string_view part) {
+  SCOPED_TRACE(name);
+  const auto out = expand_template("test", text, alert_data(), environment());
+  ASSERT_FALSE(out);
+  EXPECT_EQ(out.error().code(), Code::kLimit);
+  EXPECT_NE(out.error().message().find(part), std::string::npos) << out.error().message();
+}
+
+// Calls, blocks and parentheses use one stack: their depths multiply, so the sum is bounded.
+TEST(Template, BoundsRecursionOverCallsBlocksAndParentheses) {
+  const std::string call = "{{template \"t\"}}";
+  expect_error(
+      "blocks around a call",
+      concat("{{define \"t\"}}", repeat("{{if 1}}", 150), call, repeat("{{end}}", 151), call),
+      "maximum nesting");
+  expect_error("parentheses around a call",
+               concat("{{define \"t\"}}{{with ", repeat("(", 150), "1", repeat(")", 150), "}}",
+                      call, "{{end}}{{end}}", call),
+               "maximum nesting");
+  EXPECT_EQ(expand(concat("{{if 0}}", repeat("{{else if 0}}", 150), "{{else}}x{{end}}")), "x");
+  EXPECT_NE(expand(concat("{{if 0}}", repeat("{{else if 0}}", 5'000), "{{end}}"))
+                .find("max expression depth exceeded"),
+            std::string::npos);
+  EXPECT_EQ(expand(concat("{{", repeat("(", 150), "1", repeat(")", 150), "}}")), "1");
+}
+
+// `args` makes values that hold values: as deep as a loop likes, or doubling at every turn.
+TEST(Template, BoundsValuesThatHoldValues) {
+  expect_error("deep", "{{$x := args 1}}{{range 9999}}{{$x = args $x}}{{end}}",
+               "nested too deeply");
+  expect_error("doubling",
+               "{{$x := args `0123456789`}}{{range 60}}{{$x = args $x $x}}{{end}}{{$x}}",
+               "nested too deeply, or too many");
+}
+
+TEST(Template, BoundsMemory) {
+  const std::string big = "{{$s := printf `%1000000d` 1}}";
+  expect_error("variables", concat(big, repeat("{{$a := $s}}", 70)), "exceed 64 MiB");
+  expect_error("arguments", concat(big, "{{$a := and $s (eq", repeat(" $s", 9), ")}}"),
+               "arguments of a function exceed");
+  expect_error("printed", concat(big, "{{print $s $s}}"), "a string exceeds 1 MiB");
+  expect_error("widths", concat("{{printf `", repeat("%[1]1000000d", 50'000), "` 1}}"),
+               "a string exceeds 1 MiB");
+  expect_error("width", "{{printf `%9999999d` 1}}", "a string exceeds 1 MiB");
+  expect_error("precision", "{{printf `%.9999999f` 1.0}}", "a string exceeds 1 MiB");
+  expect_error("words", concat("{{print", repeat(" 1", 200'000), "}}"), "words and signs");
+  // What goes out of scope counts no longer.
+  EXPECT_EQ(expand(concat(big, "{{range 70}}{{$a := $s}}{{end}}x")), "x");
+}
+
+// Go reads no number beyond a million any further.
+TEST(Template, ReadsWidthsAsGo) {
+  expect_rows({{"{{printf `%1000000000d|` 1}}", "%!(NOVERB)%!(EXTRA int=1)"},
+               {"{{printf `%.1000000000f|` 1.0}}", "%!(NOVERB)%!(EXTRA float64=1)"},
+               {"{{printf `%*d|` 1000000000 1}}", "%!(BADWIDTH)1|"}});
+}
+
+// A turn costs what its body does, not what the range could still visit.
+TEST(Template, RangesAreLazy) {
+  expect_error("ints", "{{range 99999}}{{range 99999}}{{break}}{{end}}{{end}}", "steps");
+  EXPECT_EQ(expand("{{range $n := 3}}{{$n}}{{end}}{{range 0}}a{{else}}b{{end}}"), "012b");
+  EXPECT_NE(expand("{{range $i, $n := 3}}{{end}}")
+                .find("can't use 3 to iterate over more than one variable"),
+            std::string::npos);
+}
+
+TEST(Template, EndsInTime) {
+  test::FakeClock clock;
+  tmpl::Environment slow = environment();
+  slow.clock = &clock;
+  slow.query = [&clock](const std::string&) {
+    clock.advance_ms(4'000);
+    return Result<std::vector<tmpl::Sample>>(std::vector<tmpl::Sample>());
+  };
+  const std::string_view text = "{{$a := query `a`}}{{$a := query `a`}}{{$a := query `a`}}x";
+
+  const auto out = expand_template("test", text, alert_data(), slow);
+
+  ASSERT_FALSE(out);
+  EXPECT_NE(out.error().message().find("exceeded maximum of 10 seconds"), std::string::npos);
 }
 
 TEST(Template, ChecksWithoutData) {
