@@ -6,9 +6,10 @@
 namespace narthex::alerting {
 namespace {
 
-void write_labels(JsonWriter& json, const model::Labels& labels) {
+template <typename Pairs>
+void write_object(JsonWriter& json, const Pairs& pairs) {
   json.begin_object();
-  for (const auto& [name, value] : labels) json.member(name, value);
+  for (const auto& [name, value] : pairs) json.member(name, value);
   json.end_object();
 }
 
@@ -20,11 +21,11 @@ std::string encode_alerts(std::span<const Alert> alerts) {
   json.begin_array();
   for (const Alert& alert : alerts) {
     json.begin_object();
-    if (!alert.annotations.empty()) write_labels(json.key("annotations"), alert.annotations);
+    if (!alert.annotations.empty()) write_object(json.key("annotations"), alert.annotations);
     json.member("endsAt", model::format_rfc3339_ms(alert.ends_at));
     json.member("startsAt", model::format_rfc3339_ms(alert.starts_at));
     if (!alert.generator_url.empty()) json.member("generatorURL", alert.generator_url);
-    write_labels(json.key("labels"), alert.labels);
+    write_object(json.key("labels"), alert.labels);
     json.end_object();
   }
   json.end_array();

@@ -17,17 +17,10 @@ std::string group_key(const GroupSettings& settings) {
 }
 
 // A group's labels below the rule's own.
-model::Labels merge_labels(const RuleGroupConfig& group, const RuleConfig& rule) {
-  model::LabelsBuilder builder;
-  for (const auto& [name, value] : group.labels) builder.set(name, value);
-  for (const auto& [name, value] : rule.labels) builder.set(name, value);
-  return builder.build();
-}
-
-model::Labels to_labels(const std::map<std::string, std::string>& map) {
-  model::LabelsBuilder builder;
-  for (const auto& [name, value] : map) builder.set(name, value);
-  return builder.build();
+TextMap merge_labels(const RuleGroupConfig& group, const RuleConfig& rule) {
+  TextMap labels = rule.labels;
+  labels.insert(group.labels.begin(), group.labels.end());
+  return labels;
 }
 
 tmpl::StringMap to_map(const model::Labels& labels) {
@@ -89,7 +82,7 @@ std::int64_t evaluation_slot_ns(const std::string& name, const std::string& file
 
 struct RuleGroup::Rule {
   RuleConfig config;
-  model::Labels labels;
+  TextMap labels;
   std::string query;
   std::unique_ptr<AlertingRule> alerting;  // null for recording rules
   SeriesMap series;  // written at the last evaluation; guarded by the group's work_
@@ -200,7 +193,7 @@ RuleGroup::~RuleGroup() = default;
 
 void RuleGroup::evaluate(model::TimeMs time, const StopToken& stop) {
   const MutexLock work(work_);
-  if (retired_) return;
+  if (replaced_.load(std::memory_order_relaxed)) return;
   const std::int64_t start_ns = context_.clock.monotonic_ns();
   const model::TimeMs started = context_.clock.now_ms();
   measures_->iterations.add();
@@ -286,6 +279,7 @@ ExpandTemplate RuleGroup::expander(const Rule& rule, model::TimeMs time,
   environment.external_url = context_.options.external_url;
   environment.path_prefix = context_.options.path_prefix;
   environment.now = time;
+  environment.clock = &context_.clock;
   environment.query = [this, time,
                        stop](const std::string& expression) -> Result<std::vector<tmpl::Sample>> {
     NX_TRY_ASSIGN(const std::vector<RuleSample> samples, query(expression, time, stop));
@@ -387,10 +381,10 @@ std::map<model::Labels, model::Sample> RuleGroup::read_alert_states(model::Queri
                                                                     model::TimeRange range) {
   model::Matchers matchers = {model::Matcher::equal("__name__", "ALERTS_FOR_STATE"),
                               model::Matcher::equal("alertname", rule.config.alert)};
-  for (const model::LabelView label : rule.labels) {
-    const bool is_template = label.value.find("{{") != std::string_view::npos;
-    if (!is_template && label.name != "alertname") {
-      matchers.push_back(model::Matcher::equal(std::string(label.name), std::string(label.value)));
+  for (const auto& [name, value] : rule.labels) {
+    const bool is_template = value.find("{{") != std::string::npos;
+    if (!is_template && !value.empty() && name != "alertname") {
+      matchers.push_back(model::Matcher::equal(name, value));
     }
   }
   std::map<model::Labels, model::Sample> out;
@@ -409,15 +403,41 @@ std::map<model::Labels, model::Sample> RuleGroup::read_alert_states(model::Queri
   return out;
 }
 
-void RuleGroup::retire() {
-  const MutexLock work(work_);
-  retired_ = true;
+void RuleGroup::follow(std::shared_ptr<RuleGroup> before) {
+  const MutexLock lock(mutex_);
+  before_ = std::move(before);
 }
 
-void RuleGroup::take_state(RuleGroup& from) {
-  from.retire();
-  const MutexLock theirs(from.work_);
+std::shared_ptr<RuleGroup> RuleGroup::replace() {
+  replaced_.store(true, std::memory_order_relaxed);
+  const MutexLock lock(mutex_);
+  return std::exchange(before_, nullptr);
+}
+
+void RuleGroup::take_over() {
   const MutexLock ours(work_);
+  std::shared_ptr<RuleGroup> before;
+  {
+    const MutexLock lock(mutex_);
+    before = std::exchange(before_, nullptr);
+  }
+  if (!before) return;
+  const MutexLock theirs(before->work_);
+  take_rules(*before);
+  double seconds = 0;
+  model::TimeMs last = 0;
+  {
+    const MutexLock lock(before->mutex_);
+    seconds = before->evaluation_seconds_;
+    last = before->last_evaluation_;
+  }
+  const MutexLock lock(mutex_);
+  evaluation_seconds_ = seconds;
+  last_evaluation_ = last;
+}
+
+// Moves only: nothing here can fail half-way.
+void RuleGroup::take_rules(RuleGroup& from) {
   orphans_ = std::move(from.orphans_);
   std::vector<bool> used(from.rules_.size(), false);
   for (const auto& rule : rules_) {
@@ -428,20 +448,17 @@ void RuleGroup::take_state(RuleGroup& from) {
       if (!same) continue;
       used[i] = true;
       rule->series = std::move(old.series);
-      if (rule->alerting && old.alerting) rule->alerting->copy_alerts(*old.alerting);
+      if (rule->alerting && old.alerting) rule->alerting->take_alerts(*old.alerting);
       break;
     }
   }
   for (std::size_t i = 0; i < from.rules_.size(); ++i) {
     if (!used[i]) orphans_.merge(from.rules_[i]->series);
   }
-  const MutexLock lock(mutex_);
-  const MutexLock their_lock(from.mutex_);
-  evaluation_seconds_ = from.evaluation_seconds_;
-  last_evaluation_ = from.last_evaluation_;
 }
 
 void RuleGroup::mark_stale(model::TimeMs time) {
+  take_over();
   const MutexLock work(work_);
   for (const auto& rule : rules_) orphans_.merge(rule->series);
   write_stale(std::exchange(orphans_, {}), model::subtract_time(time, settings_.query_offset));
@@ -464,7 +481,7 @@ GroupSnapshot RuleGroup::snapshot() const {
     shown.name = rule->config.name();
     shown.query = rule->query;
     shown.labels = rule->labels;
-    shown.annotations = to_labels(rule->config.annotations);
+    shown.annotations = rule->config.annotations;
     shown.hold = rule->config.hold;
     shown.keep_firing_for = rule->config.keep_firing_for;
     if (rule->alerting) {
@@ -476,6 +493,7 @@ GroupSnapshot RuleGroup::snapshot() const {
     shown.last_error = rule->last_error;
     shown.evaluation_seconds = rule->evaluation_seconds;
     shown.last_evaluation = rule->last_evaluation;
+    if (shown.last_evaluation == 0) shown.state = AlertState::kUnknown;
     out.rules.push_back(std::move(shown));
   }
   const MutexLock lock(mutex_);

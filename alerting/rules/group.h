@@ -2,6 +2,7 @@
 // evaluated.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -62,8 +63,8 @@ struct GroupSettings {
 std::int64_t evaluation_slot_ns(const std::string& name, const std::string& file,
                                 model::DurationMs interval, std::int64_t now_ns);
 
-/// evaluate(), restore() and mark_stale() exclude each other; snapshots may be taken at any time.
-/// Blocking: for the CPU pool.
+/// evaluate(), restore(), take_over() and mark_stale() exclude each other and block: for the CPU
+/// pool. Everything else never waits for them.
 class RuleGroup {
  public:
   /// `restores` says that restore() will be called; alert series are held back until then.
@@ -71,19 +72,24 @@ class RuleGroup {
   RuleGroup(GroupSettings settings, const RuleContext& context, bool restores);
   ~RuleGroup();
 
-  /// Evaluates every rule at `time`. After retire() it does nothing.
+  /// Evaluates every rule at `time`. After replace() it does nothing.
   void evaluate(model::TimeMs time, const StopToken& stop);
 
   /// Restores the `for` state of alerts; call once, after the second evaluation.
   void restore(model::TimeMs now);
 
-  /// Takes over the state of `from`, which is retired: waits for its evaluation to end.
-  void take_state(RuleGroup& from);
+  /// This group comes in the place of `before`, of which take_over() will have the state.
+  void follow(std::shared_ptr<RuleGroup> before);
 
-  /// No evaluation starts any more.
-  void retire();
+  /// No evaluation starts any more. Returns the group whose state this one should have taken over
+  /// and has not yet, null if there is none: its successor takes it from there.
+  std::shared_ptr<RuleGroup> replace();
 
-  /// Ends every series of this group that no later append has continued. After retire().
+  /// Takes over the state of the group it follows, if it has not yet. That group's last evaluation
+  /// must have ended.
+  void take_over();
+
+  /// Ends every series of this group that no later append has continued. After replace().
   void mark_stale(model::TimeMs time);
 
   void count_missed(std::int64_t iterations);
@@ -104,6 +110,7 @@ class RuleGroup {
   ExpandTemplate expander(const Rule& rule, model::TimeMs time, const StopToken& stop) const;
   Result<void> write(Rule& rule, const std::vector<RuleSample>& samples, model::TimeMs time)
       NX_REQUIRES(work_);
+  void take_rules(RuleGroup& from) NX_REQUIRES(work_, from.work_);
   void write_stale(SeriesMap series, model::TimeMs time);
   std::map<model::Labels, model::Sample> read_alert_states(model::Querier& querier,
                                                            const Rule& rule,
@@ -112,15 +119,15 @@ class RuleGroup {
   const GroupSettings settings_;
   const RuleContext& context_;
   const bool restores_;
-  const std::string generator_prefix_;
   std::unique_ptr<Measures> measures_;
 
   Mutex work_;  // held through an evaluation; before mutex_ and the rules' locks
-  bool retired_ NX_GUARDED_BY(work_) = false;
+  std::atomic<bool> replaced_{false};       // relaxed: a lone value
   SeriesMap orphans_ NX_GUARDED_BY(work_);  // of rules that a reload removed
 
   std::vector<std::unique_ptr<Rule>> rules_;
-  mutable Mutex mutex_;  // guards what snapshots show
+  mutable Mutex mutex_;  // leaf: guards what snapshots show, and who came before
+  std::shared_ptr<RuleGroup> before_ NX_GUARDED_BY(mutex_);
   double evaluation_seconds_ NX_GUARDED_BY(mutex_) = 0;
   model::TimeMs last_evaluation_ NX_GUARDED_BY(mutex_) = 0;
 };

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::int64_t kNanosecondsPerMs = 1'000'000;
 constexpr std::chrono::seconds kStopDeadline{60};
+constexpr std::int64_t kHandOverPollNs =
+    20 * kNanosecondsPerMs;  // rare: a reload meets an evaluation
 
 }  // namespace
 
@@ -18,8 +20,8 @@ struct RuleManager::State {
   using Key = std::pair<std::string, std::string>;  // file, name
   struct Entry {
     std::shared_ptr<RuleGroup> group;
-    std::shared_ptr<RuleGroup> before;  // whose state `group` takes over when it starts
     TaskHandle task;
+    std::vector<TaskHandle> earlier;  // of the groups it replaces: one may be evaluating still
   };
 
   State(RuleContext c, Executors& e, FileSystem& f)
@@ -31,11 +33,13 @@ struct RuleManager::State {
           context.log.error("a rule group ended by an exception", {{"err", what}});
         }) {}
 
-  asio::awaitable<void> run(std::shared_ptr<RuleGroup> group, std::shared_ptr<RuleGroup> before);
-  asio::awaitable<void> end(std::shared_ptr<RuleGroup> group);
+  asio::awaitable<void> run(std::shared_ptr<RuleGroup> group, std::vector<TaskHandle> earlier);
+  asio::awaitable<void> end(std::shared_ptr<RuleGroup> group, std::vector<TaskHandle> earlier);
+  static asio::awaitable<bool> wait_for(std::vector<TaskHandle> earlier);
   asio::awaitable<bool> wait_until(std::int64_t time_ns);
   void launch(Entry& entry) NX_REQUIRES(mutex);
-  void remove(const std::shared_ptr<RuleGroup>& group) NX_REQUIRES(mutex);
+  void replace(Entry& old, Entry& entry) NX_REQUIRES(mutex);
+  void remove(Entry& entry) NX_REQUIRES(mutex);
 
   RuleContext context;
   Executors& executors;
@@ -55,13 +59,24 @@ asio::awaitable<bool> RuleManager::State::wait_until(std::int64_t time_ns) {
   co_return waited;
 }
 
+// No thread waits for an evaluation: a slow one would take the CPU pool with it.
+asio::awaitable<bool> RuleManager::State::wait_for(std::vector<TaskHandle> earlier) {
+  for (const TaskHandle& task : earlier) {
+    while (!task.done()) {
+      const bool go_on = co_await sleep_for_ns(kHandOverPollNs);
+      if (!go_on) co_return false;
+    }
+  }
+  co_return true;
+}
+
 // A group's life: takes state over, waits for its slot, evaluates at every slot.
 asio::awaitable<void> RuleManager::State::run(std::shared_ptr<RuleGroup> group,
-                                              std::shared_ptr<RuleGroup> before) {
-  if (before) {
-    auto take = [&] { group->take_state(*before); };
-    co_await run_on(executors.cpu(), std::move(take));
-  }
+                                              std::vector<TaskHandle> earlier) {
+  const bool alone = co_await wait_for(std::move(earlier));
+  if (!alone) co_return;
+  auto take = [&] { group->take_over(); };
+  co_await run_on(executors.cpu(), std::move(take));
   const GroupSettings& settings = group->settings();
   const std::int64_t interval_ns = settings.interval * kNanosecondsPerMs;
   std::int64_t slot_ns =
@@ -85,9 +100,10 @@ asio::awaitable<void> RuleManager::State::run(std::shared_ptr<RuleGroup> group,
 }
 
 // Two intervals give a renamed rule the time to continue the series.
-asio::awaitable<void> RuleManager::State::end(std::shared_ptr<RuleGroup> group) {
-  auto retire = [&] { group->retire(); };
-  co_await run_on(executors.cpu(), std::move(retire));
+asio::awaitable<void> RuleManager::State::end(std::shared_ptr<RuleGroup> group,
+                                              std::vector<TaskHandle> earlier) {
+  const bool alone = co_await wait_for(std::move(earlier));
+  if (!alone) co_return;
   const model::TimeMs ended = context.clock.now_ms();
   const model::DurationMs interval = group->settings().interval;
   const bool waited =
@@ -98,14 +114,29 @@ asio::awaitable<void> RuleManager::State::end(std::shared_ptr<RuleGroup> group) 
 }
 
 void RuleManager::State::launch(Entry& entry) {
-  entry.task =
-      tasks.spawn([this, group = entry.group, before = std::exchange(entry.before, nullptr)] {
-        return run(group, before);
-      });
+  entry.task = tasks.spawn(
+      [this, group = entry.group, earlier = entry.earlier] { return run(group, earlier); });
 }
 
-void RuleManager::State::remove(const std::shared_ptr<RuleGroup>& group) {
-  tasks.spawn([this, group] { return end(group); });
+// A group that has not come to take over yet is passed by: its successor takes the state from where
+// it is. So any number of reloads during one evaluation loses nothing.
+void RuleManager::State::replace(Entry& old, Entry& entry) {
+  old.task.cancel();
+  const std::shared_ptr<RuleGroup> before = old.group->replace();
+  entry.group->follow(before ? before : old.group);
+  entry.earlier = std::move(old.earlier);
+  entry.earlier.push_back(old.task);
+  std::erase_if(entry.earlier, [](const TaskHandle& task) { return task.done(); });
+}
+
+void RuleManager::State::remove(Entry& entry) {
+  entry.task.cancel();
+  entry.group->follow(entry.group->replace());
+  if (!started) return;
+  entry.earlier.push_back(entry.task);
+  tasks.spawn([this, group = entry.group, earlier = std::move(entry.earlier)] {
+    return end(group, earlier);
+  });
 }
 
 RuleManager::RuleManager(RuleContext context, Executors& executors, FileSystem& fs)
@@ -147,16 +178,12 @@ void RuleManager::commit(Prepared prepared) {
     State::Entry entry;
     entry.group =
         std::make_shared<RuleGroup>(std::move(settings), state_->context, !state_->committed);
-    if (old) {
-      old.mapped().task.cancel();
-      entry.before = old.mapped().group;
-    }
+    if (old) state_->replace(old.mapped(), entry);
     if (state_->started) state_->launch(entry);
     next.emplace(std::move(key), std::move(entry));
   }
-  for (const auto& [key, entry] : state_->entries) {
-    entry.task.cancel();
-    if (state_->started) state_->remove(entry.group);
+  for (auto& [key, entry] : state_->entries) {
+    state_->remove(entry);
     state_->context.metrics.retire("rule_group", concat(key.first, ";", key.second));
   }
   state_->entries = std::move(next);

@@ -45,17 +45,14 @@ Result<std::vector<RuleSample>> samples_of(query::Value value) {
   return out;
 }
 
-Result<std::vector<RuleSample>> record(const RuleConfig& rule, const model::Labels& rule_labels,
+Result<std::vector<RuleSample>> record(const RuleConfig& rule, const TextMap& rule_labels,
                                        std::vector<RuleSample> results, std::int64_t limit) {
   std::set<model::Labels> seen;
   model::LabelsBuilder builder;
   for (RuleSample& sample : results) {
     builder.reset(sample.labels);
     builder.set(model::kMetricName, rule.record);
-    for (const model::LabelView label : rule_labels) builder.set(label.name, label.value);
-    for (const auto& [name, value] : rule.labels) {
-      if (value.empty()) builder.remove(name);
-    }
+    for (const auto& [name, value] : rule_labels) builder.set(name, value);
     sample.labels = builder.build();
     if (!seen.insert(sample.labels).second) {
       return execution("vector contains metrics with the same labelset after applying rule labels");
@@ -67,7 +64,7 @@ Result<std::vector<RuleSample>> record(const RuleConfig& rule, const model::Labe
   return results;
 }
 
-AlertingRule::AlertingRule(RuleConfig config, model::Labels labels, bool restored)
+AlertingRule::AlertingRule(RuleConfig config, TextMap labels, bool restored)
     : config_(std::move(config)), labels_(std::move(labels)), restored_(restored) {}
 
 Result<AlertingRule::ActiveMap> AlertingRule::expand_results(model::TimeMs time,
@@ -78,16 +75,14 @@ Result<AlertingRule::ActiveMap> AlertingRule::expand_results(model::TimeMs time,
   for (const RuleSample& sample : results) {
     builder.reset(sample.labels);
     builder.remove(model::kMetricName);
-    for (const model::LabelView label : labels_) {
-      builder.set(label.name, expand(std::string(label.value), sample.labels, sample.value));
+    for (const auto& [name, text] : labels_) {
+      builder.set(name, expand(text, sample.labels, sample.value));
     }
     builder.set("alertname", config_.alert);
-    model::LabelsBuilder annotations;
-    for (const auto& [name, text] : config_.annotations) {
-      annotations.set(name, expand(text, sample.labels, sample.value));
-    }
     Active alert;
-    alert.annotations = annotations.build();
+    for (const auto& [name, text] : config_.annotations) {
+      alert.annotations.emplace(name, expand(text, sample.labels, sample.value));
+    }
     alert.value = sample.value;
     alert.active_at = time;
     if (!alerts.emplace(builder.build(), std::move(alert)).second) {
@@ -126,9 +121,13 @@ void AlertingRule::settle_present(model::TimeMs time, Active& alert) const {
   }
 }
 
+// As upstream starts from the rule's labels as they are written: one whose template came out empty
+// is missing from the alert, but its template's text is in the alert's series.
 void AlertingRule::append_series(const model::Labels& labels, const Active& alert,
                                  std::vector<RuleSample>& out) const {
-  model::LabelsBuilder builder(labels);
+  model::LabelsBuilder builder;
+  for (const auto& [name, text] : labels_) builder.set(name, text);
+  for (const model::LabelView label : labels) builder.set(label.name, label.value);
   builder.set(model::kMetricName, "ALERTS_FOR_STATE").set("alertname", config_.alert);
   const auto since = static_cast<double>(alert.active_at / 1000);
   out.push_back({.labels = builder.build(), .value = since});
@@ -145,7 +144,6 @@ Result<std::vector<RuleSample>> AlertingRule::update(model::TimeMs time,
   }
   NX_TRY_ASSIGN(ActiveMap present, expand_results(time, results, expand));
   const MutexLock lock(mutex_);
-  evaluated_ = true;
   for (auto& [labels, alert] : present) {
     Active& known = active_[labels];
     const bool is_new = known.active_at == 0 || known.state == AlertState::kInactive;
@@ -233,22 +231,19 @@ void AlertingRule::set_restored() {
   restored_ = true;
 }
 
-void AlertingRule::copy_alerts(const AlertingRule& from) {
+void AlertingRule::take_alerts(AlertingRule& from) {
   ActiveMap alerts;
-  bool evaluated = false;
   {
     const MutexLock lock(from.mutex_);
-    alerts = from.active_;
-    evaluated = from.evaluated_;
+    alerts = std::move(from.active_);
+    from.active_.clear();
   }
   const MutexLock lock(mutex_);
   active_ = std::move(alerts);
-  evaluated_ = evaluated;
 }
 
 AlertState AlertingRule::state() const {
   const MutexLock lock(mutex_);
-  if (!evaluated_) return AlertState::kUnknown;
   AlertState largest = AlertState::kInactive;
   for (const auto& [labels, alert] : active_) largest = std::max(largest, alert.state);
   return largest;

@@ -38,20 +38,21 @@ inline constexpr model::DurationMs kResolvedRetention = 15 * 60 * 1000;  // copi
 /// others.
 Result<std::vector<RuleSample>> samples_of(query::Value value);
 
-/// A recording rule's samples: named, labelled, checked for duplicates and `limit` (0: none).
-/// kExecution.
-Result<std::vector<RuleSample>> record(const RuleConfig& rule, const model::Labels& rule_labels,
+/// A recording rule's samples: named, labelled (an empty value removes the label), checked for
+/// duplicates and `limit` (0: none). `rule_labels` are the rule's and its group's. kExecution;
+/// kLimit for labels that are too large.
+Result<std::vector<RuleSample>> record(const RuleConfig& rule, const TextMap& rule_labels,
                                        std::vector<RuleSample> results, std::int64_t limit);
 
 /// Thread-safe; lock rank: leaf.
 class AlertingRule {
  public:
   /// `labels` are the rule's and its group's, `restored` is false when restore() will be called.
-  AlertingRule(RuleConfig config, model::Labels labels, bool restored);
+  AlertingRule(RuleConfig config, TextMap labels, bool restored);
 
   /// Takes one evaluation's result at `time` and returns the ALERTS and ALERTS_FOR_STATE samples
   /// (none until restored). kExecution for duplicates, and for more alerts than `limit`, which
-  /// clears them all.
+  /// clears them all; kLimit for labels that are too large.
   Result<std::vector<RuleSample>> update(model::TimeMs time, std::span<const RuleSample> results,
                                          const ExpandTemplate& expand, std::int64_t limit);
 
@@ -66,16 +67,16 @@ class AlertingRule {
   void set_restored();
 
   /// Takes over the alerts of the rule that this one replaces.
-  void copy_alerts(const AlertingRule& from);
+  void take_alerts(AlertingRule& from);
 
+  /// That of its weightiest alert.
   AlertState state() const;
   std::vector<AlertSnapshot> active_alerts() const;
   const RuleConfig& config() const { return config_; }
-  const model::Labels& labels() const { return labels_; }
 
  private:
   struct Active {
-    model::Labels annotations;
+    TextMap annotations;
     AlertState state = AlertState::kPending;
     double value = 0;
     model::TimeMs active_at = 0;
@@ -94,10 +95,9 @@ class AlertingRule {
                      std::vector<RuleSample>& out) const;
 
   const RuleConfig config_;
-  const model::Labels labels_;
+  const TextMap labels_;
   mutable Mutex mutex_;
   bool restored_ NX_GUARDED_BY(mutex_);
-  bool evaluated_ NX_GUARDED_BY(mutex_) = false;
   ActiveMap active_ NX_GUARDED_BY(mutex_);
 };
 

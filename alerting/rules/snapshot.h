@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "alerting/alert.h"
 #include "model/labels.h"
 #include "model/time.h"
 
@@ -22,7 +23,7 @@ std::string_view rule_health_name(RuleHealth health);
 
 struct AlertSnapshot {
   model::Labels labels;
-  model::Labels annotations;
+  TextMap annotations;
   AlertState state = AlertState::kInactive;
   model::TimeMs active_at = 0;
   std::optional<model::TimeMs> keep_firing_since;
@@ -33,8 +34,8 @@ struct RuleSnapshot {
   bool is_alert = false;
   std::string name;
   std::string query;
-  model::Labels labels;       // templates unexpanded
-  model::Labels annotations;  // templates unexpanded
+  TextMap labels;       // the group's too; templates unexpanded
+  TextMap annotations;  // templates unexpanded
   model::DurationMs hold = 0;
   model::DurationMs keep_firing_for = 0;
   RuleHealth health = RuleHealth::kUnknown;

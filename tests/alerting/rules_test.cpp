@@ -1,5 +1,7 @@
 // Rules and groups: the state machine of alerts, what is written, what is sent, and what survives a
 // reload.
+#include <future>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -38,6 +40,7 @@ class RuleGroupTest : public ::testing::Test {
     settings.config.file = "r.yml";
     settings.config.name = "g";
     settings.config.limit = limit_;
+    settings.config.labels = group_labels_;
     settings.config.rules = std::move(rules);
     settings.query_offset = offset_;
     return std::make_unique<RuleGroup>(std::move(settings), context_, restores);
@@ -64,6 +67,7 @@ class RuleGroupTest : public ::testing::Test {
   std::map<std::string, model::TimeMs> asked_at_;
   std::vector<Alert> sent_;
   std::int64_t limit_ = 0;
+  TextMap group_labels_;
   model::DurationMs offset_ = 0;
   test::RuleStore store_;
   test::FakeClock clock_;
@@ -187,7 +191,7 @@ TEST_F(RuleGroupTest, AlertsGoThroughTheirStates) {
   ASSERT_EQ(sent_.size(), 1U);
   EXPECT_EQ(sent_[0].labels,
             (model::Labels{{"alertname", "Down"}, {"job", "x"}, {"severity", "page"}}));
-  EXPECT_EQ(sent_[0].annotations, (model::Labels{{"summary", "x is 0"}}));
+  EXPECT_EQ(sent_[0].annotations, (TextMap{{"summary", "x is 0"}}));
   EXPECT_EQ(sent_[0].starts_at, 4 * kMinute);
   EXPECT_EQ(sent_[0].ends_at, 8 * kMinute);
   EXPECT_EQ(sent_[0].generator_url, "http://p/graph?g0.expr=up+%3D%3D+0&g0.tab=1");
@@ -281,7 +285,7 @@ TEST_F(RuleGroupTest, ShowsTemplateErrorsInTheText) {
 
   evaluate(*group, kMinute);
 
-  const std::string text(group->snapshot().rules[0].alerts[0].annotations.get("summary"));
+  const std::string text = group->snapshot().rules[0].alerts[0].annotations.at("summary");
   EXPECT_TRUE(
       text.starts_with("<error expanding template: error executing template __alert_Down: "))
       << text;
@@ -334,13 +338,15 @@ TEST_F(RuleGroupTest, GivesRestoredAlertsTheGracePeriod) {
 }
 
 TEST_F(RuleGroupTest, HandsStateToItsSuccessor) {
-  auto old = make({alert(0), recording("gone", "up")});
+  std::shared_ptr<RuleGroup> old = make({alert(0), recording("gone", "up")});
   set("up == 0", {"x"});
   set("up", {"x"}, 1);
   evaluate(*old, kMinute);
 
   auto next = make({alert(0), recording("come", "up")});
-  next->take_state(*old);
+  EXPECT_EQ(old->replace(), nullptr);
+  next->follow(old);
+  next->take_over();
   evaluate(*old, 90'000);
   evaluate(*next, 2 * kMinute);
 
@@ -355,10 +361,95 @@ TEST_F(RuleGroupTest, EndsItsSeriesWhenRemoved) {
   set("up", {"x"}, 1);
   evaluate(*group, kMinute);
 
-  group->retire();
+  group->replace();
   group->mark_stale(90'000);
 
   EXPECT_EQ(store_.text_of(R"(r{job="x"})"), "1@60 stale@90");
+}
+
+// A label that is "" takes the label away, be it the rule's or the group's, of the result or of the
+// group; a template that comes out empty does so, too.
+TEST_F(RuleGroupTest, EmptyLabelsRemove) {
+  RuleConfig down = alert(0);
+  down.labels = {{"job", ""}, {"severity", "{{ if false }}x{{ end }}"}, {"team", ""}};
+  RuleConfig sum = recording("r", "up");
+  sum.labels = {{"team", ""}};
+  group_labels_ = {{"job", ""}, {"severity", "page"}, {"team", "a"}, {"zone", ""}};
+  auto group = make({down, sum});
+  set("up == 0", {"x"});
+  set("up", {"x"}, 1);
+
+  evaluate(*group, kMinute);
+
+  EXPECT_EQ(
+      store_.series(),
+      (std::vector<std::string>{
+          // As upstream, which starts from the labels as they are written.
+          R"(ALERTS_FOR_STATE{alertname="Down", severity="{{ if false }}x{{ end }}"})",
+          R"(ALERTS{alertname="Down", alertstate="firing", severity="{{ if false }}x{{ end }}"})",
+          R"(r{severity="page"})"}));
+  ASSERT_EQ(sent_.size(), 1U);
+  EXPECT_EQ(sent_[0].labels, (model::Labels{{"alertname", "Down"}}));
+  EXPECT_EQ(group->snapshot().rules[1].labels,
+            (TextMap{{"job", ""}, {"severity", "page"}, {"team", ""}, {"zone", ""}}));
+}
+
+TEST_F(RuleGroupTest, TheRulesNameWinsOverALabel) {
+  RuleConfig rule = alert(0);
+  rule.labels = {{"alertname", ""}};
+  auto group = make({rule});
+  set("up == 0", {"x"});
+
+  evaluate(*group, kMinute);
+
+  ASSERT_EQ(sent_.size(), 1U);
+  EXPECT_EQ(sent_[0].labels, (model::Labels{{"alertname", "Down"}, {"job", "x"}}));
+}
+
+TEST_F(RuleGroupTest, EmptyAnnotationsStay) {
+  RuleConfig rule = alert(0);
+  rule.annotations = {{"a", ""}, {"b", "{{ $labels.none }}"}};
+  auto group = make({rule});
+  set("up == 0", {"x"});
+
+  evaluate(*group, kMinute);
+
+  const TextMap both = {{"a", ""}, {"b", ""}};
+  ASSERT_EQ(sent_.size(), 1U);
+  EXPECT_EQ(sent_[0].annotations, both);
+  EXPECT_EQ(group->snapshot().rules[0].alerts[0].annotations, both);
+  EXPECT_EQ(group->snapshot().rules[0].annotations.at("a"), "");
+}
+
+TEST_F(RuleGroupTest, IsInactiveAfterAFailedEvaluation) {
+  auto group = make({alert(0)});
+  EXPECT_EQ(group->snapshot().rules[0].state, AlertState::kUnknown);
+
+  evaluate(*group, kMinute);
+
+  EXPECT_EQ(group->snapshot().rules[0].health, RuleHealth::kBad);
+  EXPECT_EQ(group->snapshot().rules[0].state, AlertState::kInactive);
+}
+
+// Reloads may come faster than evaluations end: the group in the middle never takes over.
+TEST_F(RuleGroupTest, HandsStateOverAGroupThatNeverCameToIt) {
+  std::shared_ptr<RuleGroup> first = make({alert(0)});
+  set("up == 0", {"x"});
+  evaluate(*first, kMinute);
+  std::shared_ptr<RuleGroup> second = make({alert(0), recording("a", "up")});
+  first->replace();
+  second->follow(first);
+
+  auto third = make({alert(0), recording("b", "up")});
+  const std::shared_ptr<RuleGroup> source = second->replace();
+  EXPECT_EQ(source, first);
+  third->follow(source);
+  second->take_over();
+  third->take_over();
+  evaluate(*third, 2 * kMinute);
+
+  EXPECT_EQ(third->snapshot().rules[0].alerts[0].active_at, kMinute);
+  EXPECT_EQ(sent_.size(), 1U);
 }
 
 TEST(EvaluationSlot, LiesInThePastAndRepeats) {
@@ -438,6 +529,52 @@ TEST_F(RuleManagerTest, RefusesABadFileWhole) {
       std::string::npos);
   EXPECT_EQ(manager.prepare({.files = {"none.yml"}}).error().code(), Code::kNotFound);
   manager.stop();
+}
+
+// Two reloads while a group is being evaluated: the group they lead to has the first one's alerts.
+TEST_F(RuleManagerTest, KeepsAlertsOverReloadsDuringAnEvaluation) {
+  const auto file = [](std::string_view label) {
+    return concat(
+        "groups:\n- name: a\n  interval: 10ms\n  rules:\n  - alert: Down\n    expr: up\n"
+        "  - record: r\n    expr: slow\n    labels: {l: ",
+        label, "}\n");
+  };
+  set("up", {"x"});
+  set("slow", {});
+  std::promise<void> entered;
+  std::promise<void> release;
+  std::promise<void> again;
+  int slow_runs = 0;
+  const auto canned = context_.run_query;
+  context_.run_query = [&](const query::QueryRequest& request, StopToken stop) {
+    if (request.expression == "slow" && ++slow_runs == 1) {
+      entered.set_value();
+      release.get_future().wait();
+      clock_.advance_ms(kMinute);
+    } else if (request.expression == "slow" && slow_runs == 2) {
+      again.set_value();
+    }
+    return canned(request, stop);
+  };
+  fs_.files["r.yml"] = file("one");
+  RuleManager manager(context_, executors_, fs_);
+  manager.commit(*manager.prepare({.files = {"r.yml"}}));
+  manager.start();
+  entered.get_future().wait();
+  const model::TimeMs since = manager.groups()[0].rules[0].alerts[0].active_at;
+
+  for (const char* label : {"two", "three"}) {
+    fs_.files["r.yml"] = file(label);
+    manager.commit(*manager.prepare({.files = {"r.yml"}}));
+  }
+  release.set_value();
+  again.get_future().wait();
+  manager.stop();
+
+  const RuleSnapshot shown = manager.groups()[0].rules[0];
+  EXPECT_EQ(manager.groups()[0].rules[1].labels.at("l"), "three");
+  ASSERT_EQ(shown.alerts.size(), 1U);
+  EXPECT_EQ(shown.alerts[0].active_at, since);
 }
 
 TEST_F(RuleManagerTest, StartsReloadsAndStops) {

@@ -43,10 +43,13 @@ struct Filter {
   bool takes(const RuleSnapshot& rule) const {
     if (rule.is_alert ? !alerting : !recording) return false;
     if (!rule_names.empty() && !rule_names.contains(rule.name)) return false;
-    const auto matches = [&rule](const model::Matchers& set) {
-      return model::matches_all(set, rule.labels);
+    if (matcher_sets.empty()) return true;
+    model::LabelsBuilder labels;
+    for (const auto& [name, value] : rule.labels) labels.set(name, value);
+    const auto matches = [own = labels.build()](const model::Matchers& set) {
+      return model::matches_all(set, own);
     };
-    return matcher_sets.empty() || std::ranges::any_of(matcher_sets, matches);
+    return std::ranges::any_of(matcher_sets, matches);
   }
 };
 
@@ -114,16 +117,17 @@ Result<Filter> read_filter(const Form& form) {
   return filter;
 }
 
-void write_labels(JsonWriter& json, std::string_view key, const model::Labels& labels) {
-  std::string text;
-  append_labels_json(text, labels);
-  json.key(key).raw(text);
+template <typename Pairs>
+void write_object(JsonWriter& json, std::string_view key, const Pairs& pairs) {
+  json.key(key).begin_object();
+  for (const auto& [name, value] : pairs) json.key(name).plain_string(value);
+  json.end_object();
 }
 
 void write_alert(JsonWriter& json, const AlertSnapshot& alert) {
   json.begin_object();
-  write_labels(json, "labels", alert.labels);
-  write_labels(json, "annotations", alert.annotations);
+  write_object(json, "labels", alert.labels);
+  write_object(json, "annotations", alert.annotations);
   json.member("state", alerting::alert_state_name(alert.state));
   json.member("activeAt", api_time_text(alert.active_at));
   if (alert.keep_firing_since) {
@@ -153,9 +157,9 @@ void write_rule(JsonWriter& json, const RuleSnapshot& rule, bool exclude_alerts)
     json.key("duration").number(seconds(rule.hold));
     json.key("keepFiringFor").number(seconds(rule.keep_firing_for));
   }
-  write_labels(json, "labels", rule.labels);
+  write_object(json, "labels", rule.labels);
   if (rule.is_alert) {
-    write_labels(json, "annotations", rule.annotations);
+    write_object(json, "annotations", rule.annotations);
     json.key("alerts");
     if (exclude_alerts) {
       json.null();
