@@ -75,7 +75,18 @@ std::string deflate(std::string_view text, DeflateFormat format) {
   return out;
 }
 
-Result<void> gunzip(std::string_view input, std::size_t bytes_max, std::string& out) {
+Result<void> gunzip(std::string_view input, std::size_t bytes_max, std::string& out,
+                    BudgetShare* share) {
+  // One byte more than may come, to see that it does.
+  const std::size_t room_max = bytes_max + (bytes_max < out.max_size() ? 1 : 0);
+  const auto make_room = [&](std::size_t wanted) -> Result<void> {
+    const std::size_t room = std::min(wanted, room_max);
+    if (share != nullptr && !share->grow_to(input.size() + std::max(room, out.capacity()))) {
+      return Error(Code::kLimit, "no memory left for bodies");
+    }
+    out.resize(room);
+    return {};
+  };
   const auto state = std::make_unique<inflate_state>();
   isal_inflate_init(state.get());
   state->crc_flag = ISAL_GZIP;
@@ -86,9 +97,9 @@ Result<void> gunzip(std::string_view input, std::size_t bytes_max, std::string& 
   state->next_in = reinterpret_cast<std::uint8_t*>(const_cast<char*>(input.data()));
   state->avail_in = static_cast<std::uint32_t>(input.size());
   std::size_t size = 0;
-  out.resize(std::max({out.capacity(), input.size() * 4, kFirstBytes}));
+  NX_TRY(make_room(std::max({out.capacity(), input.size() * 4, kFirstBytes})));
   for (;;) {
-    if (size == out.size()) out.resize(out.size() * 2);
+    if (size == out.size()) NX_TRY(make_room(out.size() * 2));
     const std::size_t room = std::min<std::size_t>(out.size() - size, 1U << 30);
     state->next_out = reinterpret_cast<std::uint8_t*>(out.data()) + size;
     state->avail_out = static_cast<std::uint32_t>(room);

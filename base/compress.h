@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/byte_budget.h"
 #include "base/result.h"
 
 namespace narthex {
@@ -17,8 +18,9 @@ std::string deflate(std::string_view text, DeflateFormat format);
 
 /// Replaces `out` by the content of one or more gzip members, keeping its capacity for reuse.
 /// Output is counted while it is produced, so that a small bomb cannot become a large one. Errors:
-/// kCorrupt for bad or truncated input; kLimit above `bytes_max`, or when more than 16 MiB come out
-/// at a ratio above 200.
-Result<void> gunzip(std::string_view input, std::size_t bytes_max, std::string& out);
+/// kCorrupt for bad or truncated input; kLimit above `bytes_max`, when more than 16 MiB come out at
+/// a ratio above 200, or when `share`, which holds input and output, may not grow.
+Result<void> gunzip(std::string_view input, std::size_t bytes_max, std::string& out,
+                    BudgetShare* share = nullptr);
 
 }  // namespace narthex

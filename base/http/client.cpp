@@ -1,6 +1,9 @@
-// The client over Beast. All operations of one fetch share one deadline.
+// The client. All operations of one fetch share one deadline. Of Beast it uses the stream, whose
+// operations have deadlines.
 #include "base/http/client.h"
 
+#include <algorithm>
+#include <charconv>
 #include <optional>
 #include <sstream>
 
@@ -9,10 +12,12 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http.hpp>
 
+#include "base/http/resolver.h"
+#include "base/http/response_reader.h"
 #include "base/str.h"
 
 namespace narthex::http {
@@ -26,17 +31,13 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr std::uint32_t kHeaderBytesMax = 64 * 1024;  // docs: limits of scraping
-constexpr int kRedirectsMax = 10;                     // as Go's client
+constexpr int kRedirectsMax = 10;  // as Go's client
 
-using WireRequest = beast::http::request<beast::http::string_body>;
 constexpr std::size_t kReadBytes = 64 * 1024;  // tuned: ingest_bench, 250 KB pages
-using WireParser = beast::http::response_parser<beast::http::string_body>;
 
 // The system's text in Go's manner.
 std::string describe(const ErrorCode& error) {
-  if (error == beast::http::error::end_of_stream || error == asio::error::eof) return "EOF";
-  if (error == beast::http::error::partial_message) return "unexpected EOF";
+  if (error == asio::error::eof) return "EOF";
   std::string text = error.message();
   if (text.size() > 1 && text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a') {
     text[0] = static_cast<char>(text[0] - 'A' + 'a');
@@ -49,12 +50,6 @@ Error to_error(const ErrorCode& error, std::string_view action) {
     return Error(Code::kTimeout, "context deadline exceeded");
   }
   if (error == asio::error::operation_aborted) return Error(Code::kCancelled, "context canceled");
-  if (error == beast::http::error::body_limit)
-    return Error(Code::kLimit, "body size limit exceeded");
-  if (error == beast::http::error::header_limit) {
-    return Error(Code::kLimit,
-                 concat("response header is larger than ", kHeaderBytesMax, " bytes"));
-  }
   return Error(Code::kUnavailable, concat(action, action.empty() ? "" : ": ", describe(error)));
 }
 
@@ -62,11 +57,6 @@ std::string text_of(const tcp::endpoint& endpoint) {
   std::ostringstream out;
   out << endpoint;
   return out.str();
-}
-
-// What Go puts in front of a failed read; the end of the stream has no such words.
-std::string read_action(const ErrorCode& error, std::string_view ends) {
-  return describe(error).ends_with("EOF") ? "" : concat("read tcp ", ends, ": read");
 }
 
 bool is_redirect(int status) {
@@ -87,6 +77,18 @@ bool is_credential(std::string_view name) {
   return false;
 }
 
+// Gives a buffer's memory back at the end of a call: thousands of idle targets hold none.
+class DropBuffer {
+ public:
+  explicit DropBuffer(beast::flat_buffer& buffer) : buffer_(buffer) {}
+  ~DropBuffer() { buffer_ = beast::flat_buffer(); }
+  DropBuffer(const DropBuffer&) = delete;
+  DropBuffer& operator=(const DropBuffer&) = delete;
+
+ private:
+  beast::flat_buffer& buffer_;
+};
+
 }  // namespace
 
 std::string ClientResponse::status_line() const {
@@ -101,15 +103,23 @@ struct Client::State {
   enum class Phase : std::uint8_t { kSending, kHead, kBody };
   Phase phase = Phase::kSending;  // how far the peer's last answer came
   std::string body_memory;        // of the next response
+  std::size_t body_bytes_max = 0;
+  BudgetShare* share = nullptr;
+  Clock::time_point deadline;  // of the fetch under way
+  beast::flat_buffer buffer;   // what arrived and is not yet read; holds memory during a call only
 
-  asio::awaitable<Result<std::vector<tcp::endpoint>>> resolve(Url url, Clock::time_point deadline);
-  asio::awaitable<Result<void>> connect(Url url, Clock::time_point deadline);
-  asio::awaitable<Result<ClientResponse>> exchange(WireRequest& wire, const Url& url,
-                                                   std::size_t body_bytes_max,
-                                                   Clock::time_point deadline);
-  asio::awaitable<Result<ClientResponse>> exchange_once(WireRequest& wire,
-                                                        std::size_t body_bytes_max);
-  WireRequest make_wire(const ClientRequest& request, bool with_credentials) const;
+  asio::awaitable<Result<std::vector<tcp::endpoint>>> resolve_host(Url url);
+  asio::awaitable<Result<void>> connect(Url url);
+  asio::awaitable<Result<ClientResponse>> exchange(std::string_view text, bool to_head,
+                                                   const Url& url);
+  asio::awaitable<Result<ClientResponse>> exchange_once(std::string_view text, bool to_head);
+  asio::awaitable<Result<void>> read_response(ResponseReader& reader);
+  asio::awaitable<Result<bool>> read_more();
+  static Result<void> add_field(std::string& out, std::string_view name, std::string_view value);
+  Result<std::string> make_text(const ClientRequest& request, bool with_credentials) const;
+  std::string_view unread() const {
+    return {static_cast<const char*>(buffer.data().data()), buffer.size()};
+  }
 };
 
 Client::Client(ClientConfig config) : state_(std::make_unique<State>()) {
@@ -123,39 +133,27 @@ void Client::close() {
   state_->stream.reset();
 }
 
-// Asio resolves names on a thread of its own, which no deadline reaches: cancelled from outside.
-asio::awaitable<Result<std::vector<tcp::endpoint>>> Client::State::resolve(
-    Url url, Clock::time_point deadline) {
-  ErrorCode no_address;
-  const auto address = asio::ip::make_address(url.host, no_address);
-  if (!no_address) {
-    const auto port = static_cast<std::uint16_t>(std::stoi(std::string(url.effective_port())));
-    co_return std::vector<tcp::endpoint>{tcp::endpoint(address, port)};
+asio::awaitable<Result<std::vector<tcp::endpoint>>> Client::State::resolve_host(Url url) {
+  const std::string_view text = url.effective_port();
+  std::uint16_t port = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
+    co_return Error(Code::kInvalid,
+                    concat("invalid port ", quote(concat(":", text)), " after host"));
   }
-  const auto executor = co_await asio::this_coro::executor;
-  const auto resolver = std::make_shared<tcp::resolver>(executor);
-  asio::steady_timer timer(executor, deadline);
-  timer.async_wait([resolver](const ErrorCode& error) {
-    if (!error) resolver->cancel();
-  });
-  auto [error, found] =
-      co_await resolver->async_resolve(url.host, std::string(url.effective_port()), kAwait);
-  timer.cancel();
-  if (error == asio::error::operation_aborted && Clock::now() >= deadline) {
-    co_return Error(Code::kTimeout, "context deadline exceeded");
+  auto addresses = co_await resolve(url.host, deadline);
+  if (!addresses && addresses.error().code() == Code::kUnavailable) {
+    co_return std::move(addresses).error().with("dial tcp");
   }
-  if (error == asio::error::host_not_found || error == asio::error::no_data) {
-    co_return Error(Code::kUnavailable, concat("dial tcp: lookup ", url.host, ": no such host"));
-  }
-  if (error) co_return to_error(error, concat("dial tcp: lookup ", url.host));
+  if (!addresses) co_return std::unexpected(std::move(addresses).error());
   std::vector<tcp::endpoint> endpoints;
-  for (const auto& entry : found) endpoints.push_back(entry.endpoint());
+  for (const asio::ip::address& address : *addresses) endpoints.emplace_back(address, port);
   co_return endpoints;
 }
 
-asio::awaitable<Result<void>> Client::State::connect(Url url, Clock::time_point deadline) {
+asio::awaitable<Result<void>> Client::State::connect(Url url) {
   stream.reset();
-  Result<std::vector<tcp::endpoint>> endpoints = co_await resolve(url, deadline);
+  Result<std::vector<tcp::endpoint>> endpoints = co_await resolve_host(url);
   if (!endpoints) co_return std::unexpected(std::move(endpoints).error());
   const auto executor = co_await asio::this_coro::executor;
   stream.emplace(executor);
@@ -173,84 +171,116 @@ asio::awaitable<Result<void>> Client::State::connect(Url url, Clock::time_point 
   co_return Result<void>();
 }
 
-WireRequest Client::State::make_wire(const ClientRequest& request, bool with_credentials) const {
-  WireRequest wire;
-  wire.version(11);
-  wire.method_string(request.method);
-  wire.target(request.url.target());
-  wire.set(beast::http::field::host, request.url.authority());
+// A request line or field ends where its line does: nothing in it may say so earlier.
+bool ends_line(char c) {
+  return c == '\r' || c == '\n' || c == '\0';
+}
+
+Result<void> Client::State::add_field(std::string& out, std::string_view name,
+                                      std::string_view value) {
+  if (std::ranges::any_of(name, ends_line) || std::ranges::any_of(value, ends_line)) {
+    return Error(Code::kInvalid, concat("net/http: invalid header field value for ", quote(name)));
+  }
+  out += concat(name, ": ", value, "\r\n");
+  return {};
+}
+
+Result<std::string> Client::State::make_text(const ClientRequest& request,
+                                             bool with_credentials) const {
+  std::string text = concat(request.method, " ");
+  for (const char c : request.url.target()) {
+    const bool is_plain = c > ' ' && c != '\x7f';
+    text += is_plain || static_cast<unsigned char>(c) >= 0x80 ? std::string(1, c)
+                                                              : path_escape(std::string(1, c));
+  }
+  text += " HTTP/1.1\r\n";
+  NX_TRY(add_field(text, "Host", request.url.authority()));
   for (const auto& [name, value] : request.headers.fields()) {
-    if (with_credentials || !is_credential(name)) wire.insert(name, value);
+    if (with_credentials || !is_credential(name)) NX_TRY(add_field(text, name, value));
   }
   for (const auto& [name, header] : config.headers) {
     if (!with_credentials && is_credential(name)) continue;
-    for (const std::string& value : header.values) wire.insert(name, value);
-    for (const Secret& value : header.secrets) wire.insert(name, value.reveal());
+    for (const std::string& value : header.values) NX_TRY(add_field(text, name, value));
+    for (const Secret& value : header.secrets) NX_TRY(add_field(text, name, value.reveal()));
   }
   const Secret authorization = config.authorization_header();
   if (with_credentials && !authorization.empty()) {
-    wire.set(beast::http::field::authorization, authorization.reveal());
+    NX_TRY(add_field(text, "Authorization", authorization.reveal()));
   }
-  wire.body() = request.body;
-  if (!request.body.empty() || request.method == "POST") wire.content_length(request.body.size());
-  return wire;
+  if (!request.body.empty() || request.method == "POST") {
+    NX_TRY(add_field(text, "Content-Length", std::to_string(request.body.size())));
+  }
+  return concat(text, "\r\n", request.body);
 }
 
-asio::awaitable<Result<ClientResponse>> Client::State::exchange_once(WireRequest& wire,
-                                                                     std::size_t body_bytes_max) {
-  phase = Phase::kSending;
-  auto [write_error, written] = co_await beast::http::async_write(*stream, wire, kAwait);
-  if (write_error) co_return to_error(write_error, concat("write tcp ", ends, ": write"));
-  beast::flat_buffer buffer;
-  buffer.reserve(kReadBytes);  // Beast reads as much as there is room: a page in few calls
-  WireParser parser;
-  parser.header_limit(kHeaderBytesMax);
-  parser.body_limit(body_bytes_max);
-  body_memory.clear();
-  parser.get().body() = std::move(body_memory);
-  auto [header_error, header_bytes] =
-      co_await beast::http::async_read_header(*stream, buffer, parser, kAwait);
-  if (header_bytes != 0 || buffer.size() != 0) phase = Phase::kHead;
-  if (header_error) co_return to_error(header_error, read_action(header_error, ends));
-  phase = Phase::kBody;
-  auto [body_error, body_bytes] = co_await beast::http::async_read(*stream, buffer, parser, kAwait);
-  if (body_error) co_return to_error(body_error, read_action(body_error, ends));
-  ClientResponse response;
-  const bool keep = parser.keep_alive() && buffer.size() == 0;
-  auto message = parser.release();
-  response.status = static_cast<int>(message.result_int());
-  response.reason = std::string(message.reason());
-  for (const auto& field : message) {
-    response.headers.add(std::string(field.name_string()), std::string(field.value()));
+// Waits for more bytes behind those in `buffer`; false at the end of the stream. A peer that sends
+// without pause does not outrun the deadline.
+asio::awaitable<Result<bool>> Client::State::read_more() {
+  auto space = buffer.prepare(kReadBytes);
+  auto [error, count] = co_await stream->async_read_some(space, kAwait);
+  if (error == asio::error::eof) co_return false;
+  if (error) co_return to_error(error, concat("read tcp ", ends, ": read"));
+  if (Clock::now() >= deadline) co_return Error(Code::kTimeout, "context deadline exceeded");
+  buffer.commit(count);
+  co_return true;
+}
+
+// Until the reader has all it wants.
+asio::awaitable<Result<void>> Client::State::read_response(ResponseReader& reader) {
+  for (;;) {
+    const Result<std::size_t> taken = reader.read(unread());
+    if (reader.has_begun()) phase = reader.has_head() ? Phase::kBody : Phase::kHead;
+    if (!taken) co_return std::unexpected(taken.error());
+    buffer.consume(*taken);
+    if (reader.is_done()) co_return Result<void>();
+    Result<bool> more = co_await read_more();
+    if (!more) co_return std::unexpected(std::move(more).error());
+    if (!*more) co_return reader.end();
   }
-  response.body = std::move(message.body());
-  if (keep)
+}
+
+asio::awaitable<Result<ClientResponse>> Client::State::exchange_once(std::string_view text,
+                                                                     bool to_head) {
+  phase = Phase::kSending;
+  auto [write_error, written] =
+      co_await asio::async_write(*stream, asio::buffer(text.data(), text.size()), kAwait);
+  if (write_error) co_return to_error(write_error, concat("write tcp ", ends, ": write"));
+  buffer = beast::flat_buffer();
+  const DropBuffer drop_at_end(buffer);
+  ResponseReader reader({.to_head = to_head, .body_bytes_max = body_bytes_max, .share = share},
+                        std::move(body_memory));
+  Result<void> read = co_await read_response(reader);
+  if (!read) co_return std::unexpected(std::move(read).error());
+  if (reader.keeps_alive() && buffer.size() == 0)
     stream->expires_never();
   else
     stream.reset();
-  co_return response;
+  ResponseHead& head = reader.head();
+  co_return ClientResponse{.status = head.status,
+                           .reason = std::move(head.reason),
+                           .headers = std::move(head.headers),
+                           .body = std::move(reader.body())};
 }
 
-asio::awaitable<Result<ClientResponse>> Client::State::exchange(WireRequest& wire, const Url& url,
-                                                                std::size_t body_bytes_max,
-                                                                Clock::time_point deadline) {
+asio::awaitable<Result<ClientResponse>> Client::State::exchange(std::string_view text, bool to_head,
+                                                                const Url& url) {
   phase = Phase::kSending;
   const bool kept = stream.has_value() && origin == url.authority();
   if (!kept) {
-    Result<void> connected = co_await connect(url, deadline);
+    Result<void> connected = co_await connect(url);
     if (!connected) co_return std::unexpected(std::move(connected).error());
   }
   stream->expires_at(deadline);
-  Result<ClientResponse> response = co_await exchange_once(wire, body_bytes_max);
+  Result<ClientResponse> response = co_await exchange_once(text, to_head);
   // Until the peer answers anything, a kept connection may just have been dead.
   const bool retry = !response && kept && phase == Phase::kSending &&
                      response.error().code() == Code::kUnavailable;
   if (!response) stream.reset();
   if (!retry) co_return response;
-  Result<void> connected = co_await connect(url, deadline);
+  Result<void> connected = co_await connect(url);
   if (!connected) co_return std::unexpected(std::move(connected).error());
   stream->expires_at(deadline);
-  response = co_await exchange_once(wire, body_bytes_max);
+  response = co_await exchange_once(text, to_head);
   if (!response) stream.reset();
   co_return response;
 }
@@ -258,7 +288,9 @@ asio::awaitable<Result<ClientResponse>> Client::State::exchange(WireRequest& wir
 asio::awaitable<Result<ClientResponse>> Client::fetch(ClientRequest request, FetchLimits limits,
                                                       std::string body_memory) {
   state_->body_memory = std::move(body_memory);
-  const Clock::time_point deadline = Clock::now() + limits.timeout;
+  state_->body_bytes_max = limits.body_bytes_max;
+  state_->share = limits.share;
+  state_->deadline = Clock::now() + limits.timeout;
   const std::string first_host = request.url.host;
   const std::string verb = concat(request.method[0], to_lower_ascii(request.method.substr(1)));
   for (int hop = 0;; ++hop) {
@@ -271,10 +303,11 @@ asio::awaitable<Result<ClientResponse>> Client::fetch(ClientRequest request, Fet
                       concat("unsupported protocol scheme ", quote(request.url.scheme)))
           .with(where);
     }
-    WireRequest wire =
-        state_->make_wire(request, is_same_or_subdomain(request.url.host, first_host));
+    const Result<std::string> text =
+        state_->make_text(request, is_same_or_subdomain(request.url.host, first_host));
+    if (!text) co_return Error(text.error()).with(where);
     Result<ClientResponse> response =
-        co_await state_->exchange(wire, request.url, limits.body_bytes_max, deadline);
+        co_await state_->exchange(*text, request.method == "HEAD", request.url);
     if (!response && state_->phase == State::Phase::kBody) co_return response;
     if (!response) co_return std::unexpected(std::move(response).error().with(where));
     const std::string_view location = response->headers.get("Location");

@@ -1,5 +1,6 @@
-// An HTTP/1.1 client for one peer that keeps its connection between calls. Beast stays inside
-// client.cpp. One call at a time, all from the same I/O thread.
+// An HTTP/1.1 client for one peer that keeps its connection between calls. It takes what Go's
+// client takes (response_head.h). Beast stays inside client.cpp. One call at a time, all from the
+// same I/O thread.
 #pragma once
 
 #include <chrono>
@@ -9,6 +10,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include "base/byte_budget.h"
 #include "base/http/client_config.h"
 #include "base/http/message.h"
 #include "base/http/url.h"
@@ -27,7 +29,8 @@ struct ClientResponse {
   int status = 0;
   std::string reason;  // "Not Found"
   Headers headers;
-  std::string body;  // as it came: Content-Encoding is the caller's business
+  /// As it came: Content-Encoding is the caller's business. Whole for 2xx only.
+  std::string body;
 
   /// "404 Not Found".
   std::string status_line() const;
@@ -36,6 +39,7 @@ struct ClientResponse {
 struct FetchLimits {
   std::chrono::milliseconds timeout{10'000};  // for everything, redirects included
   std::size_t body_bytes_max = 64U << 20;     // of the encoded body
+  BudgetShare* share = nullptr;               // what the body is counted against as well; borrowed
 };
 
 class Client {

@@ -17,6 +17,23 @@ std::string_view Headers::get(std::string_view name) const {
   return {};
 }
 
+std::vector<std::string_view> Headers::get_all(std::string_view name) const {
+  std::vector<std::string_view> out;
+  for (const auto& [key, value] : fields_) {
+    if (equals_ignore_case(key, name)) out.push_back(value);
+  }
+  return out;
+}
+
+bool Headers::has_token(std::string_view name, std::string_view token) const {
+  for (const std::string_view value : get_all(name)) {
+    for (const std::string_view element : split(value, ',')) {
+      if (equals_ignore_case(trim(element), token)) return true;
+    }
+  }
+  return false;
+}
+
 bool Headers::contains(std::string_view name) const {
   for (const auto& field : fields_) {
     if (equals_ignore_case(field.first, name)) return true;

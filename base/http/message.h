@@ -23,6 +23,10 @@ class Headers {
   void set(std::string name, std::string value);
   /// The first field's value, empty when absent. Lives as long as the field.
   std::string_view get(std::string_view name) const;
+  /// All of that name, in order. They live as long as the fields.
+  std::vector<std::string_view> get_all(std::string_view name) const;
+  /// Whether `token` is an element of the comma-separated lists in the fields of that name.
+  bool has_token(std::string_view name, std::string_view token) const;
   bool contains(std::string_view name) const;
   const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
 

@@ -54,5 +54,33 @@ TEST(Gunzip, StopsAtItsLimits) {
   EXPECT_EQ(gunzip(bomb, 1U << 30, out).error().code(), Code::kLimit);
 }
 
+TEST(Gunzip, TakesNoMoreMemoryThanItMayFill) {
+  std::string noise;
+  std::uint32_t state = 1;
+  for (int i = 0; i < 1 << 20; ++i) {
+    state = state * 1664525 + 1013904223;
+    noise += static_cast<char>(state >> 24);
+  }
+  std::string out;
+
+  EXPECT_EQ(gunzip(deflate(noise, DeflateFormat::kGzip), 1000, out).error().code(), Code::kLimit);
+
+  EXPECT_LT(out.capacity(), 10'000U);
+}
+
+TEST(Gunzip, StopsWhereItsShareDoes) {
+  ByteBudget budget(8U << 20);
+  BudgetShare share(&budget, 0);
+  std::string out;
+
+  EXPECT_TRUE(
+      gunzip(deflate(std::string(1U << 20, 'x'), DeflateFormat::kGzip), 1U << 30, out, &share));
+  EXPECT_EQ(
+      gunzip(deflate(std::string(15U << 20, 'x'), DeflateFormat::kGzip), 1U << 30, out, &share)
+          .error()
+          .message(),
+      "no memory left for bodies");
+}
+
 }  // namespace
 }  // namespace narthex
