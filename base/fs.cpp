@@ -213,12 +213,25 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override {
-    Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-    if (fd.get() < 0) return errno_error("open", path);
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-      return Error(Code::kUnavailable, concat("lock ", path, ": held by another process"));
+    // A holder removes the file before it lets go. Whoever opened it before that then locks a file
+    // that nobody else will find: only a lock on what the name stands for counts.
+    for (;;) {
+      Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+      if (fd.get() < 0) return errno_error("open", path);
+      while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EINTR) continue;
+        if (errno != EWOULDBLOCK) return errno_error("lock", path);
+        return Error(Code::kUnavailable, concat("lock ", path, ": held by another process"));
+      }
+      struct stat locked{};
+      struct stat named{};
+      if (::fstat(fd.get(), &locked) != 0) return errno_error("stat", path);
+      const bool is_there = ::stat(path.c_str(), &named) == 0;
+      if (!is_there && errno != ENOENT) return errno_error("stat", path);
+      if (is_there && named.st_dev == locked.st_dev && named.st_ino == locked.st_ino) {
+        return std::make_unique<PosixLock>(std::move(fd));
+      }
     }
-    return std::make_unique<PosixLock>(std::move(fd));
   }
 
  private:

@@ -82,7 +82,8 @@ class FileSystem {
   /// Makes creations, renames and removals inside `path` durable.
   virtual Result<void> sync_directory(const std::string& path) = 0;
 
-  /// flock on `path`, created when missing. kUnavailable when another process holds it.
+  /// flock on `path`, created when missing. kUnavailable when another process holds it. The holder
+  /// may remove the file before it lets go: the lock is always on the file that has the name.
   virtual Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) = 0;
 };
 

@@ -1,0 +1,70 @@
+// A lock is on what has the name, and one holder has it.
+#include "base/fs.h"
+
+#include <atomic>
+
+#include <gtest/gtest.h>
+
+#include "base/executors.h"
+#include "tests/support/temp_dir.h"
+
+namespace narthex {
+namespace {
+
+TEST(FileSystem, GivesTheLockBackWhenItGoes) {
+  const test::TempDir dir;
+  const std::string path = dir.path() + "/lock";
+  auto first = real_file_system().lock(path);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(real_file_system().lock(path).error().code(), Code::kUnavailable);
+
+  first->reset();
+
+  EXPECT_TRUE(real_file_system().lock(path));
+}
+
+TEST(FileSystem, LocksAgainAfterTheHolderRemovedTheFile) {
+  const test::TempDir dir;
+  const std::string path = dir.path() + "/lock";
+  const auto first = real_file_system().lock(path);
+  ASSERT_TRUE(real_file_system().remove(path));
+
+  const auto second = real_file_system().lock(path);
+
+  ASSERT_TRUE(second);
+  EXPECT_FALSE(real_file_system().lock(path));
+}
+
+// As two servers do on one data directory: each removes the file while it still holds it. Who
+// waited with the old file open must not believe that it has the lock.
+TEST(FileSystem, LetsOneHolderInWhenHoldersRemoveTheFile) {
+  const test::TempDir dir;
+  const std::string path = dir.path() + "/lock";
+  constexpr int kThreads = 4;
+  std::atomic<int> holders{0};
+  std::atomic<int> taken{0};
+  std::atomic<int> shared{0};
+  const auto run = [&] {
+    for (int i = 0; i < 3000; ++i) {
+      const auto lock = real_file_system().lock(path);
+      if (!lock) continue;
+      ++taken;
+      if (holders.fetch_add(1) != 0) ++shared;
+      (void)real_file_system().exists(path);  // a moment
+      holders.fetch_sub(1);
+      EXPECT_TRUE(real_file_system().remove(path));
+    }
+  };
+  Executors executors(kThreads, 1);
+  TaskGroup group(executors);
+  auto task = [&]() -> asio::awaitable<void> { co_return run(); };
+  for (int i = 0; i < kThreads; ++i) group.spawn(task);
+  group.close();
+
+  ASSERT_TRUE(group.wait(std::chrono::minutes(2)));
+  EXPECT_GT(taken.load(), kThreads);
+  EXPECT_EQ(shared.load(), 0);
+}
+
+}  // namespace
+}  // namespace narthex
