@@ -12,12 +12,18 @@
 namespace narthex::tsdb {
 namespace {
 
+// A read may begin at the end or less than eight bytes behind it, and loads eight.
+static_assert(kXorPaddingBytes >= 16);
+
 class BitReader {
  public:
-  BitReader(const std::byte* bytes, std::size_t first_bit) : bytes_(bytes), at_(first_bit) {}
+  BitReader(std::span<const std::byte> bytes, std::size_t first_bit)
+      : bytes_(bytes.data()), at_(first_bit), end_(bytes.size() * 8) {}
 
-  std::size_t position() const { return at_; }
   void skip(unsigned count) { at_ += count; }
+  bool is_past_end() const { return at_ > end_; }
+  /// After a long field: what follows reads from just behind the end at most.
+  void stop_at_end() { at_ = std::min(at_, end_ + 1); }
 
   /// At least 57 bits, left-aligned.
   std::uint64_t peek() const { return load_be64(bytes_ + (at_ >> 3)) << (at_ & 7); }
@@ -33,10 +39,10 @@ class BitReader {
     return value;
   }
 
-  /// LEB128 in whole bytes of the bit stream; at most 10.
+  /// LEB128 in whole bytes of the bit stream; at most 10, and none that begins behind the end.
   std::uint64_t take_uvarint() {
     std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 70; shift += 7) {
+    for (unsigned shift = 0; shift < 70 && !is_past_end(); shift += 7) {
       const std::uint64_t byte = take(8);
       value |= (byte & 0x7F) << (shift & 63);
       if (byte < 0x80) break;
@@ -47,6 +53,7 @@ class BitReader {
  private:
   const std::byte* bytes_;
   std::size_t at_;
+  std::size_t end_;
 };
 
 struct DodClass {
@@ -62,8 +69,11 @@ std::int64_t take_dod(BitReader& bits) {
   bits.skip(c.prefix);
   if (c.bits == 0) return 0;
   const std::uint64_t raw = bits.take(c.bits);
-  if (c.bits == 64 || raw <= std::uint64_t{1} << (c.bits - 1))
+  if (c.bits == 64) {
+    bits.stop_at_end();
     return static_cast<std::int64_t>(raw);
+  }
+  if (raw <= std::uint64_t{1} << (c.bits - 1)) return static_cast<std::int64_t>(raw);
   return static_cast<std::int64_t>(raw) - (std::int64_t{1} << c.bits);
 }
 
@@ -103,8 +113,7 @@ Result<void> xor_decode(std::span<const std::byte> bytes, std::size_t limit,
   const std::size_t stored =
       std::to_integer<std::size_t>(bytes[0]) << 8 | std::to_integer<std::size_t>(bytes[1]);
   const std::size_t count = std::min(stored, limit);
-  const std::size_t end_bit = bytes.size() * 8;
-  BitReader bits(bytes.data(), kXorHeaderBytes * 8);
+  BitReader bits(bytes, kXorHeaderBytes * 8);
   Window window;
   model::TimeMs t = 0;
   std::uint64_t delta = 0;
@@ -122,7 +131,7 @@ Result<void> xor_decode(std::span<const std::byte> bytes, std::size_t limit,
       t = static_cast<model::TimeMs>(static_cast<std::uint64_t>(t) + delta);
       value ^= take_xor(bits, window);
     }
-    if (bits.position() > end_bit) {
+    if (bits.is_past_end()) {
       return Error(Code::kCorrupt, concat("xor chunk ends inside sample ", i, " of ", stored));
     }
     if (t > range_max) return {};
