@@ -20,7 +20,7 @@ namespace {
 constexpr SeriesRef kDenseRefMax = 1
                                    << 24;  // tuned: 64 MiB of table at most, beyond that a hash map
 
-/// References of WAL records to slots. Small ones index a table.
+/// References of WAL records to slots. Small ones index a table, which never reaches the others.
 class RefMap {
  public:
   void set(SeriesRef ref, Slot slot) {
@@ -28,13 +28,14 @@ class RefMap {
       sparse_[ref] = slot;
       return;
     }
-    if (ref >= dense_.size())
-      dense_.resize(std::max<std::size_t>(ref + 1, dense_.size() * 2), kNoSlot);
+    if (ref >= dense_.size()) {
+      const std::size_t doubled = std::min<std::size_t>(dense_.size() * 2, kDenseRefMax);
+      dense_.resize(std::max<std::size_t>(ref + 1, doubled), kNoSlot);
+    }
     dense_[ref] = slot;
   }
   Slot find(SeriesRef ref) const {
-    if (ref < dense_.size()) return dense_[ref];
-    if (ref < kDenseRefMax) return kNoSlot;
+    if (ref < kDenseRefMax) return ref < dense_.size() ? dense_[ref] : kNoSlot;
     const auto found = sparse_.find(ref);
     return found == sparse_.end() ? kNoSlot : found->second;
   }
