@@ -78,5 +78,46 @@ TEST_F(ReplayTest, FindsSeriesByReferencesOfAnySize) {
   EXPECT_EQ(read("m").size(), refs.size());
 }
 
+TEST_F(ReplayTest, PutsLabelsRightThatNobodyWrites) {
+  std::string record;
+  begin_series_record(record);
+  append_be64(record, 7);
+  append_uvarint(record, 5);
+  for (const char* text : {"b", "1", "__name__", "m", "a", "", "b", "2", "", "x"}) {
+    append_text(record, text);
+  }
+  log(std::move(record));
+
+  replay();
+
+  const auto querier = make_head_querier(*head_, kAll);
+  EXPECT_EQ(head_->registry().labels(0), (Labels{{"", "x"}, {"__name__", "m"}, {"b", "2"}}));
+}
+
+// A label set cannot hold a text of 16 MiB: that series is damage, its neighbours are not.
+TEST_F(ReplayTest, CountsATooLongLabelAsDamage) {
+  for (const bool name : {false, true}) {
+    const std::string text(kWalLabelBytesMax + 1, 'x');
+    std::string record;
+    begin_series_record(record);
+    add_series(record, 1, Labels{{"__name__", "before"}});
+    append_be64(record, 2);
+    append_uvarint(record, 1);
+    append_text(record, name ? text : "a");
+    append_text(record, name ? "a" : text);
+    add_series(record, 3, Labels{{"__name__", "after"}});
+    log(std::move(record));
+  }
+  log_sample(1, 1000, 1);
+  log_sample(2, 1000, 1);
+  log_sample(3, 1000, 1);
+
+  const ReplayReport report = replay();
+
+  EXPECT_EQ(report.damaged_records, 2U);
+  EXPECT_EQ(report.unknown_refs, 1U);
+  EXPECT_EQ(read("before").size() + read("after").size(), 2U);
+}
+
 }  // namespace
 }  // namespace narthex::tsdb

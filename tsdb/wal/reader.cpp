@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t kRecordBytesMax = std::size_t{1}
                                         << 30;  // design: nothing that input grows is unbounded
 
+constexpr std::size_t kSnappyRatioMax = 64;  // fixed by the format: three bytes copy 64 at most
+
 bool is_zero(std::span<const std::byte> bytes) {
   return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
 }
@@ -22,8 +24,9 @@ bool is_zero(std::span<const std::byte> bytes) {
 bool unpack_snappy(std::span<const std::byte> packed, std::string& out) {
   const auto* data = reinterpret_cast<const char*>(packed.data());
   std::size_t length = 0;
-  if (!snappy::GetUncompressedLength(data, packed.size(), &length) || length > kRecordBytesMax)
-    return false;
+  if (!snappy::GetUncompressedLength(data, packed.size(), &length)) return false;
+  // The length stands in front of the data and may say anything: believe what these can hold.
+  if (length > std::min(kRecordBytesMax, packed.size() * kSnappyRatioMax)) return false;
   out.resize(length);
   return snappy::RawUncompress(data, packed.size(), out.data());
 }

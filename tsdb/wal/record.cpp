@@ -28,6 +28,16 @@ void add_series(std::string& out, std::uint64_t ref, const model::Labels& labels
   }
 }
 
+namespace {
+
+// Wraps, as the decoder does: times may be as far apart as they like.
+std::int64_t delta(model::TimeMs time, model::TimeMs base) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(time) -
+                                   static_cast<std::uint64_t>(base));
+}
+
+}  // namespace
+
 void encode_samples(std::string& out, const SampleRowsView& rows) {
   append_u8(out, static_cast<std::uint8_t>(WalRecordType::kSamples));
   const std::uint64_t base_ref = rows.refs.front();
@@ -39,7 +49,7 @@ void encode_samples(std::string& out, const SampleRowsView& rows) {
   char* at = out.data() + start;
   for (std::size_t i = 0; i < rows.refs.size(); ++i) {
     at = write_uvarint(at, zigzag(static_cast<std::int64_t>(rows.refs[i] - base_ref)));
-    at = write_uvarint(at, rows.times.empty() ? 0 : zigzag(rows.times[i] - base_time));
+    at = write_uvarint(at, rows.times.empty() ? 0 : zigzag(delta(rows.times[i], base_time)));
     store_be64(at, std::bit_cast<std::uint64_t>(rows.values[i]));
     at += 8;
   }
@@ -85,15 +95,30 @@ bool read_labels(ByteReader& in, std::vector<model::LabelView>& labels) {
   return in.ok();
 }
 
-model::Labels to_labels(const std::vector<model::LabelView>& labels) {
-  bool sorted = true;  // as every writer leaves them; anything else is put right
+bool fit_labels(const std::vector<model::LabelView>& labels) {
+  return std::ranges::all_of(labels, [](const model::LabelView& label) {
+    return label.name.size() <= kWalLabelBytesMax && label.value.size() <= kWalLabelBytesMax;
+  });
+}
+
+model::Labels to_labels(std::vector<model::LabelView>& labels) {
+  const auto misplaced = [](const model::LabelView& a, const model::LabelView& b) {
+    return a.name >= b.name;
+  };
+  const auto is_empty = [](const model::LabelView& label) { return label.value.empty(); };
+  const bool sorted = std::ranges::adjacent_find(labels, misplaced) == labels.end() &&
+                      std::ranges::none_of(labels, is_empty);
+  if (sorted) return model::Labels::from_sorted(labels);  // as every writer leaves them
+  // Anything else is put right: of a repeated name the last counts, that which stands behind.
+  std::ranges::sort(labels, [](const model::LabelView& a, const model::LabelView& b) {
+    return a.name != b.name ? a.name < b.name : a.value.data() < b.value.data();
+  });
+  std::vector<model::LabelView> kept;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    sorted = sorted && !labels[i].value.empty() && (i == 0 || labels[i - 1].name < labels[i].name);
+    const bool last = i + 1 == labels.size() || labels[i + 1].name != labels[i].name;
+    if (last && !labels[i].value.empty()) kept.push_back(labels[i]);
   }
-  if (sorted) return model::Labels::from_sorted(labels);
-  model::LabelsBuilder builder;
-  for (const auto& [name, value] : labels) builder.set(name, value);
-  return builder.build();
+  return model::Labels::from_sorted(kept);
 }
 
 Error corrupt_record(std::string_view kind) {

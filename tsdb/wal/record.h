@@ -33,6 +33,9 @@ enum class WalRecordType : std::uint8_t {  // numbers fixed by docs/formats/wal.
   kFloatHistogramSamplesV2 = 13,
 };
 
+/// A label name or value that model::Labels cannot hold is damage.
+inline constexpr std::size_t kWalLabelBytesMax = (std::size_t{1} << 24) - 1;
+
 /// The type of a record, kUnknown for an empty or newer one.
 WalRecordType wal_record_type(std::span<const std::byte> record);
 
@@ -40,7 +43,8 @@ WalRecordType wal_record_type(std::span<const std::byte> record);
 void begin_series_record(std::string& out);
 void add_series(std::string& out, std::uint64_t ref, const model::Labels& labels);
 
-/// Calls `each(ref, labels)` for every series. kCorrupt: those before the damage were delivered.
+/// Calls `each(ref, labels)` for every series. kCorrupt: those before the damage were delivered,
+/// and of a label that is too long (kWalLabelBytesMax) only its series was not.
 template <typename Each>
 Result<void> decode_series(std::span<const std::byte> record, Each each);
 
@@ -66,7 +70,8 @@ void encode_samples(std::string& out, const SampleRowsView& rows);
 namespace detail {
 /// Reads one label set in the record's form into Labels' layout. False at damage.
 bool read_labels(ByteReader& in, std::vector<model::LabelView>& labels);
-model::Labels to_labels(const std::vector<model::LabelView>& labels);
+bool fit_labels(const std::vector<model::LabelView>& labels);
+model::Labels to_labels(std::vector<model::LabelView>& labels);
 Error corrupt_record(std::string_view kind);
 }  // namespace detail
 
@@ -74,12 +79,17 @@ template <typename Each>
 Result<void> decode_series(std::span<const std::byte> record, Each each) {
   ByteReader in(record.subspan(1));
   std::vector<model::LabelView> labels;
+  Result<void> done;
   while (in.left() > 0) {
     const std::uint64_t ref = in.be64();
     if (!detail::read_labels(in, labels)) return detail::corrupt_record("series");
-    each(ref, detail::to_labels(labels));
+    if (detail::fit_labels(labels)) {
+      each(ref, detail::to_labels(labels));
+    } else {
+      done = Error(Code::kCorrupt, "series record has a label that is too long");
+    }
   }
-  return {};
+  return done;
 }
 
 }  // namespace narthex::tsdb
