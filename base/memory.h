@@ -1,4 +1,4 @@
-// Address space reserved once and touched as it is needed, so that handles can be plain offsets
+// Address space reserved once and made usable as it is needed, so that handles can be plain offsets
 // that stay valid.
 #pragma once
 
@@ -8,8 +8,9 @@
 
 namespace narthex {
 
-/// Zero-filled, page-aligned, private memory. Costs resident memory only where it was written.
-/// Movable.
+/// Zero-filled, page-aligned, private memory. A reservation costs nothing, not even where the
+/// system promises no more memory than it has (vm.overcommit_memory=2); only what was committed may
+/// be touched, and it costs resident memory only where it was written. Movable.
 class ReservedMemory {
  public:
   ReservedMemory() = default;
@@ -19,13 +20,24 @@ class ReservedMemory {
   ReservedMemory& operator=(ReservedMemory&& other) noexcept;
   ~ReservedMemory();
 
+  /// Makes at least the first `bytes` readable and writable; what is there stays in place. kLimit:
+  /// beyond size(), or the system promises no more memory. Callers take turns; what was committed
+  /// before may be used meanwhile.
+  Result<void> commit(std::size_t bytes) {
+    return bytes <= committed_ ? Result<void>() : grow(bytes);
+  }
+
   std::byte* data() const { return data_; }
+  /// Bytes reserved.
   std::size_t size() const { return size_; }
 
  private:
   ReservedMemory(std::byte* data, std::size_t size) : data_(data), size_(size) {}
+  Result<void> grow(std::size_t bytes);
+
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
+  std::size_t committed_ = 0;
 };
 
 }  // namespace narthex

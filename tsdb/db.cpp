@@ -180,6 +180,7 @@ Result<std::unique_ptr<Db>> Db::open(Options options, FileSystem& fs, const Cloc
   NX_TRY(refuse_blocks(fs, path));
   const std::string wal_dir = path + "/wal";
   NX_TRY(fs.make_directories(wal_dir));
+  NX_TRY(fs.sync_directory(path));
 
   const std::int64_t started = clock.monotonic_ns();
   NX_TRY_ASSIGN(state->head, Head::create(state->options.head, clock));

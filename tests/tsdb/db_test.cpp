@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/fake_clock.h"
+#include "tests/support/fault_fs.h"
 #include "tests/support/temp_dir.h"
 
 namespace narthex::tsdb {
@@ -94,6 +95,27 @@ TEST_F(DbTest, CutsATornTailAndGoesOn) {
   append(*db, 9, 12);
   db.reset();
   expect_samples(*open(), 12);
+}
+
+// The record that names a series is in what a failed sync gave up; samples that name it come after.
+TEST_F(DbTest, KnowsItsSeriesAfterASyncFailedAndThePowerWentOff) {
+  test::FaultFs fs;
+  {
+    auto db = *Db::open({.path = dir_.path()}, fs, clock_, *metrics_, null_log());
+    append(*db, 0, 2);
+    fs.set_hook([](const test::FaultFs::Call& call) {
+      const bool fails = call.name == "sync";
+      return fails ? Result<void>(Error(Code::kIo, "injected")) : Result<void>();
+    });
+    EXPECT_FALSE(db->sync());
+    fs.set_hook({});
+    append(*db, 2, 4);
+    ASSERT_TRUE(db->sync());
+    append(*db, 4, 6);
+  }
+  fs.lose_what_was_not_synced();
+
+  expect_samples(*open(), 4);
 }
 
 TEST_F(DbTest, IsHeldByOneProcessAtATime) {

@@ -48,7 +48,8 @@ class RegistryTest : public testing::Test {
     return out;
   }
 
-  std::unique_ptr<SeriesRegistry> registry_ = *SeriesRegistry::create(0);
+  PageTable pages_ = *PageTable::create();
+  std::unique_ptr<SeriesRegistry> registry_ = *SeriesRegistry::create(0, pages_);
   std::vector<std::pair<Slot, Labels>> all_;
 };
 

@@ -65,8 +65,9 @@ class ReplayTest : public testing::Test {
 // A directory that Prometheus wrote for a year has references in the millions; the table of small
 // ones doubles on its way there.
 TEST_F(ReplayTest, FindsSeriesByReferencesOfAnySize) {
-  const std::vector<SeriesRef> refs = {1,       9'000'000,     9'000'001,  (1 << 24) - 1,
-                                       1 << 24, (1 << 24) + 1, 17'000'000, 1ULL << 40};
+  const std::vector<SeriesRef> refs = {
+      0,          1,          9'000'000,  9'000'001,    (1 << 24) - 1, 1 << 24, (1 << 24) + 1,
+      17'000'000, 18'000'001, 1ULL << 40, ~SeriesRef{0}};
   for (const SeriesRef ref : refs) {
     log_series(ref, Labels{{"__name__", "m"}, {"ref", std::to_string(ref)}});
   }
@@ -76,6 +77,22 @@ TEST_F(ReplayTest, FindsSeriesByReferencesOfAnySize) {
 
   EXPECT_EQ(report.unknown_refs, 0U);
   EXPECT_EQ(read("m").size(), refs.size());
+  const auto full = head_->resolve(Labels{{"__name__", "next"}});  // there is no next reference
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code(), Code::kLimit);
+}
+
+TEST_F(ReplayTest, KeepsSeriesThatALimitOfTodayWouldRefuse) {
+  for (SeriesRef ref = 1; ref <= 3; ++ref) {
+    log_series(ref, Labels{{"__name__", "m"}, {"ref", std::to_string(ref)}});
+    log_sample(ref, 1000, 1);
+  }
+
+  replay({.series_max = 2});
+
+  EXPECT_EQ(read("m").size(), 3U);
+  EXPECT_TRUE(head_->resolve(Labels{{"__name__", "m"}, {"ref", "3"}}));
+  EXPECT_FALSE(head_->resolve(Labels{{"__name__", "m"}, {"ref", "4"}}));
 }
 
 TEST_F(ReplayTest, PutsLabelsRightThatNobodyWrites) {
@@ -117,6 +134,45 @@ TEST_F(ReplayTest, CountsATooLongLabelAsDamage) {
   EXPECT_EQ(report.damaged_records, 2U);
   EXPECT_EQ(report.unknown_refs, 1U);
   EXPECT_EQ(read("before").size() + read("after").size(), 2U);
+}
+
+TEST_F(ReplayTest, TakesTimesOfAnySize) {
+  log_series(1, Labels{{"__name__", "m"}});
+  const std::vector<TimeMs> times = {kMin, kMin + 1, -kChunkRangeMs, -1,       0,
+                                     1,    1000,     kMax - 50,      kMax - 1, kMax};
+  for (const TimeMs time : times) log_sample(1, time, 1);
+  for (TimeMs i = 0; i < 100; ++i) log_sample(1, kMax, 2);  // not newer
+
+  replay();
+
+  EXPECT_EQ(read("m").times, times);
+  EXPECT_EQ(head_->min_time(), kMin);
+  EXPECT_EQ(head_->max_time(), kMax);
+}
+
+TEST_F(ReplayTest, FillsChunksAtBothEndsOfTime) {
+  log_series(1, Labels{{"__name__", "m"}});
+  std::vector<TimeMs> times;
+  for (TimeMs i = 0; i < 300; ++i) times.push_back(kMin + i * 7);
+  for (TimeMs i = 300; i > 0; --i) times.push_back(kMax - i * 7);
+  for (const TimeMs time : times) log_sample(1, time, static_cast<double>(time % 11));
+
+  replay();
+
+  EXPECT_EQ(read("m").times, times);
+}
+
+TEST_F(ReplayTest, EndsWithAnErrorWhenThereIsNoRoom) {
+  for (SeriesRef ref = 1; ref <= 2000; ++ref) {
+    log_series(ref, Labels{{"__name__", "m"}, {"ref", std::to_string(ref)}});
+    log_sample(ref, 1000, 1);
+  }
+  head_ = *Head::create({.chunk_bytes_max = 64 * 1024}, clock_);
+
+  const auto report = replay_wal(real_file_system(), dir_.path(), *head_, null_log());
+
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code(), Code::kLimit);
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 // Size classes over one reserved range.
 #include "tsdb/head/chunk_arena.h"
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 
@@ -19,9 +21,36 @@ std::size_t class_for(std::size_t bytes) {
 
 }  // namespace
 
-Result<ChunkArena> ChunkArena::create(Epochs& epochs) {
-  NX_TRY_ASSIGN(ReservedMemory memory, ReservedMemory::reserve(kArenaBytes));
+std::uint16_t arena_class(std::size_t bytes) {
+  const std::size_t size_class = class_for(bytes);
+  NX_CHECK(size_class < kArenaClasses.size());
+  return kArenaClasses[size_class];
+}
+
+Result<ChunkArena> ChunkArena::create(Epochs& epochs, std::size_t bytes_max) {
+  const std::size_t bytes = bytes_max == 0 ? kArenaBytes : std::min(bytes_max, kArenaBytes);
+  NX_TRY_ASSIGN(ReservedMemory memory, ReservedMemory::reserve(bytes));
   return ChunkArena(epochs, std::move(memory));
+}
+
+// What is allocated under a claim counts twice until the claim ends: simple, and on the safe side.
+Result<ChunkArena::Claim> ChunkArena::claim(std::size_t bytes) {
+  const MutexLock lock(shared_->mutex);
+  const std::uint64_t end = shared_->next_unit * kArenaUnitBytes + shared_->claimed + bytes;
+  if (Result<void> room = memory_.commit(end); !room) {
+    return std::move(room).error().with("no room for chunks");
+  }
+  shared_->claimed += bytes;
+  return Claim(*this, bytes);
+}
+
+ChunkArena::Claim::Claim(Claim&& other) noexcept
+    : arena_(other.arena_), bytes_(std::exchange(other.bytes_, 0)) {}
+
+ChunkArena::Claim::~Claim() {
+  if (bytes_ == 0) return;
+  const MutexLock lock(arena_->shared_->mutex);
+  arena_->shared_->claimed -= bytes_;
 }
 
 ChunkArena::ChunkArena(Epochs& epochs, ReservedMemory memory)
@@ -38,7 +67,6 @@ std::uint32_t ChunkArena::allocate(std::size_t bytes, std::uint16_t& capacity) {
     std::memcpy(&head, at(handle), sizeof head);
   } else {
     const std::uint64_t units = capacity / kArenaUnitBytes;
-    if ((shared_->next_unit + units) * kArenaUnitBytes > memory_.size()) return 0;
     handle = static_cast<std::uint32_t>(shared_->next_unit);
     shared_->next_unit += units;
   }

@@ -20,13 +20,35 @@ inline constexpr std::size_t kArenaUnitBytes = 16;  // design: chunk handles cou
 inline constexpr std::array<std::uint16_t, 11> kArenaClasses = {32,  48,  64,  96,  128, 192,
                                                                 256, 384, 512, 768, 1072};
 
+/// What a request of `bytes` gets: the smallest class that holds them.
+std::uint16_t arena_class(std::size_t bytes);
+
 class ChunkArena {
  public:
-  /// kLimit when the address range cannot be reserved. `epochs` must outlive the arena.
-  static Result<ChunkArena> create(Epochs& epochs);
+  /// Memory set aside for allocations that cannot be refused any more, because they are made under
+  /// a lock or after a promise. Given back by destruction; must not outlive the arena.
+  class Claim {
+   public:
+    Claim(Claim&& other) noexcept;
+    Claim& operator=(Claim&&) = delete;
+    ~Claim();
 
-  /// Memory for at least `bytes` (at most the largest class), contents undefined; never 0.
-  /// `capacity` is what is there. Returns 0 when the arena is full.
+   private:
+    friend class ChunkArena;
+    Claim(ChunkArena& arena, std::size_t bytes) : arena_(&arena), bytes_(bytes) {}
+    ChunkArena* arena_;
+    std::size_t bytes_;
+  };
+
+  /// `bytes_max` 0: as much as handles can name. kLimit when the address range cannot be reserved.
+  /// `epochs` must outlive the arena.
+  static Result<ChunkArena> create(Epochs& epochs, std::size_t bytes_max = 0);
+
+  /// Sets `bytes` aside, counted in classes. kLimit: the arena is full, or there is no memory.
+  Result<Claim> claim(std::size_t bytes);
+
+  /// Memory for at least `bytes` (at most the largest class), contents undefined. `capacity` is
+  /// what is there. The caller holds a claim that covers it.
   std::uint32_t allocate(std::size_t bytes, std::uint16_t& capacity);
 
   /// Gives memory of `capacity` back once readers of this epoch have left.
@@ -51,6 +73,7 @@ class ChunkArena {
     std::array<std::uint32_t, kArenaClasses.size()> free NX_GUARDED_BY(mutex) = {};
     std::deque<Retired> limbo NX_GUARDED_BY(mutex);
     std::uint64_t used NX_GUARDED_BY(mutex) = 0;
+    std::uint64_t claimed NX_GUARDED_BY(mutex) = 0;
   };
 
   ChunkArena(Epochs& epochs, ReservedMemory memory);

@@ -26,7 +26,9 @@ constexpr std::size_t kChunkBytesCut =
     1005;  // fixed by upstream's rule: 1024 minus one sample of 19
 constexpr std::size_t kClosedInlineMax = 64;  // fits the largest arena class
 constexpr std::size_t kSeriesRecordBytes =
-    1024 * 1024;                         // tuned: readers of the WAL hold a record whole
+    1024 * 1024;  // tuned: readers of the WAL hold a record whole
+// What one sample may take: the open chunk moved, a full one fitted, a longer list, a new chunk.
+constexpr std::size_t kRowBytesMax = std::size_t{4} * kArenaClasses.back();
 constexpr std::uint8_t kLastNMax = 255;  // fixed by the line's field
 
 // Where a chunk should end so that chunks fill evenly up to the range's end: upstream's
@@ -36,13 +38,24 @@ TimeMs chunk_end(TimeMs start, TimeMs current, TimeMs range_end) {
   const double n = static_cast<double>(range_end - start) /
                    (static_cast<double>(current - start + 1) * kQuarter);
   if (n <= 1) return range_end;
-  return static_cast<TimeMs>(static_cast<double>(start) +
-                             static_cast<double>(range_end - start) / std::floor(n));
+  const double end =
+      static_cast<double>(start) + static_cast<double>(range_end - start) / std::floor(n);
+  // So far from 1970 that a double does not tell milliseconds apart.
+  if (end >= static_cast<double>(range_end) || end <= static_cast<double>(current)) {
+    return range_end;
+  }
+  return static_cast<TimeMs>(end);
+}
+
+TimeMs saturating_add(TimeMs time, TimeMs ms) {
+  TimeMs sum = 0;
+  if (!__builtin_add_overflow(time, ms, &sum)) return sum;
+  return ms < 0 ? std::numeric_limits<TimeMs>::min() : std::numeric_limits<TimeMs>::max();
 }
 
 TimeMs range_end_of(TimeMs time) {
   const TimeMs index = time / kChunkRangeMs;  // truncates as upstream does
-  return index * kChunkRangeMs + kChunkRangeMs;
+  return saturating_add(index * kChunkRangeMs, kChunkRangeMs);
 }
 
 TimeMs row_time(const model::FloatBatch& batch, std::size_t row) {
@@ -85,6 +98,19 @@ RowVerdict compare_newest(const SeriesHot& line, TimeMs time, double value) {
 
 }  // namespace
 
+// Series to be logged, which go back unless they were: whatever ends the attempt.
+struct Head::Unlogged {
+  explicit Unlogged(SeriesRegistry& from) : registry(from), slots(from.take_unlogged()) {}
+  ~Unlogged() {
+    if (!slots.empty()) registry.return_unlogged(std::move(slots));
+  }
+  Unlogged(const Unlogged&) = delete;
+  Unlogged& operator=(const Unlogged&) = delete;
+
+  SeriesRegistry& registry;
+  std::vector<Slot> slots;
+};
+
 struct Head::Staged {
   std::vector<std::uint32_t> rows;  // of the batch
   std::vector<std::uint64_t> refs;
@@ -94,18 +120,16 @@ struct Head::Staged {
 };
 
 Result<std::unique_ptr<Head>> Head::create(HeadOptions options, const Clock& clock) {
-  NX_TRY_ASSIGN(std::unique_ptr<SeriesRegistry> registry,
-                SeriesRegistry::create(options.series_max));
   NX_TRY_ASSIGN(PageTable pages, PageTable::create());
-  auto head = std::make_unique<Head>(options, clock, std::move(registry), std::move(pages));
-  NX_TRY_ASSIGN(ChunkArena arena, ChunkArena::create(head->epochs_));
+  auto head = std::make_unique<Head>(options, clock, std::move(pages));
+  NX_TRY_ASSIGN(head->registry_, SeriesRegistry::create(options.series_max, head->pages_));
+  NX_TRY_ASSIGN(ChunkArena arena, ChunkArena::create(head->epochs_, options.chunk_bytes_max));
   head->arena_ = std::make_unique<ChunkArena>(std::move(arena));
   return head;
 }
 
-Head::Head(HeadOptions options, const Clock& clock, std::unique_ptr<SeriesRegistry> registry,
-           PageTable pages)
-    : options_(options), clock_(clock), registry_(std::move(registry)), pages_(std::move(pages)) {}
+Head::Head(HeadOptions options, const Clock& clock, PageTable pages)
+    : options_(options), clock_(clock), pages_(std::move(pages)) {}
 
 Head::~Head() = default;
 
@@ -126,8 +150,10 @@ Result<Slot> Head::restore_series(const model::Labels& labels, SeriesRef ref) {
   return slot;
 }
 
-std::size_t Head::restore_samples(std::span<const Slot> slots, std::span<const TimeMs> times,
-                                  std::span<const double> values) {
+Result<std::size_t> Head::restore_samples(std::span<const Slot> slots,
+                                          std::span<const TimeMs> times,
+                                          std::span<const double> values) {
+  NX_TRY_ASSIGN(const ChunkArena::Claim claim, arena_->claim(slots.size() * kRowBytesMax));
   std::size_t unknown = 0;
   TimeMs low = std::numeric_limits<TimeMs>::max();
   TimeMs high = std::numeric_limits<TimeMs>::min();
@@ -153,10 +179,11 @@ void Head::check(const model::FloatBatch& batch, model::AppendReport& report,
                  Staged& staged) const {
   const std::size_t count = batch.series.size();
   const TimeMs newest = max_time();
-  const bool bounded = has_samples_.load(std::memory_order_relaxed);
-  const TimeMs oldest_allowed = newest - kChunkRangeMs / 2;
-  const TimeMs future = options_.future_limit_ms == 0 ? std::numeric_limits<TimeMs>::max()
-                                                      : clock_.now_ms() + options_.future_limit_ms;
+  const Slot slot_end = registry_->slot_end();
+  const TimeMs oldest_allowed = saturating_add(newest, -kChunkRangeMs / 2);
+  const TimeMs future = options_.future_limit_ms == 0
+                            ? std::numeric_limits<TimeMs>::max()
+                            : saturating_add(clock_.now_ms(), options_.future_limit_ms);
   staged.time = batch.time;
   staged.rows.reserve(count);
   staged.refs.reserve(count);
@@ -164,14 +191,16 @@ void Head::check(const model::FloatBatch& batch, model::AppendReport& report,
   if (!batch.times.empty()) staged.times.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     if (i + kPrefetchRows < count) pages_.prefetch(batch.series[i + kPrefetchRows].slot);
-    const PageControl& page = pages_.control(batch.series[i].slot);
-    if (page.generation.load(std::memory_order_relaxed) != batch.series[i].generation) {
+    const model::SeriesHandle series = batch.series[i];
+    if (series.slot >= slot_end ||
+        pages_.control(series.slot).generation.load(std::memory_order_relaxed) !=
+            series.generation) {
       report.verdicts[i] = RowVerdict::kGone;
       continue;
     }
     const TimeMs time = row_time(batch, i);
     RowVerdict verdict = RowVerdict::kAppended;
-    if (time > future || (bounded && time < oldest_allowed)) {
+    if (time > future || time < oldest_allowed) {
       verdict = RowVerdict::kOutOfBounds;
       // An old sample of a series with newer ones is out of order first.
       const PageLock lock(pages_.control(batch.series[i].slot));
@@ -196,7 +225,8 @@ Result<void> Head::write_wal(const Staged& staged) {
   WalPayload sample_payload = make_wal_payload(std::move(samples), options_.wal_compression);
 
   const MutexLock lock(commit_mutex_);
-  std::vector<Slot> created = registry_->take_unlogged();
+  Unlogged unlogged(*registry_);
+  const std::vector<Slot>& created = unlogged.slots;
   std::vector<WalPayload> payloads;
   if (!created.empty()) {
     std::string series;
@@ -211,7 +241,7 @@ Result<void> Head::write_wal(const Staged& staged) {
   }
   payloads.push_back(std::move(sample_payload));
   Result<void> logged = wal->log(payloads);
-  if (!logged && !created.empty()) registry_->return_unlogged(std::move(created));
+  if (logged) unlogged.slots.clear();
   return logged;
 }
 
@@ -299,12 +329,6 @@ void Head::apply(const model::FloatBatch& batch, const Staged& staged,
 }
 
 void Head::widen_time(TimeMs low, TimeMs high) {
-  if (!has_samples_.load(std::memory_order_relaxed)) {
-    // The first commit; a second one racing with it only widens again.
-    TimeMs empty = 0;
-    min_time_.compare_exchange_strong(empty, low, std::memory_order_relaxed);
-    has_samples_.store(true, std::memory_order_relaxed);
-  }
   TimeMs seen = min_time_.load(std::memory_order_relaxed);
   while (low < seen && !min_time_.compare_exchange_weak(seen, low, std::memory_order_relaxed)) {
   }
@@ -321,6 +345,8 @@ Result<model::AppendReport> Head::append(const model::FloatBatch& batch) {
   Staged staged;
   check(batch, report, staged);
   if (!staged.rows.empty()) {
+    const std::size_t bytes = staged.rows.size() * kRowBytesMax;
+    NX_TRY_ASSIGN(const ChunkArena::Claim claim, arena_->claim(bytes));
     NX_TRY(write_wal(staged));
     apply(batch, staged, report);
   }
@@ -332,19 +358,21 @@ Result<model::AppendReport> Head::append(const model::FloatBatch& batch) {
   return report;
 }
 
-bool Head::ensure_room(SeriesHot& line, std::size_t hint) {
-  const std::size_t needed = line.chunk_len + kXorSampleBytesMax;
-  if (line.chunk != 0 && needed <= line.capacity) return true;
+// To memory for at least `bytes`, not less than what is flushed.
+void Head::move_chunk(SeriesHot& line, std::size_t bytes) {
   std::uint16_t capacity = 0;
-  const std::uint32_t handle = arena_->allocate(std::max(needed, hint), capacity);
-  NX_CHECK(handle != 0);  // 64 GiB of chunks: the series limit is far below
+  const std::uint32_t handle = arena_->allocate(bytes, capacity);
   if (line.chunk != 0) {
     std::memcpy(arena_->at(handle), arena_->at(line.chunk), line.chunk_len);
     arena_->retire(line.chunk, line.capacity);
   }
   line.chunk = handle;
   line.capacity = capacity;
-  return true;
+}
+
+// What an unusual chunk took, later ones give back.
+void Head::fit_chunk(SeriesHot& line, std::size_t bytes) {
+  if (arena_class(bytes) < line.capacity) move_chunk(line, bytes);
 }
 
 // Room for one more entry in the line's list of full chunks.
@@ -354,18 +382,19 @@ void Head::grow_closed(SeriesHot& line, Slot slot) {
   std::uint16_t capacity = 0;
   if (count == kClosedInlineMax) {
     const auto* entries = reinterpret_cast<const ClosedChunk*>(arena_->at(line.closed));
+    const std::uint32_t empty =
+        arena_->allocate(closed_capacity(1) * sizeof(ClosedChunk), capacity);
     const MutexLock lock(side_mutex_);
     auto& older = side_.older[slot];
     older.insert(older.end(), entries, entries + count);
     line.flags |= kSeriesHasOlder;
-    arena_->retire(line.closed, static_cast<std::uint16_t>(count * sizeof(ClosedChunk)));
-    line.closed = arena_->allocate(closed_capacity(1) * sizeof(ClosedChunk), capacity);
+    arena_->retire(std::exchange(line.closed, empty),
+                   static_cast<std::uint16_t>(count * sizeof(ClosedChunk)));
     line.closed_n = 0;
     return;
   }
   const std::uint32_t handle =
       arena_->allocate(closed_capacity(count + 1) * sizeof(ClosedChunk), capacity);
-  NX_CHECK(handle != 0);
   if (line.closed != 0) {
     std::memcpy(arena_->at(handle), arena_->at(line.closed), count * sizeof(ClosedChunk));
     arena_->retire(line.closed, static_cast<std::uint16_t>(count * sizeof(ClosedChunk)));
@@ -373,8 +402,9 @@ void Head::grow_closed(SeriesHot& line, Slot slot) {
   line.closed = handle;
 }
 
-// Full: finish the open chunk in its buffer and move it to the list.
+// Full: finish the open chunk in a buffer of its size and move it to the list.
 void Head::cut_chunk(SeriesHot& line, Slot slot) {
+  fit_chunk(line, line.chunk_len + sizeof line.acc);
   xor_finish(line, arena_->at(line.chunk));
   const auto file = static_cast<std::uint16_t>(kClosedInArena | xor_chunk_bytes(line));
   grow_closed(line, slot);
@@ -393,11 +423,14 @@ void Head::push_sample(SeriesHot& line, Slot slot, TimeMs time, double value) {
     if (line.n == kSamplesPerChunk / 4) {
       line.next_at =
           static_cast<std::uint32_t>(chunk_end(start, line.last_t, start + line.next_at) - start);
+      // Some more than a quarter is there: room for the rest as it goes now.
+      const std::size_t expected = 4 * xor_chunk_bytes(line) + kXorSampleBytesMax;
+      if (expected < line.capacity) fit_chunk(line, expected);
     }
     const bool full = xor_chunk_bytes(line) > kChunkBytesCut || time >= start + line.next_at ||
                       line.n >= 2 * kSamplesPerChunk;
     if (full) {
-      first_bytes = line.capacity;  // the next chunk will be about as large as this one
+      first_bytes = line.chunk_len + kXorSampleBytesMax;  // the next one will be about as large
       cut_chunk(line, slot);
     }
   }
@@ -408,7 +441,12 @@ void Head::push_sample(SeriesHot& line, Slot slot, TimeMs time, double value) {
   } else {
     line.chunk_span = static_cast<std::uint32_t>(time - (line.last_t - line.chunk_span));
   }
-  ensure_room(line, line.n == 0 ? first_bytes : 0);
+  const std::size_t needed = line.chunk_len + kXorSampleBytesMax;
+  if (line.n == 0) {
+    move_chunk(line, std::max(needed, first_bytes));
+  } else if (needed > line.capacity) {
+    move_chunk(line, needed);
+  }
   xor_append(line, arena_->at(line.chunk), time, value);
 }
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,6 +32,7 @@ inline constexpr model::DurationMs kChunkRangeMs =
 struct HeadOptions {
   model::DurationMs future_limit_ms = 10LL * 60 * 1000;  // upstream's scrape time limit; 0: none
   std::size_t series_max = 0;                            // 0: none
+  std::size_t chunk_bytes_max = 0;                       // 0: 64 GiB, what handles can name
   bool wal_compression = true;
 };
 
@@ -48,21 +50,23 @@ class Head final : public model::Appender {
  public:
   /// Without a WAL until set_wal(): replay fills it first. `clock` must outlive the head.
   static Result<std::unique_ptr<Head>> create(HeadOptions options, const Clock& clock);
-  Head(HeadOptions options, const Clock& clock, std::unique_ptr<SeriesRegistry> registry,
-       PageTable pages);
+  Head(HeadOptions options, const Clock& clock, PageTable pages);
   ~Head() override;
 
   /// Later batches are written to `wal` first; it must outlive the head or the next call.
   void set_wal(WalWriter* wal);
 
   Result<model::SeriesHandle> resolve(const model::Labels& labels) override;
+  /// Errors besides those of the interface: kLimit when there is no room for chunks.
   Result<model::AppendReport> append(const model::FloatBatch& batch) override;
 
   /// Replay, from one thread only: a series with the reference its WAL record gave, and row-aligned
   /// samples that are in the WAL already. Rows of kNoSlot are skipped; the result counts them.
+  /// kLimit: no room.
   Result<Slot> restore_series(const model::Labels& labels, SeriesRef ref);
-  std::size_t restore_samples(std::span<const Slot> slots, std::span<const model::TimeMs> times,
-                              std::span<const double> values);
+  Result<std::size_t> restore_samples(std::span<const Slot> slots,
+                                      std::span<const model::TimeMs> times,
+                                      std::span<const double> values);
 
   /// What a reader at `reader`'s snapshot sees of `slot` in `range`, appended to `out`.
   Result<void> read(Slot slot, const Isolation::Reader& reader, model::TimeRange range,
@@ -76,7 +80,7 @@ class Head final : public model::Appender {
   const SeriesRegistry& registry() const { return *registry_; }
   Isolation& isolation() const { return isolation_; }
   const HeadCounters& counters() const { return counters_; }
-  /// Both are 0 and min > max when the head is empty.
+  /// The largest and the smallest time there is while the head is empty, so that min > max.
   model::TimeMs min_time() const { return min_time_.load(std::memory_order_relaxed); }
   model::TimeMs max_time() const { return max_time_.load(std::memory_order_relaxed); }
   std::uint64_t chunk_bytes() const { return arena_->used_bytes(); }
@@ -85,6 +89,7 @@ class Head final : public model::Appender {
 
  private:
   struct Staged;       // a batch's good rows
+  struct Unlogged;     // new series on their way to the WAL
   struct ChunkView;    // one chunk as a reader sees it
   struct HiddenRun;    // samples near a series' end that a reader must not see
   struct EarlierRun {  // what a commit before the line's last one appended
@@ -107,7 +112,8 @@ class Head final : public model::Appender {
   void push_sample(SeriesHot& line, Slot slot, model::TimeMs time, double value);
   void cut_chunk(SeriesHot& line, Slot slot);
   void grow_closed(SeriesHot& line, Slot slot);
-  bool ensure_room(SeriesHot& line, std::size_t hint);
+  void move_chunk(SeriesHot& line, std::size_t bytes);
+  void fit_chunk(SeriesHot& line, std::size_t bytes);
   void note_commit(SeriesHot& line, Slot slot, const Isolation::Commit& commit);
   void keep_earlier(SeriesHot& line, Slot slot, std::uint64_t horizon);
   void sweep_earlier(std::uint64_t horizon);
@@ -122,16 +128,16 @@ class Head final : public model::Appender {
 
   const HeadOptions options_;
   const Clock& clock_;
-  std::unique_ptr<SeriesRegistry> registry_;
   PageTable pages_;
+  std::unique_ptr<SeriesRegistry> registry_;
   mutable Epochs epochs_;
   std::unique_ptr<ChunkArena> arena_;
   mutable Isolation isolation_;
   mutable HeadCounters counters_;
-  std::atomic<WalWriter*> wal_{nullptr};    // set before the first append, cleared after the last
-  std::atomic<model::TimeMs> min_time_{0};  // relaxed: hints and statistics
-  std::atomic<model::TimeMs> max_time_{-1};
-  std::atomic<bool> has_samples_{false};
+  std::atomic<WalWriter*> wal_{nullptr};  // set before the first append, cleared after the last
+  // Relaxed: hints and statistics.
+  std::atomic<model::TimeMs> min_time_{std::numeric_limits<model::TimeMs>::max()};
+  std::atomic<model::TimeMs> max_time_{std::numeric_limits<model::TimeMs>::min()};
   std::atomic<bool> sweep_due_{false};  // relaxed: a hint
   Mutex commit_mutex_;                  // rank 40: series records go before their samples
   mutable Mutex side_mutex_;            // rank 55

@@ -19,6 +19,11 @@ Result<PageTable> PageTable::create() {
   return PageTable(std::move(lines), std::move(controls));
 }
 
+Result<void> PageTable::commit(Slot end) {
+  NX_TRY(lines_.commit(std::size_t{end} * sizeof(SeriesHot)));
+  return controls_.commit(std::size_t{end / kPageSeries} * sizeof(PageControl));
+}
+
 void PageLock::wait() const {
   for (;;) {
     for (int i = 0; i < kSpins; ++i) {

@@ -24,6 +24,10 @@ class PageTable {
  public:
   static Result<PageTable> create();
 
+  /// Makes the lines of all slots below `end` usable, a whole number of pages. kLimit: no memory.
+  /// Callers take turns.
+  Result<void> commit(Slot end);
+
   SeriesHot& line(Slot slot) const { return lines()[slot]; }
   PageControl& control(Slot slot) const { return controls()[slot / kPageSeries]; }
   void prefetch(Slot slot) const { __builtin_prefetch(&lines()[slot], 1); }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <thread>
 
 #define XXH_INLINE_ALL
@@ -23,19 +24,21 @@ std::uint32_t hash_pairs(std::span<const PairId> pairs) {
 
 }  // namespace
 
-Result<std::unique_ptr<SeriesRegistry>> SeriesRegistry::create(std::size_t series_max) {
+Result<std::unique_ptr<SeriesRegistry>> SeriesRegistry::create(std::size_t series_max,
+                                                               PageTable& pages) {
   NX_TRY_ASSIGN(SymbolTable symbols, SymbolTable::create());
   NX_TRY_ASSIGN(ReservedMemory labels, ReservedMemory::reserve(kLabelBytesMax));
   NX_TRY_ASSIGN(ReservedMemory refs, ReservedMemory::reserve(kSlotsMax * sizeof(SeriesRef)));
   NX_TRY_ASSIGN(ReservedMemory handles, ReservedMemory::reserve(kSlotsMax * sizeof(std::uint32_t)));
   return std::make_unique<SeriesRegistry>(
       Memory{std::move(symbols), std::move(labels), std::move(refs), std::move(handles)},
-      series_max);
+      series_max, pages);
 }
 
-SeriesRegistry::SeriesRegistry(Memory memory, std::size_t series_max)
+SeriesRegistry::SeriesRegistry(Memory memory, std::size_t series_max, PageTable& pages)
     : memory_(std::move(memory)),
-      series_max_(series_max == 0 ? kSlotsMax : std::min(series_max, kSlotsMax)) {}
+      series_max_(series_max == 0 ? kSlotsMax : series_max),
+      pages_(pages) {}
 
 std::span<const PairId> SeriesRegistry::pairs(Slot slot) const {
   const auto* at = reinterpret_cast<const std::uint32_t*>(memory_.labels.data()) + handles()[slot];
@@ -58,13 +61,16 @@ PairId SeriesRegistry::pair_of(Slot slot, Symbol name) const {
   return 0;
 }
 
-// The slot of `labels` or kNoSlot; their pairs go to `out`, 0 for those that are new.
+// The slot of `labels` or kNoSlot; their pairs go to `out`, 0 for those that are new. A second call
+// looks up only these.
 Slot SeriesRegistry::find_locked(const model::Labels& labels, std::vector<PairId>& out) const {
-  out.clear();
   bool all_known = true;
+  std::size_t i = 0;
   for (const auto [name, value] : labels) {
-    out.push_back(memory_.symbols.find_pair(name, value));
-    all_known = all_known && out.back() != 0;
+    if (i == out.size()) out.push_back(0);
+    if (out[i] == 0) out[i] = memory_.symbols.find_pair(name, value);
+    all_known = all_known && out[i] != 0;
+    ++i;
   }
   if (!all_known) return kNoSlot;
   const std::uint32_t known = index_.find(
@@ -73,58 +79,59 @@ Slot SeriesRegistry::find_locked(const model::Labels& labels, std::vector<PairId
 }
 
 // Makes the pairs that find_locked() did not know.
-bool SeriesRegistry::intern_locked(const model::Labels& labels, std::vector<PairId>& out) {
+void SeriesRegistry::intern_locked(const model::Labels& labels, std::vector<PairId>& out) {
   std::size_t i = 0;
   for (const auto [name, value] : labels) {
     PairId& id = out[i++];
     if (id != 0) continue;
     bool is_new = false;
     id = memory_.symbols.intern_pair(name, value, is_new);
-    if (id == 0) return false;
     if (!is_new) continue;
     const Symbol symbol = memory_.symbols.pair(id).name;
     const auto [at, first] = name_index_.try_emplace(symbol, names_.size());
     if (first) names_.push_back({symbol, {}});
     names_[at->second].second.push_back(id);
   }
-  return true;
 }
 
-Slot SeriesRegistry::next_slot_locked() {
-  Run& run = runs_[std::hash<std::thread::id>{}(std::this_thread::get_id()) % runs_.size()];
-  if (run.next == run.end) {
-    run = {next_page_slot_, next_page_slot_ + kPageSeries};
-    next_page_slot_ += kPageSeries;
-  }
-  return run.next++;
+SeriesRegistry::Run& SeriesRegistry::run_locked() {
+  return runs_[std::hash<std::thread::id>{}(std::this_thread::get_id()) % runs_.size()];
 }
 
-// `wanted` is what find_locked() found; another writer may have come between.
-Result<Slot> SeriesRegistry::add_locked(const model::Labels& labels, std::vector<PairId>& wanted,
-                                        SeriesRef ref, bool& is_new) {
-  if (!intern_locked(labels, wanted)) return Error(Code::kLimit, "label arena is full");
-  const std::uint32_t hash = hash_pairs(wanted);
-  const std::uint32_t known = index_.find(
-      hash, [&](std::uint32_t id) { return std::ranges::equal(pairs(id - 1), wanted); });
-  is_new = known == 0;
-  if (!is_new) return known - 1;
+// Everything that can be refused is asked for before anything is kept.
+Result<void> SeriesRegistry::make_room_locked(const model::Labels& labels, std::size_t pairs) {
+  const auto full = [](Error error) { return std::move(error).with("no room for a new series"); };
+  if (Result<void> room = memory_.symbols.make_room(labels); !room) return full(room.error());
+  const std::size_t label_bytes = (next_label_ + pairs + 1) * sizeof(PairId);
+  if (Result<void> room = memory_.labels.commit(label_bytes); !room) return full(room.error());
+  Run& run = run_locked();
+  if (run.next != run.end) return {};
+  const Slot first = next_page_slot_.load(std::memory_order_relaxed);
+  const Slot end = first + kPageSeries;
+  if (end > kSlotsMax) return Error(Code::kLimit, "no room for a new series: all slots are used");
+  if (Result<void> room = pages_.commit(end); !room) return full(room.error());
+  for (auto [memory, bytes] : {std::pair(&memory_.refs, sizeof(SeriesRef)),
+                               std::pair(&memory_.handles, sizeof(std::uint32_t))}) {
+    if (Result<void> room = memory->commit(end * bytes); !room) return full(room.error());
+  }
+  run = {first, end};
+  next_page_slot_.store(end, std::memory_order_release);
+  return {};
+}
 
-  if (slots_.size() >= series_max_) {
-    return Error(Code::kLimit, concat("head series limit of ", series_max_, " reached"));
-  }
-  if ((next_label_ + wanted.size() + 1) * sizeof(PairId) > memory_.labels.size()) {
-    return Error(Code::kLimit, "label arena is full");
-  }
-  const Slot slot = next_slot_locked();
+// `wanted` is what find_locked() found, and there is room.
+Slot SeriesRegistry::add_locked(const model::Labels& labels, std::vector<PairId>& wanted,
+                                SeriesRef ref) {
+  intern_locked(labels, wanted);
+  const Slot slot = run_locked().next++;
   auto* at = reinterpret_cast<std::uint32_t*>(memory_.labels.data()) + next_label_;
   *at = static_cast<std::uint32_t>(wanted.size());
   std::memcpy(at + 1, wanted.data(), wanted.size() * sizeof(PairId));
   handles()[slot] = static_cast<std::uint32_t>(next_label_);
   next_label_ += wanted.size() + 1;
-  if (ref == 0) ref = last_ref_ + 1;
   last_ref_ = std::max(last_ref_, ref);
   refs()[slot] = ref;
-  index_.insert(hash, slot + 1);
+  index_.insert(hash_pairs(wanted), slot + 1);
   for (const PairId id : wanted) postings_.add(id, slot);
   const auto place = slots_.empty() || slots_.back() < slot
                          ? slots_.end()
@@ -148,22 +155,31 @@ Result<Slot> SeriesRegistry::resolve(const model::Labels& labels, bool& is_new) 
     if (known != kNoSlot) return known;
   }
   const WriterLock lock(mutex_);
-  Result<Slot> slot = add_locked(labels, wanted, 0, is_new);
-  if (slot && is_new) {
-    // Before anyone else can find the series and log a sample of it.
-    const MutexLock unlogged(unlogged_mutex_);
-    unlogged_.push_back(*slot);
+  const Slot known = find_locked(labels, wanted);  // another writer may have come between
+  if (known != kNoSlot) return known;
+  if (slots_.size() >= series_max_) {
+    return Error(Code::kLimit, concat("head series limit of ", series_max_, " reached"));
   }
+  if (last_ref_ == std::numeric_limits<SeriesRef>::max()) {
+    return Error(Code::kLimit, "no room for a new series: all references are used");
+  }
+  NX_TRY(make_room_locked(labels, wanted.size()));
+  const Slot slot = add_locked(labels, wanted, last_ref_ + 1);
+  is_new = true;
+  // Before anyone else can find the series and log a sample of it.
+  const MutexLock unlogged(unlogged_mutex_);
+  unlogged_.push_back(slot);
   return slot;
 }
 
 Result<Slot> SeriesRegistry::restore(const model::Labels& labels, SeriesRef ref) {
   const WriterLock lock(mutex_);
-  bool is_new = false;
   std::vector<PairId> wanted;
-  const Slot known = find_locked(labels, wanted);
-  Result<Slot> slot = known;
-  if (known == kNoSlot) slot = add_locked(labels, wanted, ref, is_new);
+  Slot slot = find_locked(labels, wanted);
+  if (slot == kNoSlot) {
+    NX_TRY(make_room_locked(labels, wanted.size()));
+    slot = add_locked(labels, wanted, ref);
+  }
   last_ref_ = std::max(last_ref_, ref);
   return slot;
 }
@@ -175,7 +191,7 @@ std::vector<Slot> SeriesRegistry::take_unlogged() {
 
 void SeriesRegistry::return_unlogged(std::vector<Slot> slots) {
   const MutexLock lock(unlogged_mutex_);
-  slots.insert(slots.end(), unlogged_.begin(), unlogged_.end());
+  if (!unlogged_.empty()) slots.insert(slots.end(), unlogged_.begin(), unlogged_.end());
   unlogged_ = std::move(slots);
 }
 

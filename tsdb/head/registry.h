@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -21,6 +22,7 @@
 #include "base/result.h"
 #include "model/labels.h"
 #include "model/matcher.h"
+#include "tsdb/head/page_table.h"
 #include "tsdb/head/postings.h"
 #include "tsdb/head/symbols.h"
 
@@ -53,16 +55,20 @@ class SeriesRegistry {
   };
 
  public:
-  /// `series_max` 0: no limit.
-  static Result<std::unique_ptr<SeriesRegistry>> create(std::size_t series_max);
+  /// `series_max` 0: no limit. `pages` grows with the slots and must outlive the registry.
+  static Result<std::unique_ptr<SeriesRegistry>> create(std::size_t series_max, PageTable& pages);
   /// Only for create().
-  SeriesRegistry(Memory memory, std::size_t series_max);
+  SeriesRegistry(Memory memory, std::size_t series_max, PageTable& pages);
 
-  /// The slot of `labels`, created when new (`is_new` tells). kLimit: full.
+  /// The slot of `labels`, created when new (`is_new` tells). kLimit: full; nothing of the labels
+  /// is kept.
   Result<Slot> resolve(const model::Labels& labels, bool& is_new);
-  /// The same for replay, which brings the reference along. An existing series keeps its own
-  /// reference.
+  /// The same for replay, which brings the reference along and may pass `series_max`: what was
+  /// accepted once stays. An existing series keeps its own reference.
   Result<Slot> restore(const model::Labels& labels, SeriesRef ref);
+
+  /// Slots given out so far are below this.
+  Slot slot_end() const { return next_page_slot_.load(std::memory_order_acquire); }
 
   SeriesRef ref(Slot slot) const { return refs()[slot]; }
   /// The label handle of `slot` as pair ids, sorted by label name.
@@ -93,12 +99,12 @@ class SeriesRegistry {
   std::uint32_t* handles() const {
     return reinterpret_cast<std::uint32_t*>(memory_.handles.data());
   }
-  Result<Slot> add_locked(const model::Labels& labels, std::vector<PairId>& wanted, SeriesRef ref,
-                          bool& is_new) NX_REQUIRES(mutex_);
+  Slot add_locked(const model::Labels& labels, std::vector<PairId>& wanted, SeriesRef ref)
+      NX_REQUIRES(mutex_);
+  Result<void> make_room_locked(const model::Labels& labels, std::size_t pairs) NX_REQUIRES(mutex_);
   Slot find_locked(const model::Labels& labels, std::vector<PairId>& out) const
       NX_REQUIRES_SHARED(mutex_);
-  Slot next_slot_locked() NX_REQUIRES(mutex_);
-  bool intern_locked(const model::Labels& labels, std::vector<PairId>& out) NX_REQUIRES(mutex_);
+  void intern_locked(const model::Labels& labels, std::vector<PairId>& out) NX_REQUIRES(mutex_);
 
   // Of a selection, in registry_read.cpp. All of them take the lock for a slice at a time.
   std::optional<SlotList> select_equal(const model::Matchers& matchers) const;
@@ -119,6 +125,7 @@ class SeriesRegistry {
   mutable SharedMutex mutex_;
   Memory memory_;  // what belongs to slots already given out is read without the lock
   std::size_t series_max_;
+  PageTable& pages_;
   std::size_t next_label_ NX_GUARDED_BY(mutex_) = 1;
   IdTable index_ NX_GUARDED_BY(mutex_);  // slot + 1 by hash of the pair ids
   Postings postings_ NX_GUARDED_BY(mutex_);
@@ -126,11 +133,12 @@ class SeriesRegistry {
   std::unordered_map<Symbol, std::size_t> name_index_ NX_GUARDED_BY(mutex_);
   SlotList slots_ NX_GUARDED_BY(mutex_);  // all of them, ascending
   SeriesRef last_ref_ NX_GUARDED_BY(mutex_) = 0;
-  Slot next_page_slot_ NX_GUARDED_BY(mutex_) = 0;
+  std::atomic<Slot> next_page_slot_{0};  // written under mutex_; release once the page is there
   struct Run {
     Slot next = 0;
     Slot end = 0;
   };
+  Run& run_locked() NX_REQUIRES(mutex_);
   std::array<Run, 8> runs_ NX_GUARDED_BY(mutex_);  // each creating thread fills pages of its own
   Mutex unlogged_mutex_;                           // rank 25: a commit takes this one only
   std::vector<Slot> unlogged_ NX_GUARDED_BY(unlogged_mutex_);

@@ -98,16 +98,13 @@ class Decoder {
  public:
   explicit Decoder(FindingQueue& out) : out_(out) {}
 
-  void run(std::span<const std::byte> segment) {
-    struct Close {
-      FindingQueue& queue;
-      ~Close() { queue.close(); }
-    };
-    const Close close_in_any_case{out_};  // also when memory is refused: the other side waits
+  Result<void> run(std::span<const std::byte> segment) {
     WalReader reader(segment);
     while (const std::optional<WalItem> item = reader.next()) {
       if (!(item->kind == WalItem::Kind::kRecord ? record(*item) : problem(*item))) break;
     }
+    out_.close();
+    return {};
   }
 
  private:
@@ -168,6 +165,20 @@ class Decoder {
   FindingQueue& out_;
 };
 
+// Memory refused costs the replay, not the process: `work` ends in an error, and the other thread,
+// which may wait at the queue, is told.
+template <typename Work>
+Result<void> guarded(FindingQueue& queue, Work work) {
+  Result<void> done;
+  try {
+    done = work();
+  } catch (const std::exception& e) {
+    done = Error(Code::kLimit, concat("replaying the wal: ", e.what()));
+  }
+  if (!done) queue.close();
+  return done;
+}
+
 /// Two threads a segment: one decodes, the caller's applies in order.
 class Replay {
  public:
@@ -212,9 +223,14 @@ class Replay {
       NX_TRY_ASSIGN(const std::unique_ptr<MappedFile> file, fs_.map(segment.path));
       FindingQueue queue;
       Decoder decoder(queue);
+      Result<void> decoded;
       Result<void> applied;
-      run_beside([&] { decoder.run(file->bytes()); }, [&] { applied = drain(queue, segment); });
+      const auto decode = [&] { return decoder.run(file->bytes()); };
+      const auto apply = [&] { return drain(queue, segment); };
+      run_beside([&] { decoded = guarded(queue, decode); },
+                 [&] { applied = guarded(queue, apply); });
       NX_TRY(applied);
+      NX_TRY(decoded);
     }
     ++report_.segments;
     if (!torn_at_ || !newest) return {};
@@ -226,16 +242,8 @@ class Replay {
 
   Result<void> drain(FindingQueue& queue, const WalSegment& segment) {
     while (const std::optional<Finding> finding = queue.pop()) {
-      Result<void> applied;
-      if (control_.stop.check()) {
-        applied = apply(*finding, segment);
-      } else {
-        applied = Error(Code::kCancelled, "the replay was stopped");
-      }
-      if (!applied) {
-        queue.close();
-        return applied;
-      }
+      if (!control_.stop.check()) return Error(Code::kCancelled, "the replay was stopped");
+      NX_TRY(apply(*finding, segment));
     }
     return {};
   }
@@ -245,8 +253,7 @@ class Replay {
       case Finding::Kind::kSeries:
         return series(finding.series);
       case Finding::Kind::kSamples:
-        samples(finding.rows);
-        return {};
+        return samples(finding.rows);
       case Finding::Kind::kHistogram:
         ++report_.histogram_records;
         ++report_.skipped_records;
@@ -275,12 +282,14 @@ class Replay {
     return {};
   }
 
-  void samples(const SampleRows& rows) {
+  Result<void> samples(const SampleRows& rows) {
     slots_.clear();
     for (const SeriesRef ref : rows.refs) slots_.push_back(refs_.find(ref));
-    const std::size_t unknown = head_.restore_samples(slots_, rows.times, rows.values);
+    NX_TRY_ASSIGN(const std::size_t unknown,
+                  head_.restore_samples(slots_, rows.times, rows.values));
     report_.unknown_refs += unknown;
     report_.samples += slots_.size() - unknown;
+    return {};
   }
 
   FileSystem& fs_;

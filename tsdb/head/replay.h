@@ -44,7 +44,8 @@ struct ReplayControl {
 };
 
 /// `dir` is the WAL directory and may be missing. Errors: kIo; kCorrupt when segment numbers have a
-/// gap; kCancelled once `control.stop` says so, with the files as they were.
+/// gap; kLimit when memory runs out; kCancelled once `control.stop` says so, with the files as they
+/// were.
 Result<ReplayReport> replay_wal(FileSystem& fs, const std::string& dir, Head& head, Log& log,
                                 const ReplayControl& control = {});
 

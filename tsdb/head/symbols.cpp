@@ -14,6 +14,10 @@ constexpr std::size_t kTextBytesMax = std::size_t{16} << 30;  // u32 symbols of 
 constexpr std::size_t kPairBytesMax = sizeof(Pair) << 31;     // half of what u32 ids allow
 constexpr std::size_t kFirstEntries = 1024;
 
+std::size_t units_of(std::string_view text) {
+  return (sizeof(std::uint32_t) + text.size() + kTextUnitBytes - 1) / kTextUnitBytes;
+}
+
 std::uint32_t hash_text(std::string_view text) {
   return static_cast<std::uint32_t>(XXH3_64bits(text.data(), text.size()));
 }
@@ -70,19 +74,27 @@ Symbol SymbolTable::find(std::string_view text_wanted) const {
   return symbols_.find(hash_text(text_wanted), [&](Symbol s) { return text(s) == text_wanted; });
 }
 
+Result<void> SymbolTable::make_room(const model::Labels& labels) {
+  std::size_t units = next_unit_;
+  std::size_t pairs = pair_count_ + 1;  // id 0 takes a place too
+  for (const auto [name, value] : labels) {
+    units += units_of(name) + units_of(value);
+    ++pairs;
+  }
+  NX_TRY(texts_.commit(units * kTextUnitBytes));
+  return pair_memory_.commit(pairs * sizeof(Pair));
+}
+
 Symbol SymbolTable::intern(std::string_view wanted) {
   const std::uint32_t hash = hash_text(wanted);
   if (const Symbol known = symbols_.find(hash, [&](Symbol s) { return text(s) == wanted; }))
     return known;
-  const std::size_t units =
-      (sizeof(std::uint32_t) + wanted.size() + kTextUnitBytes - 1) / kTextUnitBytes;
-  if ((next_unit_ + units) * kTextUnitBytes > texts_.size()) return 0;
   const auto symbol = static_cast<Symbol>(next_unit_);
   std::byte* at = texts_.data() + next_unit_ * kTextUnitBytes;
   const auto length = static_cast<std::uint32_t>(wanted.size());
   std::memcpy(at, &length, sizeof length);
   std::memcpy(at + sizeof length, wanted.data(), wanted.size());
-  next_unit_ += units;
+  next_unit_ += units_of(wanted);
   symbols_.insert(hash, symbol);
   return symbol;
 }
@@ -98,13 +110,11 @@ PairId SymbolTable::find_pair(std::string_view name, std::string_view value) con
 PairId SymbolTable::intern_pair(std::string_view name, std::string_view value, bool& is_new) {
   is_new = false;
   const Pair wanted{intern(name), intern(value)};
-  if (wanted.name == 0 || wanted.value == 0) return 0;
   const std::uint32_t hash = hash_pair(wanted);
   const PairId known = pair_ids_.find(hash, [&](PairId id) {
     return pair(id).name == wanted.name && pair(id).value == wanted.value;
   });
   if (known != 0) return known;
-  if ((pair_count_ + 2) * sizeof(Pair) > pair_memory_.size()) return 0;
   const auto id = static_cast<PairId>(++pair_count_);
   pairs()[id] = wanted;
   pair_ids_.insert(hash, id);

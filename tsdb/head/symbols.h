@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/result.h"
+#include "model/labels.h"
 
 namespace narthex::tsdb {
 
@@ -58,14 +59,15 @@ class SymbolTable {
   /// kLimit when address space is refused.
   static Result<SymbolTable> create();
 
-  /// The symbol of `text`, made when new. 0 when the arena is full.
-  Symbol intern(std::string_view text);
+  /// Makes room for all names, values and pairs of `labels`, were they all new. kLimit: there is
+  /// none.
+  Result<void> make_room(const model::Labels& labels);
   /// 0 when there is none.
   Symbol find(std::string_view text) const;
   /// Lives as long as the table.
   std::string_view text(Symbol symbol) const;
 
-  /// The pair, made when new; `is_new` tells. 0 when an arena is full.
+  /// The pair, made when new; `is_new` tells. After make_room() for a label set that has it.
   PairId intern_pair(std::string_view name, std::string_view value, bool& is_new);
   PairId find_pair(std::string_view name, std::string_view value) const;
   const Pair& pair(PairId id) const { return pairs()[id]; }
@@ -74,6 +76,7 @@ class SymbolTable {
 
  private:
   SymbolTable(ReservedMemory texts, ReservedMemory pairs);
+  Symbol intern(std::string_view text);
   Pair* pairs() const;
 
   ReservedMemory texts_;
