@@ -103,6 +103,12 @@ void Ingest::adopt(Ingest&& before) {
   has_tracked_ = before.has_tracked_;
 }
 
+void Ingest::forget() {
+  template_ = Template();
+  report_.clear();
+  has_tracked_ = false;
+}
+
 Result<ScrapeCounts> Ingest::stage(text::Format format, std::size_t body_bytes, model::TimeMs time,
                                    model::Appender& appender, Batch& batch) {
   const std::string_view body(batch.body.data(), body_bytes);

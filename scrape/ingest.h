@@ -121,6 +121,9 @@ class Ingest {
   void collect_metadata(text::Format format,
                         std::map<std::string, model::Metadata, std::less<>>& out) const;
 
+  /// Forgets all it knows of the target: for a state that an exception has left unclear.
+  void forget();
+
   const Template& lines() const { return template_; }
   const IngestRules& rules() const { return rules_; }
   /// Hash mode for good, for benchmarks.

@@ -4,12 +4,14 @@
 #include <algorithm>
 
 #include "base/compress.h"
+#include "base/exceptions.h"
 #include "base/str.h"
 
 namespace narthex::scrape {
 namespace {
 
 constexpr std::size_t kBodyBytesMax = 256U << 20;    // docs: limits of scraping
+constexpr std::size_t kFreeBodyBytes = 4U << 20;     // of each scrape, not counted against all
 constexpr std::size_t kIdleBatchesMax = 4;           // one for each CPU thread that scrapes, about
 constexpr std::size_t kIdleBodyBytesMax = 8U << 20;  // larger scratch is not kept
 constexpr std::int64_t kWarningGapNs = 60'000'000'000;
@@ -231,18 +233,39 @@ asio::awaitable<void> TargetLoop::run() {
   }
 }
 
+// The exception being handled; logged and counted.
+Error TargetLoop::report_exception_now() const {
+  const std::string what = concat("scraping ", target_.url.to_string());
+  return report_current_exception(context_.log, context_.metrics.registry, {"scrape", what});
+}
+
+// kCancelled when the loop is to end.
+asio::awaitable<Result<http::ClientResponse>> TargetLoop::fetch(BudgetShare* share) {
+  if (std::string forced = forced_error(); !forced.empty()) {
+    co_return Error(Code::kLimit, std::move(forced));
+  }
+  const http::FetchLimits limits{.timeout = std::chrono::milliseconds(target_.timeout),
+                                 .body_bytes_max = body_bytes_max(),
+                                 .share = share};
+  try {
+    Result<http::ClientResponse> response =
+        co_await client_.fetch(request(), limits, context_.batches.take_body());
+    co_return response;
+  } catch (...) {
+    if (describe_exception(std::current_exception()).empty()) throw;  // cancelled
+    client_.close();
+    co_return report_exception_now();
+  }
+}
+
 // False when the loop is to end.
 asio::awaitable<bool> TargetLoop::scrape(model::TimeMs time) {
   const std::int64_t started_ns = context_.clock.monotonic_ns();
-  Result<http::ClientResponse> response = Error(Code::kLimit, forced_error());
-  if (response.error().message().empty()) {
-    const http::FetchLimits limits{.timeout = std::chrono::milliseconds(target_.timeout),
-                                   .body_bytes_max = body_bytes_max()};
-    response = co_await client_.fetch(request(), limits, context_.batches.take_body());
-    if (!response && response.error().code() == Code::kCancelled) co_return false;
-  }
-  auto work = [this, &response, time, started_ns] {
-    process(std::move(response), time, started_ns);
+  BudgetShare share(&context_.bodies, kFreeBodyBytes);
+  Result<http::ClientResponse> response = co_await fetch(&share);
+  if (!response && response.error().code() == Code::kCancelled) co_return false;
+  auto work = [this, &response, time, started_ns, &share] {
+    process(std::move(response), time, started_ns, &share);
   };
   co_await run_on(context_.executors.cpu(), std::move(work));
   co_return true;
@@ -257,7 +280,7 @@ Result<void> TargetLoop::decode_body(http::ClientResponse& response, Batch& batc
     batch.body.swap(response.body);
     return {};
   }
-  return gunzip(response.body, body_bytes_max(), batch.body);
+  return gunzip(response.body, body_bytes_max(), batch.body, share_);
 }
 
 Result<ScrapeCounts> TargetLoop::read(Result<http::ClientResponse>& response, model::TimeMs time,
@@ -314,12 +337,31 @@ void TargetLoop::count_rejected(const ScrapeCounts& counts, const RejectedRows& 
 }
 
 void TargetLoop::process(Result<http::ClientResponse> response, model::TimeMs time,
-                         std::int64_t started_ns) {
+                         std::int64_t started_ns, BudgetShare* share) {
   const MutexLock lock(ingest_mutex_);
   if (retired_) return;
+  share_ = share;
+  try {
+    write(response, time, started_ns);
+  } catch (...) {
+    ingest_.forget();
+    const Error error = report_exception_now();
+    const MutexLock status_lock(status_mutex_);
+    status_ = Status{.error = error.message(), .last_scrape = time, .health = Health::kDown};
+  }
+}
+
+void TargetLoop::write(Result<http::ClientResponse>& response, model::TimeMs time,
+                       std::int64_t started_ns) {
   std::unique_ptr<Batch> batch = context_.batches.take();
   ScrapeOutcome outcome;
-  Result<ScrapeCounts> counts = read(response, time, *batch, outcome.body_bytes);
+  Result<ScrapeCounts> counts = Error(Code::kInternal, {});
+  try {
+    counts = read(response, time, *batch, outcome.body_bytes);
+  } catch (...) {  // a failed scrape like any other
+    batch = context_.batches.take();
+    counts = report_exception_now();
+  }
   std::string error;
   if (counts) {
     outcome.up = true;

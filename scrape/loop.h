@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/byte_budget.h"
 #include "base/clock.h"
 #include "base/executors.h"
 #include "base/http/client.h"
@@ -79,6 +80,7 @@ struct LoopContext {
   Log& log;
   ScrapeMetrics& metrics;
   BatchPool& batches;
+  ByteBudget& bodies;
   const ScrapeOptions& options;
 };
 
@@ -94,8 +96,10 @@ class TargetLoop {
   /// by then.
   asio::awaitable<void> say_farewell(model::TimeMs stopped);
 
-  /// One scrape's work behind the fetch. Public for tests. Runs on the CPU pool.
-  void process(Result<http::ClientResponse> response, model::TimeMs time, std::int64_t started_ns);
+  /// One scrape's work behind the fetch. `share` counts the body, inflated too. Public for tests.
+  /// Runs on the CPU pool.
+  void process(Result<http::ClientResponse> response, model::TimeMs time, std::int64_t started_ns,
+               BudgetShare* share = nullptr);
   http::ClientRequest request() const;
 
   /// No sample is written from now on but by say_farewell().
@@ -119,9 +123,14 @@ class TargetLoop {
     Health health = Health::kUnknown;
   };
   asio::awaitable<bool> scrape(model::TimeMs time);
+  asio::awaitable<Result<http::ClientResponse>> fetch(BudgetShare* share);
+  void write(Result<http::ClientResponse>& response, model::TimeMs time, std::int64_t started_ns)
+      NX_REQUIRES(ingest_mutex_);
+  Error report_exception_now() const;
   Result<ScrapeCounts> read(Result<http::ClientResponse>& response, model::TimeMs time,
                             Batch& batch, std::int64_t& body_bytes) NX_REQUIRES(ingest_mutex_);
-  Result<void> decode_body(http::ClientResponse& response, Batch& batch) const;
+  Result<void> decode_body(http::ClientResponse& response, Batch& batch) const
+      NX_REQUIRES(ingest_mutex_);
   void count_failure(const Error& error, std::int64_t body_bytes) const;
   void count_rejected(const ScrapeCounts& counts, const RejectedRows& rejected)
       NX_REQUIRES(ingest_mutex_);
@@ -139,6 +148,7 @@ class TargetLoop {
   mutable Mutex ingest_mutex_;  // held for the CPU part of a scrape
   Ingest ingest_ NX_GUARDED_BY(ingest_mutex_);
   bool retired_ NX_GUARDED_BY(ingest_mutex_) = false;
+  BudgetShare* share_ NX_GUARDED_BY(ingest_mutex_) = nullptr;  // of the scrape being processed
   std::int64_t last_warning_ns_ NX_GUARDED_BY(ingest_mutex_) = 0;
   text::Format format_ NX_GUARDED_BY(ingest_mutex_) = text::Format::kPrometheus;
 

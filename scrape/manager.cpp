@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "base/exceptions.h"
 #include "base/mutex.h"
 #include "base/str.h"
 #include "scrape/discovery/manager.h"
@@ -42,12 +43,12 @@ struct ScrapeManager::State {
         metrics(c.metrics),
         discovery({c.executors, c.fs, c.clock, c.metrics, c.log}, "scrape"),
         tasks(c.executors, [this](std::string_view what) {
-          context.log.error("scrape task failed", {{"error", what}});
+          report_exception(context.log, context.metrics, {"scrape", "a target's loop"}, what);
         }) {}
 
   LoopContext loop_context() {
     return {context.executors, context.appender, context.clock, context.log,
-            metrics,           batches,          options};
+            metrics,           batches,          bodies,        options};
   }
   asio::awaitable<void> watch_discovery();
   void sync_when_changed();
@@ -57,6 +58,7 @@ struct ScrapeManager::State {
   ScrapeOptions options;
   ScrapeMetrics metrics;
   BatchPool batches;
+  ByteBudget bodies{options.bodies_bytes_max};
   discovery::Manager discovery;
   TaskGroup tasks;
   mutable Mutex mutex;
@@ -126,7 +128,7 @@ void ScrapeManager::commit(Prepared prepared) {
   state.sync_all();
   if (state.watching) return;
   state.watching = true;
-  state.tasks.spawn([this] { return state_->watch_discovery(); });
+  state.tasks.spawn([this] { return state_->watch_discovery(); }, AfterException::kRestart);
 }
 
 void ScrapeManager::State::sync_all() {

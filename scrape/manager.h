@@ -30,6 +30,8 @@ struct ScrapeOptions {
   model::DurationMs discovery_reload_interval = 5'000;  // upstream's default
   bool align_timestamps = true;
   model::DurationMs timestamp_tolerance = 2;  // upstream's default
+  /// Of the bodies of all scrapes under way, as far as one has more than 4 MiB.
+  std::size_t bodies_bytes_max = std::size_t{1} << 30;
 };
 
 enum class Health : unsigned char { kUnknown, kUp, kDown };

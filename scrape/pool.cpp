@@ -85,7 +85,7 @@ void Pool::sync(const std::vector<discovery::TargetGroup>& groups, std::uint64_t
       before->second.loop->retire_into(*loop);
       outgoing_.erase(before);
     }
-    TaskHandle task = tasks_.spawn([loop] { return loop->run(); });
+    TaskHandle task = tasks_.spawn([loop] { return loop->run(); }, AfterException::kRestart);
     loops_.emplace(hash, Running{.loop = std::move(loop), .task = std::move(task)});
   }
   for (const auto& [id, running] : outgoing_) end(running);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "base/exceptions.h"
 #include "base/http/client.h"
 #include "base/str.h"
 #include "model/relabel.h"
@@ -139,7 +140,7 @@ struct Notifier::State {
   }
 
   void report(std::string_view what) const {
-    context.log.error("notification task failed", {{"error", what}});
+    report_exception(context.log, context.metrics, {"notifier", "sending alerts"}, what);
   }
   asio::awaitable<void> watch_discovery();
   void sync_when_changed();
@@ -209,7 +210,7 @@ void Notifier::commit(Prepared prepared) {
   state.sync();
   if (state.watching) return;
   state.watching = true;
-  state.watchers.spawn([this] { return state_->watch_discovery(); });
+  state.watchers.spawn([this] { return state_->watch_discovery(); }, AfterException::kRestart);
 }
 
 asio::awaitable<void> Notifier::State::watch_discovery() {

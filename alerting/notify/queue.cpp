@@ -59,7 +59,8 @@ void AlertQueue::add(std::span<const Alert> alerts, TaskGroup& tasks) {
     log_.warn("alert notification queue full, dropping alerts",
               {{"alertmanager", url_}, {"count", dropped}});
   }
-  if (start) tasks.spawn([self = shared_from_this()] { return self->drain(); });
+  if (!start) return;
+  tasks.spawn([self = shared_from_this()] { return self->drain(); }, AfterException::kRestart);
 }
 
 void AlertQueue::drop_all() {
@@ -95,7 +96,14 @@ asio::awaitable<void> AlertQueue::drain() {
     if (batch.empty()) co_return;
     const auto count = static_cast<double>(batch.size());
     const std::int64_t started_ns = clock_.monotonic_ns();
-    Result<http::ClientResponse> response = co_await post_(encode_alerts(batch));
+    Result<http::ClientResponse> response = Error(Code::kInternal, {});
+    try {
+      response = co_await post_(encode_alerts(batch));
+    } catch (...) {  // ends this coroutine, which then begins again with the next batch
+      errors_.add(count);
+      dropped_.add(count);
+      throw;
+    }
     if (response && response->status / 100 != 2) {
       response = Error(Code::kUnavailable, concat("bad response status ", response->status_line()));
     }

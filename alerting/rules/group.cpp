@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "alerting/template/template.h"
+#include "base/exceptions.h"
 #include "base/str.h"
 #include "query/promql/parser.h"
 
@@ -219,22 +220,9 @@ void RuleGroup::evaluate_rule(Rule& rule, model::TimeMs time, const StopToken& s
   const std::int64_t start_ns = context_.clock.monotonic_ns();
   const model::TimeMs started = context_.clock.now_ms();
   measures_->evaluations.add();
-  Result<std::vector<RuleSample>> samples = run_rule(rule, time, stop);
-  Result<void> outcome;
-  if (samples) {
-    measures_->samples += static_cast<double>(samples->size());
-    if (rule.alerting) {
-      const std::string url =
-          concat(context_.options.external_url, "/graph?g0.expr=", tmpl::query_escape(rule.query),
-                 "&g0.tab=1");
-      auto due =
-          rule.alerting->take_due(time, settings_.interval, context_.options.resend_delay, url);
-      if (!due.empty()) context_.send(std::move(due));
-    }
-    outcome = write(rule, *samples, model::subtract_time(time, settings_.query_offset));
-  } else {
-    outcome = std::unexpected(std::move(samples).error());
-  }
+  const Doing doing{"rules", rule.config.name()};
+  const Result<void> outcome = guarded(context_.log, context_.metrics, doing,
+                                       [&] { return run_and_write(rule, time, stop); });
   rule.set_health(outcome);
   if (!outcome) {
     measures_->failures.add();
@@ -251,6 +239,19 @@ void RuleGroup::evaluate_rule(Rule& rule, model::TimeMs time, const StopToken& s
   const MutexLock lock(rule.mutex);
   rule.evaluation_seconds = seconds;
   rule.last_evaluation = started;
+}
+
+Result<void> RuleGroup::run_and_write(Rule& rule, model::TimeMs time, const StopToken& stop) {
+  NX_TRY_ASSIGN(const std::vector<RuleSample> samples, run_rule(rule, time, stop));
+  measures_->samples += static_cast<double>(samples.size());
+  if (rule.alerting) {
+    const std::string url = concat(context_.options.external_url,
+                                   "/graph?g0.expr=", tmpl::query_escape(rule.query), "&g0.tab=1");
+    auto due =
+        rule.alerting->take_due(time, settings_.interval, context_.options.resend_delay, url);
+    if (!due.empty()) context_.send(std::move(due));
+  }
+  return write(rule, samples, model::subtract_time(time, settings_.query_offset));
 }
 
 Result<std::vector<RuleSample>> RuleGroup::query(const std::string& expression, model::TimeMs time,

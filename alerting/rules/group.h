@@ -104,6 +104,8 @@ class RuleGroup {
   using SeriesMap = std::map<model::Labels, model::SeriesHandle>;
 
   void evaluate_rule(Rule& rule, model::TimeMs time, const StopToken& stop) NX_REQUIRES(work_);
+  Result<void> run_and_write(Rule& rule, model::TimeMs time, const StopToken& stop)
+      NX_REQUIRES(work_);
   Result<std::vector<RuleSample>> run_rule(Rule& rule, model::TimeMs time, const StopToken& stop);
   Result<std::vector<RuleSample>> query(const std::string& expression, model::TimeMs time,
                                         const StopToken& stop) const;

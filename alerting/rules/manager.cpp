@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 
+#include "base/exceptions.h"
 #include "base/str.h"
 
 namespace narthex::alerting {
@@ -30,13 +31,14 @@ struct RuleManager::State {
         fs(f),
         stop_token(context.clock, std::numeric_limits<std::int64_t>::max()),
         tasks(e, [this](std::string_view what) {
-          context.log.error("a rule group ended by an exception", {{"err", what}});
+          report_exception(context.log, context.metrics, {"rules", "a rule group's loop"}, what);
         }) {}
 
   asio::awaitable<void> run(std::shared_ptr<RuleGroup> group, std::vector<TaskHandle> earlier);
   asio::awaitable<void> end(std::shared_ptr<RuleGroup> group, std::vector<TaskHandle> earlier);
   static asio::awaitable<bool> wait_for(std::vector<TaskHandle> earlier);
   asio::awaitable<bool> wait_until(std::int64_t time_ns);
+  void evaluate(RuleGroup& group, std::int64_t slot_ns);
   void launch(Entry& entry) NX_REQUIRES(mutex);
   void replace(Entry& old, Entry& entry) NX_REQUIRES(mutex);
   void remove(Entry& entry) NX_REQUIRES(mutex);
@@ -70,6 +72,15 @@ asio::awaitable<bool> RuleManager::State::wait_for(std::vector<TaskHandle> earli
   co_return true;
 }
 
+// An exception costs this evaluation; the next one comes at its time.
+void RuleManager::State::evaluate(RuleGroup& group, std::int64_t slot_ns) {
+  const Doing doing{"rules", group.settings().config.name};
+  (void)guarded(context.log, context.metrics, doing, [&]() -> Result<void> {
+    group.evaluate(slot_ns / kNanosecondsPerMs, stop_token);
+    return {};
+  });
+}
+
 // A group's life: takes state over, waits for its slot, evaluates at every slot.
 asio::awaitable<void> RuleManager::State::run(std::shared_ptr<RuleGroup> group,
                                               std::vector<TaskHandle> earlier) {
@@ -86,8 +97,8 @@ asio::awaitable<void> RuleManager::State::run(std::shared_ptr<RuleGroup> group,
   for (std::int64_t count = 1;; ++count) {
     const bool waited = co_await wait_until(slot_ns);
     if (!waited) co_return;
-    auto evaluate = [&] { group->evaluate(slot_ns / kNanosecondsPerMs, stop_token); };
-    co_await run_on(executors.cpu(), std::move(evaluate));
+    auto work = [&] { evaluate(*group, slot_ns); };
+    co_await run_on(executors.cpu(), std::move(work));
     if (count == 2 && group->restores()) {
       auto restore = [&] { group->restore(context.clock.now_ms()); };
       co_await run_on(executors.cpu(), std::move(restore));
@@ -115,7 +126,10 @@ asio::awaitable<void> RuleManager::State::end(std::shared_ptr<RuleGroup> group,
 
 void RuleManager::State::launch(Entry& entry) {
   entry.task = tasks.spawn(
-      [this, group = entry.group, earlier = entry.earlier] { return run(group, earlier); });
+      [this, group = entry.group, earlier = entry.earlier]() mutable {
+        return run(group, std::exchange(earlier, {}));
+      },
+      AfterException::kRestart);
 }
 
 // A group that has not come to take over yet is passed by: its successor takes the state from where

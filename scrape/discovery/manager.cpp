@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/exceptions.h"
 
 namespace narthex::discovery {
 namespace {
@@ -28,7 +29,7 @@ Manager::Manager(Context context, std::string name)
           "The number of File-SD errors caused by filesystem watch failures.")),
       tasks_(context.executors,
              [this](std::string_view what) {
-               context_.log.error("discovery task failed", {{"error", what}});
+               report_exception(context_.log, context_.metrics, {"discovery", name_}, what);
              }),
       snapshot_(std::make_shared<const TargetSets>()) {
   if (!watch_.available()) watch_errors_.add();
@@ -70,8 +71,9 @@ void Manager::apply(const std::map<std::string, DiscoveryConfig>& sets) {
   watch_directories();
   if (!has_files || running_) return;
   running_ = true;
-  tasks_.spawn([this] { return refresh_loop(); });
-  if (watch_.available()) tasks_.spawn([this] { return watch_loop(); });
+  tasks_.spawn([this] { return refresh_loop(); }, AfterException::kRestart);
+  if (!watch_.available()) return;
+  tasks_.spawn([this] { return watch_loop(); }, AfterException::kRestart);
 }
 
 void Manager::stop() {

@@ -40,12 +40,17 @@ struct Receiver {
   std::mutex mutex;
   std::vector<std::string> bodies;
   std::atomic<int> status{200};
+  std::atomic<int> throws{0};  // so many times
 };
 
 asio::awaitable<Result<http::ClientResponse>> receive(Receiver* receiver, std::string body) {
   {
     const std::lock_guard lock(receiver->mutex);
     receiver->bodies.push_back(std::move(body));
+  }
+  if (receiver->throws > 0) {
+    --receiver->throws;
+    throw std::bad_alloc();
   }
   if (receiver->status == 0) {
     const bool waited = co_await sleep_for_ns(3'600'000'000'000);
@@ -80,7 +85,7 @@ class AlertQueueTest : public testing::Test {
     ASSERT_TRUE(tasks_.wait(std::chrono::seconds(10)));
   }
 
-  Executors executors_{1, 1};
+  Executors executors_{ExecutorOptions{.restart_pause = std::chrono::milliseconds(1)}};
   TaskGroup tasks_{executors_};
   test::FakeClock clock_;
   Metrics metrics_;
@@ -118,6 +123,16 @@ TEST_F(AlertQueueTest, AFailedBatchIsDroppedAndCounted) {
   EXPECT_EQ(counter("prometheus_notifications_dropped_total"), 4);
   EXPECT_EQ(counter("prometheus_notifications_sent_total"), 0);
   EXPECT_EQ(q->size(), 0u);
+}
+
+TEST_F(AlertQueueTest, AnExceptionCostsABatchOnly) {
+  receiver_.throws = 1;
+  const auto q = queue(10, 2);
+  q->add(alerts(0, 4), tasks_);
+  settle();
+
+  EXPECT_EQ(counter("prometheus_notifications_dropped_total"), 2);
+  EXPECT_EQ(counter("prometheus_notifications_sent_total"), 2);
 }
 
 TEST_F(AlertQueueTest, KeepsABoundWhileTheReceiverHangs) {

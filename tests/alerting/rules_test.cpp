@@ -65,6 +65,7 @@ class RuleGroupTest : public ::testing::Test {
 
   std::map<std::string, query::Value> results_;
   std::map<std::string, model::TimeMs> asked_at_;
+  std::string throws_at_;
   std::vector<Alert> sent_;
   std::int64_t limit_ = 0;
   TextMap group_labels_;
@@ -75,6 +76,7 @@ class RuleGroupTest : public ::testing::Test {
   RuleContext context_{.run_query = [this](const query::QueryRequest& request,
                                            StopToken) -> Result<query::QueryResult> {
                          asked_at_[request.expression] = request.start;
+                         if (request.expression == throws_at_) throw std::bad_alloc();
                          const auto found = results_.find(request.expression);
                          if (found == results_.end()) return Error(Code::kExecution, "no result");
                          return query::QueryResult{
@@ -137,6 +139,24 @@ TEST_F(RuleGroupTest, KeepsSeriesWhenAnEvaluationFails) {
   EXPECT_EQ(store_.text_of(R"(r{job="x"})"), "1@60");
   EXPECT_EQ(group->snapshot().rules[0].health, RuleHealth::kBad);
   EXPECT_EQ(group->snapshot().rules[0].last_error, "no result");
+}
+
+// Whatever a query throws fails that rule; the next ones of the group are evaluated.
+TEST_F(RuleGroupTest, AnExceptionFailsOneRule) {
+  auto group = make({recording("r", "boom"), recording("s", "up")});
+  set("up", {"x"}, 1);
+  results_["boom"] = query::ScalarValue{.time = 0, .value = 2};
+  throws_at_ = "boom";
+
+  evaluate(*group, kMinute);
+
+  EXPECT_EQ(group->snapshot().rules[0].health, RuleHealth::kBad);
+  EXPECT_EQ(group->snapshot().rules[0].last_error, "out of memory");
+  EXPECT_EQ(store_.text_of(R"(s{job="x"})"), "1@60");
+  EXPECT_EQ(metrics_.counter("narthex_exceptions_total", "", {{"part", "rules"}}).value(), 1);
+  throws_at_.clear();
+  evaluate(*group, 2 * kMinute);
+  EXPECT_EQ(store_.text_of("r"), "2@120");
 }
 
 TEST_F(RuleGroupTest, RefusesDuplicatesAndOverruns) {

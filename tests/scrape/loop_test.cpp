@@ -27,9 +27,9 @@ class LoopTest : public testing::Test {
     model::Labels discovered;
     auto target =
         make_target(group.targets[0], group.labels, *config, *job->target_relabeler, discovered);
-    loop_ = std::make_shared<TargetLoop>(
-        LoopContext{executors_, store_, clock_, null_log(), scrape_metrics_, batches_, options_},
-        job, **std::move(target), 0);
+    loop_ = std::make_shared<TargetLoop>(LoopContext{executors_, store_, clock_, null_log(),
+                                                     scrape_metrics_, batches_, bodies_, options_},
+                                         job, **std::move(target), 0);
   }
 
   // The error the API shows.
@@ -53,6 +53,7 @@ class LoopTest : public testing::Test {
   Metrics metrics_;
   ScrapeMetrics scrape_metrics_{metrics_};
   BatchPool batches_;
+  ByteBudget bodies_{std::size_t{1} << 30};
   ScrapeOptions options_;
   std::shared_ptr<TargetLoop> loop_;
 };
@@ -158,6 +159,47 @@ TEST_F(LoopTest, ReportsAnAppendThatFails) {
   store_.fail_appends(false);
   EXPECT_EQ(answer_text("a 2\n"), "");
   EXPECT_EQ(newest("a"), 2);
+}
+
+// Many targets with bodies of legal size are too many together.
+TEST_F(LoopTest, CountsInflatedBodiesTogether) {
+  ByteBudget small(1U << 20);
+  BudgetShare share(&small, 0);
+  const std::string text = "a 1\n" + std::string(3U << 20, '#') + "\n";
+  http::ClientResponse response{.status = 200, .body = deflate(text, DeflateFormat::kGzip)};
+  response.headers.add("Content-Type", "text/plain");
+  response.headers.add("Content-Encoding", "gzip");
+
+  loop_->process(std::move(response), clock_.now_ms(), 0, &share);
+
+  EXPECT_EQ(loop_->snapshot().last_error, "body size limit exceeded");
+}
+
+// What a library or operator new throws costs that scrape and nothing else.
+TEST_F(LoopTest, AnExceptionWhileReadingIsAFailedScrape) {
+  answer_text("a 1\n");
+  store_.lack_memory_for("b{instance=\"h:1\", job=\"j\"}");
+
+  EXPECT_EQ(answer_text("a 2\nb 1\n"), "out of memory");
+  EXPECT_EQ(newest("up"), 0);
+  EXPECT_TRUE(model::is_stale(newest("a")));
+  EXPECT_EQ(metrics_.counter("narthex_exceptions_total", "", {{"part", "scrape"}}).value(), 1);
+
+  store_.lack_memory_for("");
+  EXPECT_EQ(answer_text("a 3\nb 2\n"), "");
+  EXPECT_EQ(newest("b"), 2);
+}
+
+TEST_F(LoopTest, AnExceptionWhileAppendingCostsTheScrape) {
+  answer_text("a 1\n");
+  store_.lack_memory_for_appends(true);
+
+  EXPECT_EQ(answer_text("a 2\n"), "out of memory");
+  EXPECT_EQ(loop_->snapshot().health, Health::kDown);
+
+  store_.lack_memory_for_appends(false);
+  EXPECT_EQ(answer_text("a 3\n"), "");
+  EXPECT_EQ(newest("a"), 3);
 }
 
 // A reload that changes only the interval keeps what was learnt.

@@ -2,6 +2,7 @@
 #include "tests/support/fake_appender.h"
 
 #include <bit>
+#include <new>
 
 namespace narthex::test {
 
@@ -9,6 +10,7 @@ Result<model::SeriesHandle> FakeAppender::resolve(const model::Labels& labels) {
   const std::lock_guard lock(mutex_);
   ++resolves_;
   const std::string text = labels.to_string();
+  if (text == lacks_memory_for_) throw std::bad_alloc();
   auto known = slots_.find(text);
   if (known == slots_.end()) {
     if (refuse_) return Error(Code::kLimit, "the head takes no new series");
@@ -22,6 +24,7 @@ Result<model::SeriesHandle> FakeAppender::resolve(const model::Labels& labels) {
 Result<model::AppendReport> FakeAppender::append(const model::FloatBatch& batch) {
   const std::lock_guard lock(mutex_);
   if (fail_) return Error(Code::kIo, "disk is gone");
+  if (lacks_append_memory_) throw std::bad_alloc();
   ++batches_;
   model::AppendReport report;
   for (std::size_t row = 0; row < batch.series.size(); ++row) {
@@ -88,6 +91,16 @@ void FakeAppender::forget(const std::string& series) {
 void FakeAppender::refuse_new_series(bool on) {
   const std::lock_guard lock(mutex_);
   refuse_ = on;
+}
+
+void FakeAppender::lack_memory_for(std::string series) {
+  const std::lock_guard lock(mutex_);
+  lacks_memory_for_ = std::move(series);
+}
+
+void FakeAppender::lack_memory_for_appends(bool on) {
+  const std::lock_guard lock(mutex_);
+  lacks_append_memory_ = on;
 }
 
 void FakeAppender::fail_appends(bool on) {

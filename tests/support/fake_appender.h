@@ -33,6 +33,9 @@ class FakeAppender final : public model::Appender {
   /// No new series from now on.
   void refuse_new_series(bool on);
   void fail_appends(bool on);
+  /// From now on no memory is left for these: std::bad_alloc. Empty: there is enough.
+  void lack_memory_for(std::string series);
+  void lack_memory_for_appends(bool on);
 
  private:
   struct Series {
@@ -47,6 +50,8 @@ class FakeAppender final : public model::Appender {
   std::size_t resolves_ = 0;
   bool refuse_ = false;
   bool fail_ = false;
+  bool lacks_append_memory_ = false;
+  std::string lacks_memory_for_;
 };
 
 }  // namespace narthex::test
