@@ -1,11 +1,15 @@
 // Form decoding.
 #include "web/form.h"
 
+#include <algorithm>
+
 #include "base/str.h"
 #include "web/http_framing.h"
 
 namespace narthex::web {
 namespace {
+
+constexpr std::size_t kPairsMax = 10'000;  // as Go: each costs more memory than its bytes
 
 bool is_form(std::string_view content_type) {
   const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
@@ -28,9 +32,15 @@ Form::Form(const http::Request& request) {
       request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
   if (has_body && is_form(request.headers.get("Content-Type"))) parse(request.body, body_);
   parse(request.query, query_);
+  auto parts = parse_multipart(request.headers.get("Content-Type"), request.body);
+  if (parts) parts_ = *std::move(parts);
 }
 
-void Form::parse(std::string_view text, Pairs& out) {
+void Form::parse(std::string_view text, FormPairs& out) {
+  if (static_cast<std::size_t>(std::ranges::count(text, '&')) >= kPairsMax) {
+    if (!error_) error_ = "number of URL query parameters exceeded limit";
+    return;
+  }
   for (const std::string_view pair : split(text, '&')) {
     if (pair.empty()) continue;
     if (pair.find(';') != std::string_view::npos) {
@@ -51,7 +61,7 @@ void Form::parse(std::string_view text, Pairs& out) {
 }
 
 std::string_view Form::get(std::string_view name) const {
-  for (const Pairs* pairs : {&body_, &query_}) {
+  for (const FormPairs* pairs : {&body_, &query_, &parts_}) {
     for (const auto& [key, value] : *pairs) {
       if (key == name) return value;
     }
@@ -68,7 +78,7 @@ std::string_view Form::get_query(std::string_view name) const {
 
 std::vector<std::string> Form::all(std::string_view name) const {
   std::vector<std::string> out;
-  for (const Pairs* pairs : {&body_, &query_}) {
+  for (const FormPairs* pairs : {&body_, &query_, &parts_}) {
     for (const auto& [key, value] : *pairs) {
       if (key == name) out.push_back(value);
     }

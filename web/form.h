@@ -1,6 +1,7 @@
-// Form values of a request: from the URL's query and, on POST, PUT and PATCH, from an urlencoded
-// body. Go's Request.Form: body values come first, malformed pairs are left out and reported by
-// error().
+// Form values of a request: from the URL's query and from its body. Go's Request.Form: values of an
+// urlencoded body (of POST, PUT and PATCH) come before the query's, those of a multipart body
+// behind them; malformed pairs are left out and reported by error(), a malformed multipart body
+// counts for nothing.
 #pragma once
 
 #include <optional>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "base/http/message.h"
+#include "web/multipart.h"
 
 namespace narthex::web {
 
@@ -28,11 +30,11 @@ class Form {
   const std::optional<std::string>& error() const { return error_; }
 
  private:
-  using Pairs = std::vector<std::pair<std::string, std::string>>;
-  void parse(std::string_view text, Pairs& out);
+  void parse(std::string_view text, FormPairs& out);
 
-  Pairs body_;
-  Pairs query_;
+  FormPairs body_;
+  FormPairs query_;
+  FormPairs parts_;
   std::optional<std::string> error_;
 };
 
