@@ -16,6 +16,11 @@ std::string number(double value) {
   return format_float(value, FloatStyle::kGeneral);
 }
 
+// Go's %.2g.
+std::string two_digits(double value) {
+  return std::isfinite(value) ? fmt::format("{:.2g}", value) : number(value);
+}
+
 std::string for_metric(std::string_view metric) {
   return metric.empty() ? std::string() : concat(" for metric name ", quote(metric));
 }
@@ -104,8 +109,8 @@ std::vector<std::string> Annotations::texts(const Notes& notes, std::string_view
     if (note.is_monotonicity) {
       const Monotonicity& m = note.monotonicity;
       text += fmt::format(
-          ", from buckets {} to {}, with a max diff of {:.2g}, over {} samples from {} to {}",
-          number(m.min_bucket), number(m.max_bucket), m.max_difference, m.samples,
+          ", from buckets {} to {}, with a max diff of {}, over {} samples from {} to {}",
+          number(m.min_bucket), number(m.max_bucket), two_digits(m.max_difference), m.samples,
           seconds_text(m.min_time), seconds_text(m.max_time));
     }
     out.push_back(concat(text, " (", line_and_column(query, note.position.start), ")"));

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/budget.h"
 #include "base/parallel.h"
@@ -52,6 +53,13 @@ class Pacer {
   std::size_t done_ = 0;
 };
 
+/// What an operator has to remember that comes to run later than upstream would evaluate it.
+struct WaitingStream {
+  std::size_t turn = 0;    // its place in upstream's order
+  std::uint64_t base = 0;  // samples held in its turn
+  std::uint64_t peak = 0;  // and the most since
+};
+
 /// Lives for one evaluation. Thread-compatible.
 struct QueryContext {
   std::string text;
@@ -69,7 +77,14 @@ struct QueryContext {
 
   std::uint64_t samples_total = 0;
   std::uint64_t samples_peak = 0;
+
+  // Samples are counted as upstream would hold them, which evaluates operand after operand and
+  // keeps every result whole; see ops/operator.h.
   std::uint64_t samples_held = 0;
+  std::uint64_t samples_later = 0;  // of samples_held, by what upstream evaluates later than this
+  std::size_t turns = 0;            // operators that have had theirs
+  std::size_t turn = 0;             // of the operator that is running
+  std::vector<WaitingStream*> waiting;
 
   /// Counts samples that are now in memory. kLimit when they are too many.
   Result<void> hold(std::uint64_t samples);

@@ -75,7 +75,11 @@ QueryTimes times_of(const QueryRequest& request) {
 Result<void> run_operators(QueryContext& context, Plan& plan) {
   for (const OperatorPtr& op : plan.operators) {
     NX_TRY(op->prepare(context));
-    if (op->blocking()) NX_TRY(op->materialize(context));
+    if (op->blocking()) {
+      NX_TRY(op->materialize(context));
+    } else {
+      op->wait(context);
+    }
   }
   return {};
 }
@@ -163,10 +167,10 @@ Result<MatrixValue> raw_matrix(QueryContext& context, const RawMatrix& raw) {
       return store_error(std::move(read).error());
     }
     drop_stale(columns);
+    NX_TRY(context.hold(columns.size()));
     if (raw.extended) columns = extended(context, spec, columns);
     if (columns.size() == 0) continue;
     context.samples_total += columns.size();
-    NX_TRY(context.hold(columns.size()));
     out.series.push_back({.labels = set->labels(i),
                           .times = std::move(columns.times),
                           .values = std::move(columns.values)});

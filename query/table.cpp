@@ -33,6 +33,25 @@ void CellBuffer::grow(std::size_t size) {
   size_ = size;
 }
 
+void add_step_counts(const std::uint64_t* bits, std::size_t rows, std::size_t steps,
+                     std::uint32_t* counts) {
+  const std::size_t words = words_for(steps);
+  for (std::size_t w = 0; w < words; ++w) {
+    const std::uint64_t all = word_mask(steps, w);
+    std::uint32_t whole = 0;
+    for (std::size_t r = 0; r < rows; ++r) {
+      const std::uint64_t word = bits[r * words + w];
+      if (word == all) {
+        ++whole;
+      } else {
+        for_each_bit(&word, 1, [&](std::size_t k) { ++counts[w * kWordBits + k]; });
+      }
+    }
+    const std::size_t end = std::min(steps, (w + 1) * kWordBits);
+    for (std::size_t k = w * kWordBits; whole != 0 && k < end; ++k) counts[k] += whole;
+  }
+}
+
 Table::Table(std::size_t rows, std::size_t steps)
     : rows_(rows),
       steps_(steps),
@@ -42,6 +61,12 @@ Table::Table(std::size_t rows, std::size_t steps)
 
 std::size_t Table::cells() const {
   return count_bits(bits_.data(), bits_.size());
+}
+
+std::vector<std::uint32_t> Table::step_counts() const {
+  std::vector<std::uint32_t> counts(steps_);
+  add_step_counts(bits_.data(), rows_, steps_, counts.data());
+  return counts;
 }
 
 void Table::add_row() {

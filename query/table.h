@@ -34,6 +34,11 @@ class CellBuffer {
   std::size_t capacity_ = 0;
 };
 
+/// Adds to `counts` how many of `rows` rows have each of `steps` steps; their bits follow each
+/// other.
+void add_step_counts(const std::uint64_t* bits, std::size_t rows, std::size_t steps,
+                     std::uint32_t* counts);
+
 /// Thread-compatible. What walks over the whole table asks `stop` on the way and gives back its
 /// error. Moves only; clone() copies.
 class Table {
@@ -59,6 +64,8 @@ class Table {
 
   /// Cells present in the whole table.
   std::size_t cells() const;
+  /// And at each step.
+  std::vector<std::uint32_t> step_counts() const;
   void add_row();
   Result<Table> clone(const Stop& stop) const;
   /// Keeps the rows at `order`, in that order.

@@ -29,6 +29,7 @@ class AggregateOp final : public Operator {
   Result<void> prepare(QueryContext& context) override;
 
  protected:
+  Counting counting() const override { return Counting::kAtEnd; }
   Result<void> run(QueryContext& context) override;
 
  private:

@@ -44,6 +44,7 @@ Result<void> InfoOp::load(QueryContext& context, const Table& base) {
     }
   }
   info_times_ = Table(0, axis_.count);
+  info_samples_ = 0;
   if (std::ranges::all_of(values, [](const auto& set) { return set.empty(); })) return {};
   NX_TRY_ASSIGN(const auto set, open_selection(context, spec_.selector, axis_));
   for (std::size_t i = 0; i < set->size(); ++i) {
@@ -53,12 +54,13 @@ Result<void> InfoOp::load(QueryContext& context, const Table& base) {
     for (std::size_t k = 0; k < kIdentity.size(); ++k) {
       wanted = wanted && (values[k].empty() || values[k].contains(labels.get(kIdentity[k])));
     }
-    if (wanted) NX_TRY(load_series(*set, i));
+    if (wanted) NX_TRY(load_series(context, *set, i));
   }
   return {};
 }
 
-Result<void> InfoOp::load_series(const model::SeriesSet& set, std::size_t index) {
+Result<void> InfoOp::load_series(QueryContext& context, const model::SeriesSet& set,
+                                 std::size_t index) {
   model::SampleColumns columns;
   const model::TimeRange needed = spec_.selector.needed(axis_);
   const model::TimeRange range{.min = std::max(needed.min, spec_.clip.min),
@@ -78,6 +80,8 @@ Result<void> InfoOp::load_series(const model::SeriesSet& set, std::size_t index)
     if (model::is_stale(columns.values[next - 1])) continue;
     info_times_.set(row, k, static_cast<double>(columns.times[next - 1]));
   }
+  info_samples_ += count_bits(info_times_.row_bits(row), info_times_.words());
+  NX_TRY(context.check_room(info_samples_));
   info_labels_.push_back(set.labels(index));
   const model::Labels& labels = info_labels_.back();
   if (!any_bit(info_times_.row_bits(row), info_times_.words())) return {};
@@ -199,6 +203,21 @@ Result<void> InfoOp::run(QueryContext& context) {
     NX_TRY(context.stop.check());
     NX_TRY(emit(*base, row));
   }
+  return count_samples(context, *base);
+}
+
+// Upstream holds base and info series, the results so far and the elements of a step, and goes on
+// counting the info series.
+Result<void> InfoOp::count_samples(QueryContext& context, const Table& base) {
+  const std::vector<std::uint32_t> bases = base.step_counts();
+  const std::vector<std::uint32_t> infos = info_times_.step_counts();
+  const std::vector<std::uint32_t> results = table_.step_counts();
+  std::uint64_t held = info_samples_;
+  for (std::size_t k = 0; k < results.size(); ++k) {
+    held += results[k];
+    NX_TRY(context.check_room(held + bases[k] + infos[k]));
+  }
+  count_as(held);
   return {};
 }
 

@@ -26,6 +26,7 @@ class InfoOp final : public Operator {
   Result<void> prepare(QueryContext& context) override;
 
  protected:
+  Counting counting() const override { return Counting::kBeside; }
   Result<void> run(QueryContext& context) override;
 
  private:
@@ -38,7 +39,8 @@ class InfoOp final : public Operator {
 
   bool is_info(const model::Labels& labels) const;
   Result<void> load(QueryContext& context, const Table& base);
-  Result<void> load_series(const model::SeriesSet& set, std::size_t index);
+  Result<void> load_series(QueryContext& context, const model::SeriesSet& set, std::size_t index);
+  Result<void> count_samples(QueryContext& context, const Table& base);
   Result<void> check_duplicates(const Table& base, const Stop& stop) const;
   Choice choose(const model::Labels& base, std::size_t step) const;
   // None: the element is left out.
@@ -48,6 +50,7 @@ class InfoOp final : public Operator {
 
   InfoSpec spec_;
   std::vector<model::Labels> info_labels_;
+  std::uint64_t info_samples_ = 0;
   Table info_times_;  // when the sample that counts at a step was taken, in ms
   std::map<std::string, std::map<std::string, Candidates>>
       by_name_;                                // metric name, then instance and job

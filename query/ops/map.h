@@ -37,17 +37,25 @@ using Relabel = std::function<Result<std::optional<model::Labels>>(const model::
 class MapOp final : public Operator {
  public:
   /// Inputs: the vector, then scalars.
-  MapOp(StepAxis axis, MapKernel kernel, bool drops_name, std::vector<Operator*> inputs)
-      : Operator(axis, std::move(inputs)), kernel_(std::move(kernel)), drops_name_(drops_name) {}
+  MapOp(StepAxis axis, MapKernel kernel, bool drops_name, std::vector<Operator*> inputs,
+        Counting counting = Counting::kByStep)
+      : Operator(axis, std::move(inputs)),
+        kernel_(std::move(kernel)),
+        drops_name_(drops_name),
+        counting_(counting) {}
   /// Changes labels only. Writing `target` = `__name__` undoes a delayed removal of the name.
   MapOp(StepAxis axis, Relabel relabel, std::string target, Operator* vector)
-      : Operator(axis, {vector}), relabel_(std::move(relabel)), target_(std::move(target)) {}
+      : Operator(axis, {vector}),
+        relabel_(std::move(relabel)),
+        target_(std::move(target)),
+        counting_(Counting::kInPlace) {}
 
   Result<void> prepare(QueryContext& context) override;
   bool blocking() const override { return merges_; }
   std::size_t stream_depth() const override { return merges_ ? 0 : 1 + input(0).stream_depth(); }
 
  protected:
+  Counting counting() const override { return counting_; }
   Result<void> run(QueryContext& context) override;
   Result<void> run_stream(QueryContext& context, TileSink& sink) override;
 
@@ -61,6 +69,7 @@ class MapOp final : public Operator {
   Relabel relabel_;
   std::string target_;
   bool drops_name_ = false;
+  Counting counting_;
   bool merges_ = false;
   std::vector<const double*> scalars_;
 };

@@ -16,6 +16,15 @@
 
 namespace narthex::query {
 
+/// How the samples of an operator's inputs and result are counted against the query's limit, which
+/// is how upstream would hold them.
+enum class Counting : std::uint8_t {
+  kByStep,   // results of a step come beside the inputs and the elements of the step
+  kAtEnd,    // the result takes the place of the inputs, and is not checked
+  kInPlace,  // the input becomes the result
+  kBeside,   // the result comes beside the inputs, and these stay counted
+};
+
 /// Thread-compatible. Inputs outlive it.
 class Operator {
  public:
@@ -36,6 +45,10 @@ class Operator {
   Result<void> stream(QueryContext& context, TileSink& sink);
   /// The result was used: its memory and its count of samples go.
   void release(QueryContext& context);
+  /// The user counts `samples` of the result itself.
+  void uncount(QueryContext& context, std::uint64_t samples);
+  /// It is the turn of this operator, but it streams and so runs when its user does.
+  void wait(QueryContext& context);
 
   const StepAxis& axis() const { return axis_; }
   const Rows& rows() const { return rows_; }
@@ -46,9 +59,18 @@ class Operator {
   virtual std::size_t stream_depth() const { return 0; }
 
  protected:
+  virtual Counting counting() const { return Counting::kByStep; }
+  /// Whether the elements of a step are counted beside the results though there is no input.
+  virtual bool gathers_itself() const { return false; }
   virtual Result<void> run(QueryContext& context);
   virtual Result<void> run_stream(QueryContext& context, TileSink& sink);
 
+  /// Counts the result's cells differently than one by one; for run() of operators that do.
+  void count_as(std::uint64_t samples) { counts_as_ = samples; }
+  /// The count of this operator goes over to its user.
+  std::uint64_t take_held() { return std::exchange(held_, 0); }
+  /// Elements of the result by step.
+  std::vector<std::uint32_t> step_counts() const;
   Operator& input(std::size_t i) const { return *inputs_[i]; }
   const std::vector<Operator*>& inputs() const { return inputs_; }
 
@@ -57,7 +79,19 @@ class Operator {
   Table table_;
 
  private:
+  class Turn;
+  Result<void> run_into_table(QueryContext& context);
+  Result<void> run_into(QueryContext& context, TileSink& sink);
+  Result<void> settle(QueryContext& context, std::uint64_t cells);
+  Result<void> check_steps(QueryContext& context) const;
+  template <typename F>
+  Result<void> in_turn(QueryContext& context, F&& f);
+  std::uint64_t held_with_inputs() const;
+
   std::vector<Operator*> inputs_;
+  std::vector<std::uint32_t> streamed_counts_;  // by step, of what was streamed
+  std::optional<std::uint64_t> counts_as_;
+  WaitingStream waiting_;
   std::uint64_t held_ = 0;
   bool filled_ = false;
 };

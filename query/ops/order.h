@@ -32,15 +32,18 @@ class SortOp final : public Operator {
 /// absent and absent_over_time: 1 where the input has no element.
 class AbsentOp final : public Operator {
  public:
-  AbsentOp(StepAxis axis, model::Labels labels, Operator* vector)
-      : Operator(axis, {vector}), labels_(std::move(labels)) {}
+  /// `over_time`: of the windows of absent_over_time, which stay counted as its samples.
+  AbsentOp(StepAxis axis, model::Labels labels, bool over_time, Operator* vector)
+      : Operator(axis, {vector}), labels_(std::move(labels)), over_time_(over_time) {}
   Result<void> prepare(QueryContext& context) override;
 
  protected:
+  Counting counting() const override { return over_time_ ? Counting::kInPlace : Counting::kByStep; }
   Result<void> run(QueryContext& context) override;
 
  private:
   model::Labels labels_;
+  bool over_time_;
 };
 
 /// Digits compare as numbers, other text by bytes: "a2" is before "a10". Upstream's natsort.

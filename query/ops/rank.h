@@ -17,6 +17,7 @@ class QuantileOp final : public Operator {
   Result<void> prepare(QueryContext& context) override;
 
  protected:
+  Counting counting() const override { return Counting::kAtEnd; }
   Result<void> run(QueryContext& context) override;
 
  private:
@@ -35,6 +36,7 @@ class SelectionOp final : public Operator {
   Result<void> prepare(QueryContext& context) override;
 
  protected:
+  Counting counting() const override { return Counting::kAtEnd; }
   Result<void> run(QueryContext& context) override;
 
  private:

@@ -17,6 +17,10 @@ class SelectOp final : public Operator {
   bool blocking() const override { return merges_; }
 
  protected:
+  Counting counting() const override {
+    return gathers_itself() ? Counting::kByStep : Counting::kBeside;
+  }
+  bool gathers_itself() const override { return output_ == Output::kTimestamp; }
   Result<void> run(QueryContext& context) override;
   Result<void> run_stream(QueryContext& context, TileSink& sink) override;
 

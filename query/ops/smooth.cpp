@@ -14,6 +14,7 @@ Result<void> SmoothOp::prepare(QueryContext& context) {
 Result<void> SmoothOp::run(QueryContext& context) {
   table_ = Table(set_->size(), axis_.count);
   model::SampleColumns columns;
+  std::uint64_t counted = 0;
   for (std::size_t row = 0; row < set_->size(); ++row) {
     NX_TRY(context.stop.check());
     columns.clear();
@@ -22,12 +23,16 @@ Result<void> SmoothOp::run(QueryContext& context) {
     }
     drop_stale(columns);
     context.samples_total += columns.size();
-    fill_row(columns, row);
+    NX_TRY_ASSIGN(const std::uint64_t last, fill_row(context, columns, row, counted));
+    counted += last;
   }
+  count_as(counted);
   return {};
 }
 
-void SmoothOp::fill_row(const model::SampleColumns& columns, std::size_t row) {
+// The samples of the last window, which upstream goes on counting in place of the result.
+Result<std::uint64_t> SmoothOp::fill_row(QueryContext& context, const model::SampleColumns& columns,
+                                         std::size_t row, std::uint64_t counted) {
   const std::size_t count = columns.size();
   std::size_t lo = 0;
   std::size_t hi = 0;
@@ -41,8 +46,10 @@ void SmoothOp::fill_row(const model::SampleColumns& columns, std::size_t row) {
                                 .start = time,
                                 .end = time,
                                 .smoothed = true};
+    NX_TRY(context.check_room(counted + window.count));
     if (const std::optional<double> value = smooth_at(window, time)) table_.set(row, k, *value);
   }
+  return hi - lo;
 }
 
 }  // namespace narthex::query

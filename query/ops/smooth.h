@@ -14,10 +14,12 @@ class SmoothOp final : public Operator {
   Result<void> prepare(QueryContext& context) override;
 
  protected:
+  Counting counting() const override { return Counting::kBeside; }
   Result<void> run(QueryContext& context) override;
 
  private:
-  void fill_row(const model::SampleColumns& columns, std::size_t row);
+  Result<std::uint64_t> fill_row(QueryContext& context, const model::SampleColumns& columns,
+                                 std::size_t row, std::uint64_t counted);
 
   SelectorSpec spec_;
   std::shared_ptr<const model::SeriesSet> set_;

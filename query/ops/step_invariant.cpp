@@ -9,8 +9,9 @@ Result<void> StepInvariantOp::prepare(QueryContext& context) {
   return {};
 }
 
-Result<void> StepInvariantOp::run_stream(QueryContext&, TileSink& sink) {
+Result<void> StepInvariantOp::run_stream(QueryContext& context, TileSink& sink) {
   TileBuffer buffer;
+  input(0).uncount(context, once_->cells());  // the first step of those that follow
   return for_each_tile(once_->rows(), axis_.count,
                        [&](std::size_t row, std::size_t rows, std::size_t step, std::size_t steps) {
                          Tile tile = buffer.shape(row, rows, step, steps);

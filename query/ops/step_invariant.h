@@ -12,6 +12,7 @@ class StepInvariantOp final : public Operator {
   bool blocking() const override { return false; }
 
  protected:
+  Counting counting() const override { return Counting::kBeside; }
   Result<void> run_stream(QueryContext& context, TileSink& sink) override;
 
  private:

@@ -102,6 +102,8 @@ Result<void> WindowOp::run(QueryContext& context) {
 
 Result<void> WindowOp::run_stream(QueryContext& context, TileSink& sink) {
   TileBuffer buffer;
+  held_before_ = context.samples_held;
+  results_ = 0;
   std::size_t rows = 0;
   for (std::size_t row = 0; row < source_rows_.size(); row += rows) {
     NX_TRY_ASSIGN(rows, read_block(row, std::min(kTileRows, source_rows_.size() - row)));
@@ -111,6 +113,21 @@ Result<void> WindowOp::run_stream(QueryContext& context, TileSink& sink) {
       return sink.take(tile);
     };
     NX_TRY(for_each_strip(axis_.count, strip));
+    NX_TRY(count_block(context, rows));
+  }
+  if (inner_ != nullptr) input(0).release(context);
+  return {};
+}
+
+Result<void> WindowOp::count_block(QueryContext& context, std::size_t rows) {
+  const auto check = [&](std::uint64_t samples) {
+    const std::uint64_t counted = context.samples_held - held_before_;
+    return samples <= counted ? Result<void>() : context.check_room(samples - counted);
+  };
+  for (std::size_t r = 0; r < rows; ++r) {
+    NX_TRY(check(results_ + held_[r].largest));
+    results_ += held_[r].results;
+    if (held_[r].results > 0) NX_TRY(check(results_ + held_[r].last));
   }
   return {};
 }
@@ -119,6 +136,7 @@ Result<void> WindowOp::run_stream(QueryContext& context, TileSink& sink) {
 Result<std::size_t> WindowOp::read_block(std::size_t first, std::size_t rows) {
   columns_.resize(kTileRows);
   cursors_.assign(kTileRows, {});
+  held_.assign(kTileRows, {});
   std::size_t samples = 0;
   std::size_t read = 0;
   while (read < rows && samples < kBlockSamplesMax) {
@@ -175,7 +193,9 @@ Result<void> WindowOp::fill_row(QueryContext& context, std::size_t row, std::siz
   }
   context.samples_total += seen;
   if (has_factors()) NX_TRY(check_factors(tile));
-  NX_TRY(context.check_room(largest));
+  if (largest > context.samples_max) NX_TRY(context.check_room(largest));
+  held_[r].largest = std::max<std::uint64_t>(held_[r].largest, largest);
+  held_[r].last = hi_[tile.steps - 1] - lo_[tile.steps - 1];
   const auto scalar = [&](std::size_t i) {
     return i < scalars_.size() ? scalars_[i] + tile.first_step : nullptr;
   };
@@ -199,6 +219,7 @@ Result<void> WindowOp::fill_row(QueryContext& context, std::size_t row, std::siz
     NX_TRY(run_in_parts(context, args, tile.row_values(r), tile.row_bits(r)));
   }
   const bool has_result = any_bit(tile.row_bits(r), tile.words());
+  held_[r].results += count_bits(tile.row_bits(r), tile.words());
   if (has_result && spec_.function->wants_counter) note_counter(context, row);
   if (has_result && spec_.function->takes_quantile) note_quantiles(context, tile, r);
   return {};

@@ -27,10 +27,14 @@ class WindowOp final : public Operator {
       : Operator(axis, std::move(inputs)), spec_(std::move(spec)) {}
 
   Result<void> prepare(QueryContext& context) override;
-  /// Blocks where it can fail by itself, so that errors come in the order of evaluation.
-  bool blocking() const override { return checks_duplicates_ || has_factors(); }
+  /// Blocks where it can fail by itself, so that errors come in the order of evaluation,
+  /// and where it would keep a subquery's samples until its user runs.
+  bool blocking() const override {
+    return checks_duplicates_ || has_factors() || inner_ != nullptr;
+  }
 
  protected:
+  Counting counting() const override { return Counting::kBeside; }
   Result<void> run(QueryContext& context) override;
   Result<void> run_stream(QueryContext& context, TileSink& sink) override;
 
@@ -45,6 +49,7 @@ class WindowOp final : public Operator {
   Result<void> fill_row(QueryContext& context, std::size_t row, std::size_t r, Tile& tile);
   Result<void> run_in_parts(QueryContext& context, const WindowArgs& args, double* out,
                             std::uint64_t* bits) const;
+  Result<void> count_block(QueryContext& context, std::size_t rows);
   void slide(const model::SampleColumns& columns, std::size_t r, const Tile& tile);
   void note_counter(QueryContext& context, std::size_t row);
   void note_quantiles(QueryContext& context, const Tile& tile, std::size_t r);
@@ -61,6 +66,15 @@ class WindowOp final : public Operator {
     std::uint32_t hi = 0;
   };
   std::vector<Cursor> cursors_;
+  // What upstream would hold: its windows come one by one, series after series.
+  struct Held {
+    std::uint64_t largest = 0;  // window
+    std::uint64_t last = 0;     // window
+    std::uint64_t results = 0;
+  };
+  std::vector<Held> held_;         // by row of the block
+  std::uint64_t held_before_ = 0;  // in the query when this began
+  std::uint64_t results_ = 0;      // of the rows before
   std::vector<std::uint32_t> lo_;
   std::vector<std::uint32_t> hi_;
   WindowScratch scratch_;

@@ -292,7 +292,7 @@ class Builder {
     const auto sign = [negates](const MapRow& row) {
       if (negates) map_cells(row, [](std::size_t, double v) { return -v; });
     };
-    return add<MapOp>(axis, MapKernel(sign), true, in);
+    return add<MapOp>(axis, MapKernel(sign), true, in, Counting::kInPlace);
   }
 
   Made make_binary(const Expr& expr, const BinaryNode& node, const StepAxis& axis,
@@ -343,7 +343,8 @@ class Builder {
     if (name == "pi") return add<NumberOp>(axis, std::numbers::pi);
     if (name == "scalar") return add<ScalarOp>(axis, in[0]);
     if (name == "vector") return add<VectorOp>(axis, in[0]);
-    if (name == "absent") return add<AbsentOp>(axis, labels_of_absent(*expr.children[0]), in[0]);
+    if (name == "absent")
+      return add<AbsentOp>(axis, labels_of_absent(*expr.children[0]), false, in[0]);
     if (name.starts_with("sort")) return make_sort(expr, name, axis, in);
     if (name == "max_of" || name == "min_of") {
       const auto math = name == "max_of" ? [](Token, double a, double b) { return go_max(a, b); }
@@ -420,7 +421,8 @@ class Builder {
     Operator* window = add<WindowOp>(axis, std::move(spec), in);
     if (name != "absent_over_time") return window;
     const bool is_selector = argument.as<MatrixSelector>() != nullptr;
-    return add<AbsentOp>(axis, is_selector ? labels_of_absent(argument) : model::Labels{}, window);
+    return add<AbsentOp>(axis, is_selector ? labels_of_absent(argument) : model::Labels{}, true,
+                         window);
   }
 
   Made make_sort(const Expr& expr, std::string_view name, const StepAxis& axis, const Inputs& in) {
