@@ -182,7 +182,8 @@ TargetLoop::TargetLoop(LoopContext context, std::shared_ptr<const Job> job, Targ
           "prometheus_target_interval_length_seconds", "Actual intervals between scrapes.",
           {{"interval", model::format_duration(target_.interval)}}, Spread::kBoth)),
       client_(job_->config.client),
-      ingest_(job_->rules(target_.timeout), target_.labels) {}
+      ingest_(job_->rules(target_.timeout), target_.labels),
+      discovered_labels_(target_.discovered_labels) {}
 
 http::ClientRequest TargetLoop::request() const {
   http::ClientRequest request{.url = target_.url};
@@ -437,6 +438,11 @@ void TargetLoop::set_forced_error(std::string error) {
   forced_error_ = std::move(error);
 }
 
+void TargetLoop::set_discovered_labels(model::Labels labels) {
+  const MutexLock lock(status_mutex_);
+  discovered_labels_ = std::move(labels);
+}
+
 std::string TargetLoop::forced_error() const {
   const MutexLock lock(status_mutex_);
   return forced_error_;
@@ -444,7 +450,7 @@ std::string TargetLoop::forced_error() const {
 
 ActiveTarget TargetLoop::snapshot() const {
   const MutexLock lock(status_mutex_);
-  return ActiveTarget{.discovered_labels = target_.discovered_labels,
+  return ActiveTarget{.discovered_labels = discovered_labels_,
                       .labels = target_.labels,
                       .pool = job_->config.job_name,
                       .url = target_.url.to_string(),

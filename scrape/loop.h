@@ -111,6 +111,9 @@ class TargetLoop {
   /// While set, scrapes fail with it and nothing is fetched.
   void set_forced_error(std::string error);
 
+  /// What discovery says of the target now: it may change while its own labels stay.
+  void set_discovered_labels(model::Labels labels);
+
   const Target& target() const { return target_; }
   ActiveTarget snapshot() const;
   void collect_metadata(std::string_view family, std::vector<TargetMetadata>& out) const;
@@ -155,6 +158,7 @@ class TargetLoop {
   mutable Mutex status_mutex_;  // leaf
   Status status_ NX_GUARDED_BY(status_mutex_);
   std::string forced_error_ NX_GUARDED_BY(status_mutex_);
+  model::Labels discovered_labels_ NX_GUARDED_BY(status_mutex_);
 };
 
 }  // namespace narthex::scrape

@@ -51,7 +51,8 @@ std::map<std::uint64_t, Target> Pool::make_targets(
                             {"labels", discovered.to_string()},
                             {"error", target ? "too many targets" : target.error().message()}});
       } else if (*target) {
-        targets.emplace((*target)->hash, **std::move(target));
+        const std::uint64_t hash = (*target)->hash;  // of equals the last is shown, as upstream
+        targets.insert_or_assign(hash, **std::move(target));
       } else {
         ++dropped_count_;
         if (dropped_.size() < keep) dropped_.push_back(std::move(discovered));
@@ -77,7 +78,10 @@ void Pool::sync(const std::vector<discovery::TargetGroup>& groups, std::uint64_t
     it = loops_.erase(it);
   }
   for (auto& [hash, target] : targets) {
-    if (loops_.contains(hash)) continue;
+    if (const auto known = loops_.find(hash); known != loops_.end()) {
+      known->second.loop->set_discovered_labels(std::move(target.discovered_labels));
+      continue;
+    }
     const std::uint64_t id = identity(target);
     auto loop = std::make_shared<TargetLoop>(context_, job_, std::move(target), offset_seed);
     if (const auto before = outgoing_.find(id); before != outgoing_.end()) {
