@@ -32,15 +32,16 @@ struct SeriesHandle {
 /// What became of one row.
 enum class RowVerdict : unsigned char {
   kAppended,
-  kSameAgain,    // same time and same value as the newest sample: accepted, nothing stored
-  kDuplicate,    // same time as the newest sample, another value
-  kOutOfOrder,   // older than the newest sample
+  kSameAgain,   // accepted, nothing stored: the newest sample once more, or not newer than a row of
+                // this series before it in the batch
+  kDuplicate,   // same time as the newest sample, another value
+  kOutOfOrder,  // older than the newest sample
   kOutOfBounds,  // older than the head accepts, or more than ten minutes ahead of the clock
   kGone,         // the handle's series no longer exists: resolve again
 };
 
-/// One atomic write, e.g. a whole scrape. Columns are row-aligned. Rows of one series must ascend
-/// in time.
+/// One atomic write, e.g. a whole scrape. Columns are row-aligned. Rows of one series are taken in
+/// row order.
 struct FloatBatch {
   std::span<const SeriesHandle> series;
   std::span<const double> values;

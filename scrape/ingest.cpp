@@ -12,8 +12,15 @@
 namespace narthex::scrape {
 namespace {
 
-constexpr std::size_t kSamplesMax = 5'000'000;  // docs: limits of scraping
+constexpr std::size_t kSamplesMax = 5'000'000;           // docs: limits of scraping
+constexpr model::DurationMs kAheadMax = 10 * 60 * 1000;  // upstream's limit on times of their own
 constexpr std::size_t kHashLines = 16;  // looked up together, so that their cache misses overlap
+
+// What upstream knows a line by: its key without the blanks behind.
+std::string_view text_of_key(std::string_view body, std::size_t start, std::size_t bytes) {
+  const std::string_view key = body.substr(start, bytes);
+  return key.substr(0, key.find_last_not_of(" \t") + 1);
+}
 
 }  // namespace
 
@@ -31,6 +38,7 @@ struct Ingest::Pass {
   std::size_t staged = 0;
   bool over_limit = false;
   bool collects_slots = false;
+  bool collects_texts = false;
 };
 
 void SlotSet::clear() {
@@ -77,6 +85,10 @@ void Batch::reset() {
   fresh.clear();
   seen.clear();
   slots.clear();
+  tracked_slots.clear();
+  texts.clear();
+  shared_slots.clear();
+  lapsed.clear();
   retracked.clear();
   counts = {};
 }
@@ -226,7 +238,7 @@ Result<bool> Ingest::take_event(Pass& pass, std::uint32_t found) {
   }
   const LineEntry& line = template_.line(found);
   if (pass.batch.seen[found]) {
-    if (is_sample) repeat_key(pass, line);
+    if (is_sample) stage_sample(pass, line, true);
     return false;
   }
   pass.batch.seen[found] = true;
@@ -235,12 +247,6 @@ Result<bool> Ingest::take_event(Pass& pass, std::uint32_t found) {
                                     .key_bytes = static_cast<std::uint32_t>(pass.event.key_bytes),
                                     .entry = found});
   return true;
-}
-
-// A key that this body had before. Only samples with times of their own may repeat.
-void Ingest::repeat_key(Pass& pass, const LineEntry& entry) {
-  collect_slots(pass);
-  stage_sample(pass, entry);
 }
 
 Result<void> Ingest::add_line(Pass& pass) {
@@ -280,6 +286,13 @@ Result<void> Ingest::add_sample(Pass& pass, LineEntry& entry) {
     pass.over_limit = true;
     return {};
   }
+  if (has_bad_time(pass)) {  // no series for a sample that no store takes
+    ++pass.staged;
+    ++pass.counts.scraped;
+    ++pass.counts.added;
+    ++pass.counts.out_of_bounds;
+    return {};
+  }
   Result<model::SeriesHandle> series = pass.appender.resolve(labels);
   if (!series) {
     if (series.error().code() != Code::kLimit) return std::unexpected(std::move(series).error());
@@ -309,58 +322,97 @@ void Ingest::collect_slots(Pass& pass) {
   }
 }
 
-// False: another line of this body has written the series; this one is not to be remembered.
-bool Ingest::stage_sample(Pass& pass, const LineEntry& entry) {
+// From here on every line's text is noted: it tells a repetition from another spelling.
+void Ingest::collect_texts(Pass& pass) {
+  if (pass.collects_texts) return;
+  pass.collects_texts = true;
+  for (const LineRef& ref : pass.batch.refs) {
+    pass.batch.texts.insert(text_of_key(pass.reader.body(), ref.start, ref.key_bytes));
+  }
+}
+
+// Has this body had the sample's text before? Upstream knows lines by it, and a second one without
+// a time is a duplicate; lines that only mean the same series are told apart by the store.
+bool Ingest::repeats_text(Pass& pass, const LineEntry& entry) {
+  Batch& batch = pass.batch;
+  const bool was_shared = entry.has(LineEntry::kShared);
+  const bool is_shared = !batch.slots.insert(entry.series.slot);
+  if (is_shared && !was_shared) collect_texts(pass);
+  if (!pass.collects_texts && !was_shared) return false;
+  const std::string_view text =
+      text_of_key(pass.reader.body(), pass.event.start, pass.event.key_bytes);
+  if (!batch.texts.insert(text).second) return true;
+  if (is_shared && !was_shared) batch.shared_slots.insert(entry.series.slot);
+  return false;
+}
+
+// Upstream refuses these before its store sees them.
+bool Ingest::has_bad_time(const Pass& pass) const {
+  if (!pass.event.has_time || !rules_.honor_timestamps) return false;
+  return pass.event.time == text::kTimeOutOfRange || pass.event.time > pass.time + kAheadMax;
+}
+
+// `repeats`: this body has had the key. False: the line is not to be remembered.
+bool Ingest::stage_sample(Pass& pass, const LineEntry& entry, bool repeats) {
   Batch& batch = pass.batch;
   ++pass.counts.scraped;
   if (entry.has(LineEntry::kDropped)) return true;
   ++pass.counts.added;
   const bool has_time = pass.event.has_time && rules_.honor_timestamps;
-  bool is_first = true;
-  if (pass.collects_slots) {
-    is_first = batch.slots.insert(entry.series.slot);
-    if (!is_first && !has_time) {
-      ++pass.counts.duplicates;
-      return false;
-    }
+  const bool noted = pass.collects_slots || entry.has(LineEntry::kShared);
+  if (noted && !repeats) repeats = repeats_text(pass, entry);
+  if (repeats && !has_time) {
+    ++pass.counts.duplicates;
+    return false;
   }
   if (pass.staged >= pass.samples_max) [[unlikely]] {
     pass.over_limit = true;
-    return is_first;
+    return !repeats;
   }
   ++pass.staged;
-  const auto source = is_first ? static_cast<std::uint32_t>(batch.refs.size()) : kNoLine;
-  const bool tracked = !has_time || rules_.track_timestamps_staleness;
-  const bool was_tracked = entry.has(LineEntry::kTracked);
+  const bool refused = has_bad_time(pass);
+  if (refused) ++pass.counts.out_of_bounds;
+  const auto source = repeats ? kNoLine : static_cast<std::uint32_t>(batch.refs.size());
   if (has_time || !batch.times.empty()) [[unlikely]] {
     const model::TimeMs time = has_time ? pass.event.time : pass.time;
-    batch.push_at(entry.series, pass.event.value, source, time, pass.time);
+    if (!refused) batch.push_at(entry.series, pass.event.value, source, time, pass.time);
   } else {
     batch.push(entry.series, pass.event.value, source);
   }
-  if (tracked != was_tracked && is_first) [[unlikely]] {
-    batch.retracked.push_back(source);
-    // Upstream: a series that begins to bring its own times ends as the series without.
-    if (was_tracked && pass.event.time < pass.time) {
-      batch.push_at(entry.series, model::stale_nan(), kNoLine, pass.time, pass.time);
-    }
+  const bool tracked = !refused && (!has_time || rules_.track_timestamps_staleness);
+  const bool was_tracked = entry.has(LineEntry::kTracked);
+  // A line that was tracked and shares its series with none is the only one that goes on with it.
+  if (noted && tracked && (!was_tracked || entry.has(LineEntry::kShared))) {
+    batch.tracked_slots.insert(entry.series.slot);
   }
-  return is_first;
+  if (tracked != was_tracked && !repeats) [[unlikely]] {
+    batch.retracked.push_back(source);
+    if (!tracked) batch.lapsed.push_back(entry.series);
+  }
+  return !repeats;
 }
 
-// Stale markers for entries that no line of this body was.
+// One marker for a series, and none when a line of this body goes on with it.
+void Ingest::stage_stale(Pass& pass, model::SeriesHandle series) {
+  Batch& batch = pass.batch;
+  if (!batch.tracked_slots.insert(series.slot)) return;
+  if (batch.times.empty())
+    batch.push(series, model::stale_nan(), kNoLine);
+  else
+    batch.push_at(series, model::stale_nan(), kNoLine, pass.time, pass.time);
+}
+
+// Stale markers for entries that no line of this body was, and, as upstream, for series that began
+// to bring their own times: they end as the series without.
 void Ingest::stage_vanished(Pass& pass) {
   Batch& batch = pass.batch;
   const std::size_t first = batch.seen.empty() ? pass.expected : 0;
   for (std::size_t i = first; i < template_.size(); ++i) {
     const LineEntry& line = template_.line(i);
     if ((!batch.seen.empty() && batch.seen[i]) || !line.has(LineEntry::kTracked)) continue;
-    if (pass.collects_slots && !batch.slots.insert(line.series.slot)) continue;
-    if (batch.times.empty())
-      batch.push(line.series, model::stale_nan(), kNoLine);
-    else
-      batch.push_at(line.series, model::stale_nan(), kNoLine, pass.time, pass.time);
+    stage_stale(pass, line.series);
   }
+  for (const model::SeriesHandle series : batch.lapsed) stage_stale(pass, series);
 }
 
 void Ingest::stage_failure(Batch& batch) {
@@ -418,7 +470,19 @@ Result<void> Ingest::read_by_hash(Pass& pass) {
   }
 }
 
+// Lines that share a series look for each other from now on.
+void Ingest::mark_shared(Batch& batch) {
+  for (const LineRef& ref : batch.refs) {
+    LineEntry& line =
+        (ref.entry & kNewLine) != 0 ? batch.fresh[ref.entry - kNewLine] : template_.line(ref.entry);
+    if (line.series.valid() && batch.shared_slots.contains(line.series.slot)) {
+      line.set(LineEntry::kShared, true);
+    }
+  }
+}
+
 void Ingest::commit(const ScrapeCounts& counts, Batch& batch) {
+  if (!batch.shared_slots.empty()) mark_shared(batch);
   for (const std::uint32_t source : batch.retracked) {
     const std::uint32_t entry = batch.refs[source].entry;
     LineEntry& line =

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
@@ -28,6 +29,7 @@ class SlotSet {
   /// False when it was there already.
   bool insert(std::uint32_t slot);
   bool contains(std::uint32_t slot) const;
+  bool empty() const { return size_ == 0; }
 
  private:
   void grow();
@@ -39,8 +41,10 @@ struct ScrapeCounts {
   std::size_t scraped = 0;  // samples in the body
   std::size_t added = 0;    // left after relabelling
   std::size_t series_added = 0;
-  std::size_t duplicates = 0;  // a key twice in one body
-  std::size_t refused = 0;     // new series that the store had no room for
+  std::size_t duplicates =
+      0;                    // a text twice in one body, the second time without a time of its own
+  std::size_t refused = 0;  // new series that the store had no room for
+  std::size_t out_of_bounds = 0;  // samples whose own time is no time, or too far ahead
   std::size_t lines = 0;
   std::size_t misplaced = 0;  // lines not where the template expected them
 };
@@ -55,8 +59,13 @@ struct Batch {
   std::vector<LineRef> refs;
   std::vector<LineEntry> fresh;
   std::vector<bool> seen;  // by template line; empty until a line is not where expected
-  SlotSet slots;           // of the series with a row, once a new series or a repeated key came
-  std::vector<std::uint32_t> retracked;  // refs whose kTracked changes with this scrape
+  // Noted of every line once a new one came, and of lines that share their series always.
+  SlotSet slots;          // series with a row
+  SlotSet tracked_slots;  // those whose row makes them go stale when they vanish
+  std::unordered_set<std::string_view> texts;  // once two lines shared a series: their keys
+  SlotSet shared_slots;                        // series found to have two keys
+  std::vector<model::SeriesHandle> lapsed;     // no longer tracked by a line that was
+  std::vector<std::uint32_t> retracked;        // refs whose kTracked changes with this scrape
   std::vector<std::pair<std::string, std::string>> labels;
   model::LabelsBuilder builder;
   std::string scratch;
@@ -141,11 +150,15 @@ class Ingest {
   Result<void> add_line(Pass& pass);
   Result<void> add_sample(Pass& pass, LineEntry& entry);
   bool take_known(Pass& pass, std::uint32_t index, std::size_t start);
-  bool stage_sample(Pass& pass, const LineEntry& entry);
-  void repeat_key(Pass& pass, const LineEntry& entry);
+  bool stage_sample(Pass& pass, const LineEntry& entry, bool repeats = false);
   void stage_vanished(Pass& pass);
+  void stage_stale(Pass& pass, model::SeriesHandle series);
   void mark_seen(Pass& pass);
   void collect_slots(Pass& pass);
+  void collect_texts(Pass& pass);
+  bool has_bad_time(const Pass& pass) const;
+  bool repeats_text(Pass& pass, const LineEntry& entry);
+  void mark_shared(Batch& batch);
   Result<bool> target_series(Batch& batch, model::Labels& out) const;
   Result<void> check_limits(const model::LabelsBuilder& labels,
                             const model::LabelLimits& hard) const;

@@ -26,6 +26,7 @@ struct LineEntry {
     kTracked = 1,  // had a sample in the last scrape that goes stale when it vanishes
     kTyped = 2,    // its labels depend on the type in force
     kDropped = 4,  // relabelling dropped the series
+    kShared = 8,   // lines with other keys have had this series too
   };
 
   std::uint32_t suffix = 0;  // where in the keys

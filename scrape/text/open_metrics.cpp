@@ -25,6 +25,13 @@ bool is_unit_of(std::string_view unit, std::string_view family) {
          family[family.size() - unit.size() - 1] == '_';
 }
 
+// A time that no millisecond count can hold is the sample's own fault, not the page's.
+model::TimeMs to_milliseconds(double seconds) {
+  constexpr double kEnd = 0x1p63;
+  const double ms = seconds * 1000;
+  return ms >= -kEnd && ms < kEnd ? static_cast<model::TimeMs>(ms) : kTimeOutOfRange;
+}
+
 }  // namespace
 
 bool Reader::next_open_metrics(Event& event) {
@@ -134,8 +141,7 @@ bool Reader::tail_open_metrics(const char* at, Event& event) {
     if (!value_open_metrics(at, seconds)) return false;
     at_ = at;
     if (!std::isfinite(seconds)) return fail("invalid timestamp");
-    if (std::fabs(seconds) > 9e15) return fail("timestamp is out of range");
-    event.time = static_cast<model::TimeMs>(seconds * 1000);
+    event.time = to_milliseconds(seconds);
     event.has_time = true;
   }
   if (*at == ' ' && !exemplar_open_metrics(at)) return false;

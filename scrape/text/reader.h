@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +22,10 @@ namespace narthex::scrape::text {
 enum class Format : unsigned char { kPrometheus, kOpenMetrics };
 
 enum class EventKind : unsigned char { kSample, kHelp, kType, kUnit, kComment };
+
+/// The time of a sample whose timestamp is a number, but not one of milliseconds: no store takes
+/// it.
+inline constexpr model::TimeMs kTimeOutOfRange = std::numeric_limits<model::TimeMs>::min();
 
 struct Event {
   EventKind kind = EventKind::kComment;

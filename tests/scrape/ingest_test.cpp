@@ -104,12 +104,16 @@ TEST_F(IngestTest, JumpingBackDoesNotReadARepetitionAsExpected) {
   EXPECT_EQ(newest("b"), 3);
 }
 
-// Upstream counts a repeated series and keeps the first value.
+// Upstream counts a repeated text and keeps the first value; another spelling of a series goes to
+// the store, which keeps the first value too.
 TEST_F(IngestTest, RepeatedSeriesKeepTheFirstValue) {
   for (int i = 0; i < 3; ++i) {
     scrape("a 1\nb 7\na 2\n{\"b\"} 8\n");
     EXPECT_EQ(counts_.scraped, 4u);
-    EXPECT_EQ(counts_.duplicates, 2u);
+    EXPECT_EQ(counts_.added, 4u);
+    EXPECT_EQ(counts_.duplicates, 1u);
+    EXPECT_EQ(counts_.series_added, i == 0 ? 3u : 0u);
+    EXPECT_EQ(rejected_.duplicate, 0u);
     EXPECT_EQ(newest("a"), 1);
     EXPECT_EQ(newest("b"), 7);
   }
@@ -118,6 +122,77 @@ TEST_F(IngestTest, RepeatedSeriesKeepTheFirstValue) {
   EXPECT_EQ(store_.samples(series("b")).size(), 4u);
   scrape("a 3\nb 10\n");
   EXPECT_EQ(newest("b"), 10);
+}
+
+// Two spellings of one series, each with its own time: upstream stores both, at every scrape.
+TEST_F(IngestTest, SpellingsOfOneSeriesAreBothStoredAtEveryScrape) {
+  const auto page = [&](model::TimeMs early) {
+    return concat("# TYPE a gauge\na{x=\"1\",y=\"2\"} 1 ", early, "\nz 9\na{y=\"2\",x=\"1\"} 2\n");
+  };
+  for (std::size_t i = 0; i < 5; ++i) {
+    ASSERT_EQ(scrape(page(time_ + 1000 - 300)), "");
+    EXPECT_EQ(counts_.duplicates, 0u);
+    EXPECT_EQ(counts_.added, 3u);
+    EXPECT_EQ(counts_.series_added, i == 0 ? 3u : 0u);
+    EXPECT_EQ(counts_.misplaced, i == 0 ? counts_.misplaced : 0u);
+    EXPECT_EQ(rejected_.duplicate + rejected_.out_of_order, 0u);
+    const auto samples = store_.samples("a{instance=\"h:1\", job=\"j\", x=\"1\", y=\"2\"}");
+    ASSERT_EQ(samples.size(), 2 * (i + 1));
+    EXPECT_EQ(samples[2 * i].time, time_ - 300);
+    EXPECT_EQ(samples[2 * i].value, 1);
+    EXPECT_EQ(samples[2 * i + 1].time, time_);
+    EXPECT_EQ(samples[2 * i + 1].value, 2);
+  }
+}
+
+// The other way round the early one comes too late within the batch: dropped without a word.
+TEST_F(IngestTest, ASpellingThatComesTooLateIsDroppedQuietly) {
+  for (std::size_t i = 0; i < 3; ++i) {
+    ASSERT_EQ(scrape(concat("a 2\na{x=\"\"} 1 ", time_ + 700, "\na{} 5\n")), "");
+    EXPECT_EQ(counts_.duplicates, 0u);
+    EXPECT_EQ(rejected_.duplicate + rejected_.out_of_order, 0u);
+    ASSERT_EQ(store_.samples(series("a")).size(), i + 1);
+    EXPECT_EQ(newest("a"), 2);
+  }
+}
+
+// Upstream knows a line by its text without the blanks behind.
+TEST_F(IngestTest, BlanksMakeNoOtherText) {
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(scrape(concat("a 1 ", time_ + 500, "\na   2\na{}  3\na\t4\n")), "");
+    EXPECT_EQ(counts_.duplicates, 2u);
+    EXPECT_EQ(newest("a"), 3);
+  }
+}
+
+// A series goes stale when no line goes on with it, and once.
+TEST_F(IngestTest, SharedSeriesGoStaleOnce) {
+  const auto rows = [&] { return store_.samples(series("a")).size(); };
+  scrape("a 1\na{x=\"\"} 1\nz 1\n");
+  scrape("a{x=\"\"} 2\nz 1\n");
+  EXPECT_EQ(newest("a"), 2);
+  scrape("a{y=\"\"} 3\nz 1\n");
+  EXPECT_EQ(newest("a"), 3);
+  scrape("a 4\na{x=\"\"} 4\na{y=\"\"} 4\nz 1\n");
+  const std::size_t before = rows();
+  scrape("z 1\n");
+  EXPECT_TRUE(stale("a"));
+  EXPECT_EQ(rows(), before + 1);
+  scrape("a 5\na{x=\"\"} 5\n");
+  scrape("oops\n");
+  EXPECT_TRUE(stale("a"));
+  EXPECT_EQ(rows(), before + 3);
+}
+
+// Of a series with two spellings only the one with its own times stays: the other has ended.
+TEST_F(IngestTest, ASpellingWithTimesDoesNotKeepASeriesFromGoingStale) {
+  scrape("a 1\nz 1\n");
+  scrape(concat("a{x=\"\"} 2 ", time_ + 600, "\na 1\nz 1\n"));
+  EXPECT_EQ(newest("a"), 1);
+  scrape(concat("a{x=\"\"} 3 ", time_ + 600, "\nz 1\n"));
+  EXPECT_TRUE(stale("a"));
+  scrape(concat("a{x=\"\"} 4 ", time_ + 600, "\nz 1\n"));
+  EXPECT_EQ(newest("a"), 4);
 }
 
 TEST_F(IngestTest, FailedScrapeMakesEverythingStaleOnce) {
@@ -146,6 +221,45 @@ TEST_F(IngestTest, ExplicitTimesAreKeptAndNotTracked) {
   scrape("b 3\n");
   EXPECT_EQ(store_.samples(series("a")).size(), 1u);
   EXPECT_EQ(newest("b"), 3);
+}
+
+// Exporters that write nanoseconds where OpenMetrics wants seconds: the sample is dropped, the page
+// is not.
+TEST_F(IngestTest, TimesThatNoMillisecondsHoldCostTheirSampleOnly) {
+  for (int i = 0; i < 3; ++i) {
+    const std::string page =
+        "a 1\nns 2 1700000000000000000\nbig 2 1e300\nneg 2 -1e17 # {x=\"y\"} 1 1e300\n"
+        "us 2 1700000000000000\nb 3\n# EOF\n";
+    EXPECT_EQ(scrape(page, text::Format::kOpenMetrics), "");
+    EXPECT_EQ(counts_.scraped, 6u);
+    EXPECT_EQ(counts_.added, 6u);
+    EXPECT_EQ(counts_.out_of_bounds, 4u);
+    EXPECT_EQ(counts_.series_added, i == 0 ? 2u : 0u);
+  }
+  EXPECT_EQ(newest("a"), 1);
+  EXPECT_EQ(newest("b"), 3);
+  EXPECT_EQ(store_.rows().size(), 2u);
+}
+
+TEST_F(IngestTest, TimesThatAreNoNumbersFailTheScrape) {
+  for (const char* time : {"NaN", "+Inf", "-Inf", "1e400", "x", "0x1p3", "1_0"}) {
+    EXPECT_NE(scrape(concat("a 1 ", time, "\n# EOF\n"), text::Format::kOpenMetrics), "") << time;
+    EXPECT_NE(scrape(concat("a 1 # {} 1 ", time, "\n# EOF\n"), text::Format::kOpenMetrics), "")
+        << time;
+  }
+  EXPECT_NE(scrape("a 1 9223372036854775808\n"), "");
+  EXPECT_EQ(scrape("a 1 9223372036854775807\nb 1\n"), "");
+  EXPECT_EQ(counts_.out_of_bounds, 1u);
+}
+
+// A known series whose sample comes with such a time has no sample in this scrape.
+TEST_F(IngestTest, AKnownSeriesWithABadTimeGoesStale) {
+  scrape("a 1\n# EOF\n", text::Format::kOpenMetrics);
+  scrape("a 1 1e30\n# EOF\n", text::Format::kOpenMetrics);
+  EXPECT_EQ(counts_.out_of_bounds, 1u);
+  EXPECT_TRUE(stale("a"));
+  scrape("a 2\n# EOF\n", text::Format::kOpenMetrics);
+  EXPECT_EQ(newest("a"), 2);
 }
 
 // le="1" means another series under another TYPE, although the line's bytes are the same.
@@ -316,6 +430,22 @@ TEST_F(RelabelIngestTest, DropsAndRewritesOnce) {
   EXPECT_EQ(newest("a"), 2);
   EXPECT_EQ(store_.samples(series("a"))[1].time, time_);
   EXPECT_EQ(store_.resolves(), 1u);
+}
+
+// Relabelling that merges many lines into one series: each is a sample of it, the first one counts.
+TEST_F(RelabelIngestTest, LinesMadeOneByRelabellingShareASeries) {
+  std::string body;
+  for (int i = 0; i < 1000; ++i) body += concat("m{secret=\"", i, "\"} ", i, "\n");
+  for (std::size_t i = 0; i < 3; ++i) {
+    scrape(body);
+    EXPECT_EQ(counts_.added, 1000u);
+    EXPECT_EQ(counts_.duplicates, 0u);
+    EXPECT_EQ(counts_.series_added, i == 0 ? 1000u : 0u);
+    EXPECT_EQ(newest("m"), 0);
+    EXPECT_EQ(store_.samples(series("m")).size(), i + 1);
+  }
+  scrape("");
+  EXPECT_TRUE(stale("m"));
 }
 
 TEST_F(RelabelIngestTest, HonouredLabelsWinEvenWhenEmpty) {

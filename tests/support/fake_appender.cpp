@@ -32,20 +32,24 @@ Result<model::AppendReport> FakeAppender::append(const model::FloatBatch& batch)
     Series& series = series_.at(handle.slot);
     const model::Sample sample{.time = batch.times.empty() ? batch.time : batch.times[row],
                                .value = batch.values[row]};
+    const bool is_late = !series.samples.empty() && series.samples.back().time >= sample.time;
     model::RowVerdict verdict = model::RowVerdict::kAppended;
     if (series.generation != handle.generation) {
       verdict = model::RowVerdict::kGone;
       ++report.gone;
-    } else if (!series.samples.empty() && series.samples.back().time > sample.time) {
+    } else if (is_late && series.batch == batches_) {
+      verdict = model::RowVerdict::kSameAgain;
+    } else if (is_late && series.samples.back().time > sample.time) {
       verdict = model::RowVerdict::kOutOfOrder;
       ++report.out_of_order;
-    } else if (!series.samples.empty() && series.samples.back().time == sample.time) {
+    } else if (is_late) {
       const bool same = std::bit_cast<std::uint64_t>(series.samples.back().value) ==
                         std::bit_cast<std::uint64_t>(sample.value);
       verdict = same ? model::RowVerdict::kSameAgain : model::RowVerdict::kDuplicate;
       report.duplicate += same ? 0 : 1;
     } else {
       series.samples.push_back(sample);
+      series.batch = batches_;
       ++report.appended;
     }
     report.verdicts.push_back(verdict);

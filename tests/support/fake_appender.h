@@ -41,6 +41,7 @@ class FakeAppender final : public model::Appender {
   struct Series {
     std::string text;
     std::uint32_t generation = 0;
+    std::size_t batch = 0;  // of the newest sample
     std::vector<model::Sample> samples;
   };
   mutable std::mutex mutex_;

@@ -71,6 +71,26 @@ TEST_F(HeadTest, GivesEachRowItsVerdict) {
   EXPECT_EQ(read("a").times, std::vector<TimeMs>{t0_});
 }
 
+// Rows are refused by what was there before their batch; what only comes too late within it is
+// dropped quietly, as upstream.
+TEST_F(HeadTest, TakesRowsOfOneSeriesInRowOrder) {
+  const SeriesHandle a = series("a");
+  append(a, t0_, 0);
+  const std::vector<SeriesHandle> rows(6, a);
+  const std::vector<double> values = {1, 2, 3, 4, 5, 6};
+  const std::vector<TimeMs> times = {t0_ - 1, t0_ + 1, t0_ + 3, t0_ + 2, t0_ + 3, t0_ + 4};
+
+  const auto report = *head_->append({.series = rows, .values = values, .times = times});
+
+  using enum RowVerdict;
+  EXPECT_EQ(report.verdicts, (std::vector<RowVerdict>{kOutOfOrder, kAppended, kAppended, kSameAgain,
+                                                      kSameAgain, kAppended}));
+  EXPECT_EQ(report.out_of_order, 1U);
+  EXPECT_EQ(report.duplicate, 0U);
+  EXPECT_EQ(read("a").times, (std::vector<TimeMs>{t0_, t0_ + 1, t0_ + 3, t0_ + 4}));
+  EXPECT_EQ(read("a").values, (std::vector<double>{0, 2, 3, 6}));
+}
+
 TEST_F(HeadTest, KeepsEverySampleOverManyChunks) {
   const SeriesHandle a = series("a");
   std::mt19937_64 random(7);

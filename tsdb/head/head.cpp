@@ -300,7 +300,12 @@ std::size_t Head::earlier_commits() const {
 RowVerdict Head::apply_row(Slot slot, TimeMs time, double value, const Isolation::Commit& commit) {
   SeriesHot& line = pages_.line(slot);
   const RowVerdict verdict = compare_newest(line, time, value);
-  if (verdict != RowVerdict::kAppended) return verdict;
+  if (verdict != RowVerdict::kAppended) {
+    // Upstream refuses by what was there before the batch; what only comes too late within it is
+    // dropped without a word.
+    const bool same_commit = line.append_id == commit.id() && line.last_n != 0;
+    return same_commit ? RowVerdict::kSameAgain : verdict;
+  }
   note_commit(line, slot, commit);
   push_sample(line, slot, time, value);
   return RowVerdict::kAppended;
