@@ -245,6 +245,7 @@ asio::awaitable<Result<http::ClientResponse>> TargetLoop::fetch(BudgetShare* sha
   if (std::string forced = forced_error(); !forced.empty()) {
     co_return Error(Code::kLimit, std::move(forced));
   }
+  if (!target_.fault.empty()) co_return Error(Code::kInvalid, target_.fault);
   const http::FetchLimits limits{.timeout = std::chrono::milliseconds(target_.timeout),
                                  .body_bytes_max = body_bytes_max(),
                                  .share = share};
@@ -315,25 +316,26 @@ void TargetLoop::count_failure(const Error& error, std::int64_t body_bytes) cons
   if (body_bytes < 0) context_.metrics.exceeded_body_size_limit.add();
   if (error.message() == "sample limit exceeded") context_.metrics.exceeded_sample_limit.add();
   if (error.message().starts_with("label_")) context_.metrics.exceeded_label_limits.add();
-  context_.log.debug("scrape failed", {{"scrape_pool", job_->config.job_name},
-                                       {"target", target_.url.to_string()},
-                                       {"error", error}});
+  context_.log.debug(
+      "scrape failed",
+      {{"scrape_pool", job_->config.job_name}, {"target", target_.url_text}, {"error", error}});
 }
 
 void TargetLoop::count_rejected(const ScrapeCounts& counts, const RejectedRows& rejected) {
   const std::size_t duplicate = counts.duplicates + rejected.duplicate;
-  if (duplicate + rejected.out_of_order + rejected.out_of_bounds + counts.refused == 0) return;
+  const std::size_t out_of_bounds = counts.out_of_bounds + rejected.out_of_bounds;
+  if (duplicate + rejected.out_of_order + out_of_bounds + counts.refused == 0) return;
   context_.metrics.duplicate_timestamp.add(static_cast<double>(duplicate));
   context_.metrics.out_of_order.add(static_cast<double>(rejected.out_of_order));
-  context_.metrics.out_of_bounds.add(static_cast<double>(rejected.out_of_bounds));
+  context_.metrics.out_of_bounds.add(static_cast<double>(out_of_bounds));
   const std::int64_t now_ns = context_.clock.monotonic_ns();
   if (last_warning_ns_ != 0 && now_ns - last_warning_ns_ < kWarningGapNs) return;
   last_warning_ns_ = now_ns;
   context_.log.warn("samples of a scrape were dropped", {{"scrape_pool", job_->config.job_name},
-                                                         {"target", target_.url.to_string()},
+                                                         {"target", target_.url_text},
                                                          {"duplicate", duplicate},
                                                          {"out_of_order", rejected.out_of_order},
-                                                         {"out_of_bounds", rejected.out_of_bounds},
+                                                         {"out_of_bounds", out_of_bounds},
                                                          {"new_series_refused", counts.refused}});
 }
 
@@ -386,7 +388,7 @@ void TargetLoop::write(Result<http::ClientResponse>& response, model::TimeMs tim
   } else {
     error = rejected.error().message();
     context_.log.error("cannot append a scrape", {{"scrape_pool", job_->config.job_name},
-                                                  {"target", target_.url.to_string()},
+                                                  {"target", target_.url_text},
                                                   {"error", rejected.error()}});
   }
   context_.batches.give(std::move(batch));
@@ -416,7 +418,7 @@ void TargetLoop::write_farewell(model::TimeMs time) {
   const Result<void> staged = ingest_.stage_stale_report(context_.appender, *batch);
   const Result<RejectedRows> rejected = ingest_.append(time, context_.appender, *batch);
   if (!staged || !rejected) {
-    context_.log.warn("cannot write staleness markers", {{"target", target_.url.to_string()}});
+    context_.log.warn("cannot write staleness markers", {{"target", target_.url_text}});
   }
   context_.batches.give(std::move(batch));
 }
@@ -453,7 +455,7 @@ ActiveTarget TargetLoop::snapshot() const {
   return ActiveTarget{.discovered_labels = discovered_labels_,
                       .labels = target_.labels,
                       .pool = job_->config.job_name,
-                      .url = target_.url.to_string(),
+                      .url = target_.url_text,
                       .last_error = status_.error,
                       .last_scrape = status_.last_scrape,
                       .last_duration_seconds = status_.duration_seconds,

@@ -11,7 +11,7 @@ constexpr std::size_t kTargetsMax = 200'000;  // docs: limits of discovery
 
 // What stays the same when only interval, timeout or credentials change.
 std::uint64_t identity(const Target& target) {
-  return fnv1a(target.url.to_string(), target.labels.hash());
+  return fnv1a(target.url_text, target.labels.hash());
 }
 
 }  // namespace

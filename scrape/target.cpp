@@ -32,7 +32,8 @@ void set_defaults(model::LabelsBuilder& labels, const ScrapeConfig& config) {
   }
 }
 
-http::Url make_url(const model::LabelsBuilder& labels, const ScrapeConfig& config) {
+// Upstream keeps a target whose address makes no URL: each of its scrapes fails.
+void set_url(const model::LabelsBuilder& labels, const ScrapeConfig& config, Target& out) {
   std::map<std::string, std::vector<std::string>> params = config.params;
   for (const auto& [name, value] : labels.pairs()) {
     if (!name.starts_with(kParamPrefix)) continue;
@@ -42,27 +43,27 @@ http::Url make_url(const model::LabelsBuilder& labels, const ScrapeConfig& confi
     else
       values.front() = value;
   }
-  const std::string_view path = labels.get("__metrics_path__");
-  const std::string_view slash = path.empty() || path.starts_with('/') ? "" : "/";
-  const std::string query = http::encode_query(params);
-  const std::string text =
-      concat(labels.get("__scheme__"), "://", labels.get(kAddress), slash, http::path_escape(path));
-  Result<http::Url> url = http::parse_url(text);
-  http::Url out;
-  if (url) out = *std::move(url);
-  out.query = query;
-  return out;
+  out.url_text = http::make_url_text(labels.get("__scheme__"), labels.get(kAddress),
+                                     labels.get("__metrics_path__"), http::encode_query(params));
+  Result<http::Url> url = http::parse_url(out.url_text);
+  if (url)
+    out.url = *std::move(url);
+  else
+    out.fault = url.error().message();
 }
 
 Result<void> check_bools(const model::LabelsBuilder& labels) {
   static constexpr std::string_view kBools[] = {"1", "t", "T", "TRUE",  "true",  "True",
                                                 "0", "f", "F", "FALSE", "false", "False"};
-  for (const std::string_view name :
-       {"__convert_classic_histograms_to_nhcb__", "__always_scrape_classic_histograms__",
-        "__scrape_native_histograms__"}) {
+  static constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+      {"__convert_classic_histograms_to_nhcb__", "convert classic histograms to nhcb"},
+      {"__always_scrape_classic_histograms__", "always scrape classic histograms"},
+      {"__scrape_native_histograms__", "scrape native histograms"}};
+  for (const auto& [name, what] : kNames) {
     const std::string_view value = labels.get(name);
+    if (value.empty()) continue;
     if (std::find(std::begin(kBools), std::end(kBools), value) == std::end(kBools)) {
-      return invalid(concat("error parsing ", name, ": strconv.ParseBool: parsing ", quote(value),
+      return invalid(concat("error parsing ", what, ": strconv.ParseBool: parsing ", quote(value),
                             ": invalid syntax"));
     }
     const bool on = value.find_first_of("1tT") == 0;
@@ -132,7 +133,7 @@ Result<std::optional<Target>> make_target(const model::Labels& target, const mod
       return invalid(concat("invalid label value for ", quote(name), ": ", quote(value)));
   }
   set_default(labels, "instance", address);
-  out.url = make_url(labels, config);
+  set_url(labels, config, out);
   out.discovered_labels = discovered;
   NX_TRY_ASSIGN(out.all_labels, labels.build_within());
   for (const auto& [name, value] : before) {
@@ -140,7 +141,7 @@ Result<std::optional<Target>> make_target(const model::Labels& target, const mod
   }
   out.labels = labels.build();
   if (out.labels.empty()) return std::nullopt;
-  out.hash = fnv1a(out.url.to_string(), fnv1a(fmt::format("{:016}", out.all_labels.hash())));
+  out.hash = fnv1a(out.url_text, fnv1a(fmt::format("{:016}", out.all_labels.hash())));
   return out;
 }
 

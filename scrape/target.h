@@ -20,7 +20,9 @@ struct Target {
   model::Labels discovered_labels;  // before relabelling
   model::Labels all_labels;         // after it, without __meta_
   model::Labels labels;             // the visible ones: no leading __
-  http::Url url;
+  http::Url url;                    // when `fault` is empty
+  std::string url_text;             // as upstream shows it, whether or not it is a URL
+  std::string fault;                // why nothing can be fetched from there
   model::DurationMs interval = 0;
   model::DurationMs timeout = 0;
   std::uint64_t hash = 0;  // of all labels and the URL: the target's identity

@@ -35,7 +35,7 @@ struct Found {
 };
 
 std::string url_text(const model::LabelsBuilder& labels) {
-  return concat(labels.get(kScheme), "://", labels.get(kAddress), labels.get(kPath));
+  return http::make_url_text(labels.get(kScheme), labels.get(kAddress), labels.get(kPath));
 }
 
 // The Alertmanagers of one block.

@@ -134,20 +134,15 @@ void Client::close() {
 }
 
 asio::awaitable<Result<std::vector<tcp::endpoint>>> Client::State::resolve_host(Url url) {
-  const std::string_view text = url.effective_port();
-  std::uint16_t port = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
-    co_return Error(Code::kInvalid,
-                    concat("invalid port ", quote(concat(":", text)), " after host"));
-  }
+  const Result<std::uint16_t> port = url.port_number();
+  if (!port) co_return std::unexpected(port.error());
   auto addresses = co_await resolve(url.host, deadline);
   if (!addresses && addresses.error().code() == Code::kUnavailable) {
     co_return std::move(addresses).error().with("dial tcp");
   }
   if (!addresses) co_return std::unexpected(std::move(addresses).error());
   std::vector<tcp::endpoint> endpoints;
-  for (const asio::ip::address& address : *addresses) endpoints.emplace_back(address, port);
+  for (const asio::ip::address& address : *addresses) endpoints.emplace_back(address, *port);
   co_return endpoints;
 }
 

@@ -2,6 +2,7 @@
 // line.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -23,6 +24,8 @@ struct Url {
 
   /// The port to connect to.
   std::string_view effective_port() const;
+  /// The same as a number, leading zeros and all. kInvalid in Go's words from 65536 on.
+  Result<std::uint16_t> port_number() const;
   /// host[:port] as the Host header wants it.
   std::string authority() const;
   /// path[?query], at least "/".
@@ -30,8 +33,16 @@ struct Url {
   std::string to_string() const;
 };
 
-/// kInvalid when `text` is not an absolute URL with a host.
+/// What Go's url.Parse says: kInvalid with its words. Relative and opaque ones are URLs.
+Result<void> check_url(std::string_view text);
+
+/// kInvalid, in Go's words, when `text` is not an absolute http or https URL with a host.
 Result<Url> parse_url(std::string_view text);
+
+/// A URL of parts that are not escaped, but for the query, as Go's URL.String writes it: what it
+/// takes to show an address, whether or not it makes a URL.
+std::string make_url_text(std::string_view scheme, std::string_view authority,
+                          std::string_view path, std::string_view query = {});
 
 /// What `reference` (absolute, or a path) means when `base` answers with it in Location.
 Result<Url> resolve_reference(const Url& base, std::string_view reference);

@@ -28,6 +28,78 @@ TEST(Url, RefusesWhatIsNoUrl) {
   }
 }
 
+// Texts and verdicts are those of Go's url.Parse.
+TEST(Url, ChecksAsGo) {
+  struct Row {
+    std::string_view text;
+    std::string_view fault;  // empty: a URL
+  };
+  const Row rows[] = {{"", ""},
+                      {"x", ""},
+                      {"/x", ""},
+                      {"*", ""},
+                      {"http:x", ""},
+                      {"mailto:a@b", ""},
+                      {"http://", ""},
+                      {"http:///p", ""},
+                      {"http://u:p@h/", ""},
+                      {"http://h:80:80/", ""},
+                      {"http://a:99999/", ""},
+                      {"http://\xc3\xa9/\xc3\xa9?\xc3\xa9", ""},
+                      {"http://x/ y", ""},
+                      {"http://x?%zz", ""},
+                      {"http://h/#a b", ""},
+                      {"http://[fe80::1%25eth0]:80/", ""},
+                      {"http://a%25b/", ""},
+                      {"://x", "missing protocol scheme"},
+                      {"1x:y", "first path segment in URL cannot contain colon"},
+                      {"ht!tp://x", "first path segment in URL cannot contain colon"},
+                      {"  http://h", "first path segment in URL cannot contain colon"},
+                      {"http://x/%zz", "invalid URL escape \"%zz\""},
+                      {"http://x/%", "invalid URL escape \"%\""},
+                      {"%zz", "invalid URL escape \"%zz\""},
+                      {"http://h/#%zz", "invalid URL escape \"%zz\""},
+                      {"http://a%41/", "invalid URL escape \"%41\""},
+                      {"http://x:abc/", "invalid port \":abc\" after host"},
+                      {"http://h:-1/", "invalid port \":-1\" after host"},
+                      {"http://[::1]x/", "invalid port \"x\" after host"},
+                      {"http://[::1", "missing ']' in host"},
+                      {"http://[]/", "invalid host: ParseAddr(\"\"): unable to parse IP"},
+                      {"http://x y/", "invalid character \" \" in host name"},
+                      {"http://a^b/", "invalid character \"^\" in host name"},
+                      {"http://u p@h/", "net/url: invalid userinfo"},
+                      {"http://h\x7f/", "net/url: invalid control character in URL"}};
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.text);
+    const auto checked = check_url(row.text);
+    EXPECT_EQ(checked.has_value(), row.fault.empty());
+    if (!checked)
+      EXPECT_TRUE(checked.error().message().ends_with(row.fault)) << checked.error().message();
+  }
+}
+
+TEST(Url, CountsPortsAsGo) {
+  const auto port = [](const char* text) { return parse_url(text)->port_number(); };
+  EXPECT_EQ(*port("http://h/"), 80);
+  EXPECT_EQ(*port("http://h:/"), 80);
+  EXPECT_EQ(*port("http://h:00000000009100/"), 9100);
+  EXPECT_EQ(*port("http://h:65535/"), 65535);
+  EXPECT_EQ(port("http://h:65536/").error().message(), "dial tcp: address 65536: invalid port");
+  EXPECT_FALSE(port("http://h:99999999999999999999999999999999/"));
+}
+
+// As Go's URL.String of parts that nobody has checked.
+TEST(Url, WritesPartsAsGo) {
+  EXPECT_EQ(make_url_text("http", "h:1", "/a b", "x=1"), "http://h:1/a%20b?x=1");
+  EXPECT_EQ(make_url_text("http", "a b@c?d#e\\f", "m"), "http://a%20b%40c%3Fd%23e%5Cf/m");
+  EXPECT_EQ(make_url_text("http", "[fe80::1%eth0]:80", ""), "http://[fe80::1%25eth0]:80");
+  EXPECT_EQ(make_url_text("http", "h", "/a!'()*b%20?#[x]"),
+            "http://h/a%21%27%28%29%2Ab%2520%3F%23%5Bx%5D");
+  EXPECT_EQ(make_url_text("http", "h", "*"), "http://h/*");
+  EXPECT_EQ(make_url_text("", "h:1", "/m"), "//h:1/m");
+  EXPECT_EQ(make_url_text("http", "", "/m"), "http:///m");
+}
+
 TEST(Url, ResolvesReferences) {
   const Url base = *parse_url("http://h:1/a/b?q");
   EXPECT_EQ(resolve_reference(base, "/x")->to_string(), "http://h:1/x");

@@ -78,6 +78,40 @@ TEST(Target, RefusesLabelsThatAreTooLarge) {
   EXPECT_EQ(many.error().code(), Code::kLimit);
 }
 
+// Upstream shows what it was given, and says at every scrape what is wrong with it.
+TEST(Target, KeepsAddressesThatMakeNoUrl) {
+  struct Row {
+    std::string address;
+    std::string url;
+    std::string fault;
+  };
+  const std::string tail = "/metrics?module=a+b&module=c";
+  const auto parse_fault = [&](const std::string& url, const std::string& why) {
+    return "parse \"" + url + tail + "\": " + why;
+  };
+  const Row rows[] = {
+      {"h:09100", "http://h:09100", ""},
+      {"h:86536", "http://h:86536", ""},  // refused when it is dialled
+      {"h:abc", "http://h:abc", parse_fault("http://h:abc", "invalid port \":abc\" after host")},
+      {"a b", "http://a%20b", parse_fault("http://a%20b", "invalid URL escape \"%20\"")},
+      {"[::1", "http://[::1", parse_fault("http://[::1", "missing ']' in host")}};
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.address);
+    const auto target = make({{"__address__", row.address}});
+    ASSERT_TRUE(target && *target);
+    EXPECT_EQ((*target)->url_text, row.url + tail);
+    EXPECT_EQ((*target)->fault, row.fault);
+  }
+  std::vector<model::RelabelRule> rules(2);
+  rules[0] = {.target_label = "__scheme__", .replacement = "ftp"};
+  rules[1] = {.target_label = "__metrics_path__", .replacement = "a b"};
+  const auto target = make({{"__address__", "h:1"}}, {}, rules);
+  EXPECT_EQ((*target)->url_text, "ftp://h:1/a%20b?module=a+b&module=c");
+  EXPECT_EQ((*target)->fault,
+            "Get \"ftp://h:1/a%20b?module=a+b&module=c\": unsupported protocol scheme \"ftp\"");
+  EXPECT_EQ(make({{"__address__", ""}}).error().message(), "no address");
+}
+
 // FNV-1a's published vectors: the offsets of upstream depend on it.
 TEST(Target, HashesAsFnv1a) {
   EXPECT_EQ(fnv1a(""), 0xcbf29ce484222325ULL);
