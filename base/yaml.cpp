@@ -3,11 +3,10 @@
 // what it would expand to is counted.
 #include "base/yaml.h"
 
-#include <charconv>
+#include <algorithm>
 #include <deque>
 #include <sstream>
 #include <unordered_map>
-#include <unordered_set>
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
@@ -15,12 +14,13 @@
 #include <yaml-cpp/parser.h>
 
 #include "base/str.h"
+#include "base/yaml_scalar.h"
 
 namespace narthex::yaml {
 
 struct Node::Raw {
   Kind kind = Kind::kNull;
-  bool plain = true;  // written without quotes or tag, so its text may mean a bool or number
+  Tag tag = Tag::kPlain;
   int line = 0;
   std::size_t weight = 1;  // nodes of the subtree, aliases expanded
   std::string text;
@@ -29,15 +29,19 @@ struct Node::Raw {
 
 struct Node::Document {
   std::string file;
+  Dialect dialect = Dialect::kV2;
   std::deque<Raw> nodes;
 };
 
 /// Takes yaml-cpp's events. After an error it ignores the rest: our code throws nothing.
 class Builder final : public YAML::EventHandler {
  public:
-  explicit Builder(std::string_view file) : document_(std::make_shared<Node::Document>()) {
+  Builder(std::string_view file, Dialect dialect) : document_(std::make_shared<Node::Document>()) {
     document_->file = file;
+    document_->dialect = dialect;
   }
+
+  bool failed() const { return error_.has_value(); }
 
   Result<Node> finish() {
     if (error_) return *std::move(error_);
@@ -54,13 +58,19 @@ class Builder final : public YAML::EventHandler {
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
-    if (tag == "tag:yaml.org,2002:binary") {
-      return fail(mark, Code::kInvalid, "not implemented yet: !!binary values");
-    }
     Node::Raw* raw = make(mark, anchor, Kind::kScalar);
     if (raw == nullptr) return;
     raw->text = value;
-    raw->plain = tag == "?" || tag.empty();
+    raw->tag = parse_tag(tag);
+    if (raw->tag == Tag::kBinary) {
+      auto bytes = decode_base64(value);
+      if (!bytes) return fail(mark, Code::kInvalid, "!!binary value contains invalid base64 data");
+      raw->text = *std::move(bytes);
+    } else if (raw->tag != Tag::kPlain) {
+      const Result<Scalar> scalar = resolve_scalar(raw->tag, raw->text);
+      if (!scalar) return fail(mark, Code::kInvalid, scalar.error().message());
+      if (scalar->index() == 0) raw->kind = Kind::kNull;
+    }
     attach(raw);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -143,76 +153,42 @@ class Builder final : public YAML::EventHandler {
   std::optional<Error> error_;
 };
 
-Result<Node> parse(std::string_view text, std::string_view file) {
-  if (text.size() > kDocumentBytesMax) {
-    return Error(Code::kLimit, concat(file, ": larger than ", kDocumentBytesMax, " bytes"));
-  }
-  if (!is_valid_utf8(text)) return Error(Code::kInvalid, concat(file, ": yaml: invalid UTF-8"));
-  Builder builder(file);
-  try {
-    std::istringstream in{std::string(text)};
-    YAML::Parser parser(in);
-    parser.HandleNextDocument(builder);
-  } catch (const YAML::Exception& e) {
-    const int line = e.mark.is_null() ? 0 : e.mark.line + 1;
-    return Error(Code::kInvalid, concat(file, ":", line, ": yaml: ", e.msg));
-  }
-  return builder.finish();
-}
-
 namespace {
 
-bool is_one_of(std::string_view text, std::initializer_list<std::string_view> words) {
-  return std::find(words.begin(), words.end(), text) != words.end();
-}
-
-std::optional<bool> bool_word(std::string_view text) {
-  if (is_one_of(text, {"y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"})) {
-    return true;
+// libyaml knows YAML 1.1 and refuses a document that asks for another.
+bool asks_for_other_version(std::string_view document) {
+  for (const std::string_view line : split(document.substr(0, document.find("---")), '\n')) {
+    if (line.starts_with("%YAML") && trim(line.substr(5)).substr(0, 3) != "1.1") return true;
   }
-  if (is_one_of(text,
-                {"n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"})) {
-    return false;
-  }
-  return std::nullopt;
-}
-
-// Decimal, 0x, 0o and 0b, with underscores between digits as YAML 1.1 allows.
-template <typename Int>
-std::optional<Int> integer(std::string_view text) {
-  std::string digits(text);
-  std::erase(digits, '_');
-  std::string_view rest = digits;
-  const bool negative = rest.starts_with('-');
-  if (negative || rest.starts_with('+')) rest.remove_prefix(1);
-  int base = 10;
-  if (rest.starts_with("0x")) base = 16;
-  if (rest.starts_with("0o")) base = 8;
-  if (rest.starts_with("0b")) base = 2;
-  if (base != 10) rest.remove_prefix(2);
-  if (rest.empty() || rest.front() == '-' || rest.front() == '+') return std::nullopt;
-  const std::string signed_digits = (negative ? "-" : "") + std::string(rest);
-  Int value{};
-  const char* end = signed_digits.data() + signed_digits.size();
-  const auto [at, error] = std::from_chars(signed_digits.data(), end, value, base);
-  if (error != std::errc() || at != end) return std::nullopt;
-  return value;
-}
-
-std::optional<double> real(std::string_view text) {
-  if (is_one_of(text, {".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"})) {
-    return std::numeric_limits<double>::infinity();
-  }
-  if (is_one_of(text, {"-.inf", "-.Inf", "-.INF"})) return -std::numeric_limits<double>::infinity();
-  if (is_one_of(text, {".nan", ".NaN", ".NAN"})) return std::numeric_limits<double>::quiet_NaN();
-  if (const auto whole = integer<std::int64_t>(text)) return static_cast<double>(*whole);
-  double value = 0;
-  const bool digits = text.find_first_of("0123456789") != std::string_view::npos;
-  if (!digits || !parse_float(text, value)) return std::nullopt;
-  return value;
+  return false;
 }
 
 }  // namespace
+
+Result<Node> parse(std::string_view text, std::string_view file, Dialect dialect) {
+  if (text.size() > kDocumentBytesMax) {
+    return Error(Code::kLimit, concat(file, ": larger than ", kDocumentBytesMax, " bytes"));
+  }
+  auto document = decode_document(text);
+  if (!document) return std::move(document).error().with(concat(file, ": yaml"));
+  if (asks_for_other_version(*document)) {
+    return Error(Code::kInvalid, concat(file, ": yaml: found incompatible YAML document"));
+  }
+  Builder builder(file, dialect);
+  try {
+    std::istringstream in{*std::move(document)};
+    YAML::Parser parser(in);
+    parser.HandleNextDocument(builder);
+  } catch (const YAML::Exception& e) {
+    // What the builder found came first; the parser itself gives up a little later.
+    if (builder.failed()) return builder.finish();
+    const int line = e.mark.is_null() ? 0 : e.mark.line + 1;
+    return Error(Code::kInvalid, concat(file, ":", line, ": yaml: ", e.msg));
+  } catch (const std::exception& e) {
+    return Error(Code::kInvalid, concat(file, ": yaml: ", e.what()));
+  }
+  return builder.finish();
+}
 
 Kind Node::kind() const {
   return raw_ == nullptr ? Kind::kNull : raw_->kind;
@@ -242,17 +218,17 @@ Error Node::mismatch(std::string_view wanted) const {
       break;
   }
   const std::string_view text = raw_ == nullptr ? "" : std::string_view(raw_->text);
-  std::string_view tag = "!!str";
-  if (raw_ != nullptr && raw_->plain) {
-    if (bool_word(text))
-      tag = "!!bool";
-    else if (integer<std::int64_t>(text))
-      tag = "!!int";
-    else if (real(text))
-      tag = "!!float";
-  }
+  const Scalar value = scalar();
+  const bool is_binary = raw_ != nullptr && raw_->tag == Tag::kBinary;
+  const std::string_view tag = is_binary ? "!!binary" : scalar_tag(value);
   const std::string shown(text.size() > 10 ? concat(text.substr(0, 7), "...") : std::string(text));
   return error(concat("cannot unmarshal ", tag, " `", shown, "` into ", wanted));
+}
+
+Scalar Node::scalar() const {
+  if (kind() != Kind::kScalar) return {};
+  auto value = resolve_scalar(raw_->tag, raw_->text);  // was checked when the node was made
+  return value ? *std::move(value) : Scalar();
 }
 
 Result<std::string> Node::as_string() const {
@@ -263,33 +239,26 @@ Result<std::string> Node::as_string() const {
 
 Result<bool> Node::as_bool() const {
   if (kind() == Kind::kNull) return false;
-  if (kind() == Kind::kScalar && raw_->plain) {
-    if (const auto value = bool_word(raw_->text)) return *value;
-  }
+  const Scalar value = scalar();
+  if (const bool* flag = std::get_if<bool>(&value)) return *flag;
   return mismatch("bool");
 }
 
 Result<std::int64_t> Node::as_int() const {
   if (kind() == Kind::kNull) return 0;
-  if (kind() == Kind::kScalar && raw_->plain) {
-    if (const auto value = integer<std::int64_t>(raw_->text)) return *value;
-  }
+  if (const auto value = scalar_int(scalar())) return *value;
   return mismatch("int");
 }
 
 Result<std::uint64_t> Node::as_uint() const {
   if (kind() == Kind::kNull) return 0;
-  if (kind() == Kind::kScalar && raw_->plain) {
-    if (const auto value = integer<std::uint64_t>(raw_->text)) return *value;
-  }
+  if (const auto value = scalar_uint(scalar())) return *value;
   return mismatch("uint");
 }
 
 Result<double> Node::as_double() const {
   if (kind() == Kind::kNull) return 0;
-  if (kind() == Kind::kScalar && raw_->plain) {
-    if (const auto value = real(raw_->text)) return *value;
-  }
+  if (const auto value = scalar_double(scalar())) return *value;
   return mismatch("float64");
 }
 
@@ -315,45 +284,89 @@ Result<std::vector<std::string>> Node::as_strings() const {
   return out;
 }
 
-Result<std::vector<std::pair<std::string, Node>>> Node::as_map() const {
-  std::vector<std::pair<std::string, Node>> out;
-  if (kind() == Kind::kNull) return out;
-  if (kind() != Kind::kMap) return mismatch("map");
-  std::unordered_set<std::string> seen;
-  std::vector<Node> merged;
+/// The pairs of one mapping while others are merged into it.
+struct Node::Gathered {
+  std::string_view type;  // of the struct; empty for a map
+  Pairs pairs;
+  std::unordered_map<std::string, std::size_t> index;
+};
+
+Node Node::at(std::size_t item) const {
+  Node node;
+  node.document_ = document_;
+  node.raw_ = raw_->items[item];
+  return node;
+}
+
+// yaml.v2 decodes a merged mapping where it stands, so that what comes later wins in a struct and
+// is a repetition in a map. yaml.v3 takes it last and keeps what is there.
+Result<void> Node::put(std::string name, Node value, Gathered& out) const {
+  const auto [known, is_new] = out.index.try_emplace(name, out.pairs.size());
+  if (is_new) {
+    out.pairs.emplace_back(std::move(name), std::move(value));
+  } else if (document_->dialect == Dialect::kV2) {
+    if (out.type.empty()) {
+      return value.error(concat("key ", quote(name), " already set in map"));
+    }
+    out.pairs[known->second].second = std::move(value);
+  }
+  return {};
+}
+
+Result<void> Node::merge(const Node& base, Gathered& out) const {
+  constexpr std::string_view kWanted = "map merge requires map or sequence of maps as the value";
+  if (base.kind() == Kind::kMap) return base.gather(out);
+  if (base.kind() != Kind::kList) return base.error(kWanted);
+  NX_TRY_ASSIGN(std::vector<Node> list, base.as_list());
+  // The first of the list wins.
+  if (document_->dialect == Dialect::kV2) std::ranges::reverse(list);
+  for (const Node& one : list) {
+    if (one.kind() != Kind::kMap) return one.error(kWanted);
+    NX_TRY(one.gather(out));
+  }
+  return {};
+}
+
+Result<void> Node::gather(Gathered& out) const {
+  std::unordered_map<std::string, int> own;
+  std::optional<Node> last;
   for (std::size_t i = 0; i + 1 < raw_->items.size(); i += 2) {
-    Node key;
-    key.document_ = document_;
-    key.raw_ = raw_->items[i];
-    Node value;
-    value.document_ = document_;
-    value.raw_ = raw_->items[i + 1];
+    const Node key = at(i);
+    Node value = at(i + 1);
     value.key_line_ = key.line();
     NX_TRY_ASSIGN(std::string name, key.as_string());
-    if (name == "<<" && key.raw_->plain) {
-      merged.push_back(std::move(value));
+    const bool is_merge =
+        name == "<<" && key.kind() == Kind::kScalar && key.raw_->tag == Tag::kPlain;
+    const bool is_v2 = document_->dialect == Dialect::kV2;
+    if (is_merge && is_v2) {
+      NX_TRY(merge(value, out));
       continue;
     }
-    if (!seen.insert(name).second)
-      return key.error(concat("key ", quote(name), " already set in map"));
-    out.emplace_back(std::move(name), std::move(value));
-  }
-  for (const Node& base : merged) {
-    const Node bases[] = {base};
-    std::vector<Node> list(std::begin(bases), std::end(bases));
-    if (base.kind() == Kind::kList) {
-      NX_TRY_ASSIGN(list, base.as_list());
+    if (const auto [first, is_new] = own.try_emplace(name, key.line()); !is_new) {
+      return key.error(
+          is_v2 ? out.type.empty() ? concat("key ", quote(name), " already set in map")
+                                   : concat("field ", name, " already set in type ", out.type)
+                : concat("mapping key ", quote(name), " already defined at line ", first->second));
     }
-    for (const Node& one : list) {
-      if (one.kind() != Kind::kMap)
-        return one.error("map merge requires map or sequence of maps as the value");
-      NX_TRY_ASSIGN(auto pairs, one.as_map());
-      for (auto& [name, value] : pairs) {
-        if (seen.insert(name).second) out.emplace_back(std::move(name), std::move(value));
-      }
-    }
+    if (is_merge)
+      last = std::move(value);
+    else
+      NX_TRY(put(std::move(name), std::move(value), out));
   }
-  return out;
+  if (last) NX_TRY(merge(*last, out));
+  return {};
+}
+
+Result<Node::Pairs> Node::fields(std::string_view type) const {
+  if (kind() == Kind::kNull) return Pairs();
+  if (kind() != Kind::kMap) return mismatch(type.empty() ? "map" : type);
+  Gathered out{.type = type};
+  NX_TRY(gather(out));
+  return std::move(out.pairs);
+}
+
+Result<Node::Pairs> Node::as_map() const {
+  return fields({});
 }
 
 Result<std::map<std::string, std::string>> Node::as_string_map() const {

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/result.h"
@@ -25,6 +26,14 @@ inline constexpr std::size_t kDepthMax = 100;
 inline constexpr std::size_t kAliasNodesMax = 10'000;
 
 enum class Kind : unsigned char { kNull, kScalar, kList, kMap };
+
+/// Whose rules hold where upstream's decoders differ: yaml.v2 reads the configuration and file_sd,
+/// yaml.v3 the rule files. They differ in how mappings are merged and how repeated keys are named.
+enum class Dialect : unsigned char { kV2, kV3 };
+
+/// What a scalar is to the decoder: monostate is null, a string is the text itself.
+using Scalar =
+    std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string_view>;
 
 /// One value of a document. Cheap to copy; keeps the document alive. Thread-safe to read.
 class Node {
@@ -41,15 +50,17 @@ class Node {
   Result<std::string> as_string() const;
   /// YAML 1.1: true, yes, on, y and their opposites. Null is false.
   Result<bool> as_bool() const;
+  /// Integers in every notation that upstream takes, floats too (5e+06), which lose their fraction.
   Result<std::int64_t> as_int() const;
   Result<std::uint64_t> as_uint() const;
   Result<double> as_double() const;
   /// Null is an empty list.
   Result<std::vector<Node>> as_list() const;
   Result<std::vector<std::string>> as_strings() const;
+  using Pairs = std::vector<std::pair<std::string, Node>>;
   /// Pairs in order of appearance, merge keys (`<<`) resolved. kInvalid when a key repeats. Null is
   /// empty.
-  Result<std::vector<std::pair<std::string, Node>>> as_map() const;
+  Result<Pairs> as_map() const;
   Result<std::map<std::string, std::string>> as_string_map() const;
 
   /// kInvalid with "file:line: message" at this node.
@@ -62,16 +73,24 @@ class Node {
   friend class Builder;
   struct Raw;
   struct Document;
+  struct Gathered;
   Error mismatch(std::string_view wanted) const;
+  Scalar scalar() const;
+  Node at(std::size_t item) const;
+  Result<void> put(std::string name, Node value, Gathered& out) const;
+  Result<void> merge(const Node& base, Gathered& out) const;
+  Result<void> gather(Gathered& out) const;
+  Result<Pairs> fields(std::string_view type) const;
 
   std::shared_ptr<const Document> document_;
   const Raw* raw_ = nullptr;
   int key_line_ = 0;
 };
 
-/// The first document of `text`; a null node when there is none. `file` only names it in errors.
-/// Errors: kInvalid for bad syntax or encoding, kLimit above a bound.
-Result<Node> parse(std::string_view text, std::string_view file);
+/// The first document of `text`, which is UTF-8 or, with a byte order mark, UTF-16; a null node
+/// when there is none. `file` only names it in errors. Errors: kInvalid for bad syntax or encoding,
+/// kLimit above a bound.
+Result<Node> parse(std::string_view text, std::string_view file, Dialect dialect = Dialect::kV2);
 
 /// Reads one mapping into a struct field by field. The first error is kept and returned by
 /// finish(); after it, reads do nothing. An absent field leaves `out` alone; a null sets it to its

@@ -9,7 +9,7 @@ MapReader::MapReader(Node node, std::string_view type) : node_(std::move(node)),
     keep(node_.mismatch(type_));
     return;
   }
-  auto pairs = node_.as_map();
+  auto pairs = node_.fields(type_);
   if (!pairs) {
     keep(std::move(pairs).error());
     return;
@@ -104,7 +104,10 @@ const Node* MapReader::scalar(std::string_view key, std::string& text) {
 
 MapReader& MapReader::not_implemented(std::string_view key) {
   const Node* node = take(key);
-  if (node != nullptr) keep(node->error_at_key(concat("not implemented yet: ", key)));
+  // Null asks for nothing.
+  if (node != nullptr && !node->is_null()) {
+    keep(node->error_at_key(concat("not implemented yet: ", key)));
+  }
   return *this;
 }
 

@@ -114,6 +114,10 @@ Result<void> check_rule(const RelabelRule& rule) {
       rule.replacement != "$1") {
     return invalid(concat("'replacement' can not be set for ", name, " action"));
   }
+  if (rule.action == RelabelAction::kLabelMap && !is_valid_name(rule.replacement)) {
+    return invalid(
+        concat(quote(rule.replacement), " is invalid 'replacement' for labelmap action"));
+  }
   const bool equality =
       rule.action == RelabelAction::kKeepEqual || rule.action == RelabelAction::kDropEqual;
   if (equality && (rule.regex_text != "(.*)" || rule.modulus != 0 || rule.separator != ";" ||

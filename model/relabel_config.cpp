@@ -13,6 +13,17 @@ Result<RelabelRule> decode_rule(const yaml::Node& node) {
   map.read("regex", rule.regex_text).read("modulus", rule.modulus);
   map.read("target_label", rule.target_label).read("replacement", rule.replacement);
   map.parse("action", rule.action, parse_relabel_action);
+  if (map.has("action") && map.place("action").is_null()) {
+    map.fail(map.place("action"), "relabel action cannot be empty");
+  }
+  const bool names_sources = map.has("source_labels") && !map.place("source_labels").is_null();
+  const bool by_name =
+      rule.action == RelabelAction::kLabelDrop || rule.action == RelabelAction::kLabelKeep;
+  if (by_name && names_sources) {  // even an empty list
+    map.fail(map.place("source_labels"),
+             concat(relabel_action_name(rule.action),
+                    " action requires only 'regex', and no other fields"));
+  }
   for (const std::string& name : rule.source_labels) {
     if (!is_valid_name(name)) {
       map.fail(map.place("source_labels"), concat(quote(name), " is not a valid label name"));

@@ -103,6 +103,13 @@ void refuse_when_true(MapReader& map, std::string_view key) {
   if (wanted) map.fail(map.place(key), concat("not implemented yet: ", key));
 }
 
+// Null is as good as absent: `out` keeps what it inherits.
+void read_inherited(MapReader& map, std::string_view key, bool& out) {
+  const bool inherited = out;
+  map.read(key, out);
+  if (map.place(key).is_null()) out = inherited;
+}
+
 void decode_limits(MapReader& map, ScrapeLimits& out) {
   map.parse("body_size_limit", out.body_size_bytes, parse_bytes);
   map.read("sample_limit", out.samples).read("target_limit", out.targets);
@@ -164,7 +171,7 @@ void decode_histograms(MapReader& map, const ScrapeGlobals& globals, ScrapeConfi
   refuse_when_true(map, "scrape_native_histograms");
   refuse_when_true(map, "convert_classic_histograms_to_nhcb");
   out.always_scrape_classic_histograms = globals.always_scrape_classic_histograms;
-  map.read("always_scrape_classic_histograms", out.always_scrape_classic_histograms);
+  read_inherited(map, "always_scrape_classic_histograms", out.always_scrape_classic_histograms);
   map.read("native_histogram_bucket_limit", out.native_histogram_bucket_limit);
   map.read("native_histogram_min_bucket_factor", out.native_histogram_min_bucket_factor);
 }
@@ -300,7 +307,7 @@ Result<ScrapeConfig> decode_scrape_config(const Node& node, const ScrapeGlobals&
   inherit_limits(out.limits, globals.limits);
   decode_names(map, globals, out);
   out.extra_scrape_metrics = globals.extra_scrape_metrics;
-  map.read("extra_scrape_metrics", out.extra_scrape_metrics);
+  read_inherited(map, "extra_scrape_metrics", out.extra_scrape_metrics);
   model::decode_relabel_rules(map, "relabel_configs", "target relabeling rule in scrape config",
                               out.relabel_rules);
   model::decode_relabel_rules(map, "metric_relabel_configs",

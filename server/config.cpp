@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fnmatch.h>
 #include <set>
 
 #include "alerting/rules/config.h"
+#include "base/glob.h"
 #include "base/str.h"
 #include "base/units.h"
+#include "scrape/discovery/manager.h"
+#include "scrape/target.h"
 
 namespace narthex::server {
 namespace {
@@ -66,6 +68,7 @@ Result<void> decode_external_labels(const Node& node, GlobalConfig& out) {
 }
 
 Result<void> decode_global(const Node& node, GlobalConfig& out) {
+  if (node.is_null()) return {};  // the defaults, as if it were not there
   MapReader map(node, "config.plain");
   scrape::decode_globals(map, out.scrape);
   map.parse("evaluation_interval", out.evaluation_interval_ms, model::parse_duration);
@@ -126,25 +129,6 @@ bool is_rule_pattern(std::string_view pattern) {
   return star == std::string_view::npos || pattern.find('/', star) == std::string_view::npos;
 }
 
-// What Go's filepath.Glob finds: a name without a file behind it is nothing, too.
-std::vector<std::string> expand_pattern(const std::string& pattern, FileSystem& fs) {
-  if (pattern.find_first_of("*?[\\") == std::string::npos) {
-    return fs.exists(pattern) ? std::vector{pattern} : std::vector<std::string>();
-  }
-  const std::string dir = directory_of(pattern);
-  const std::size_t slash = pattern.rfind('/');
-  const std::string last = slash == std::string::npos ? pattern : pattern.substr(slash + 1);
-  std::vector<std::string> files;
-  const auto entries = fs.list(dir);
-  if (!entries) return files;
-  for (const DirectoryEntry& entry : *entries) {
-    if (entry.is_directory || fnmatch(last.c_str(), entry.name.c_str(), FNM_PATHNAME) != 0)
-      continue;
-    files.push_back(discovery::join_directory(dir, entry.name));
-  }
-  return files;
-}
-
 Result<void> decode_scrape_jobs(const std::vector<Node>& nodes, Config& out) {
   std::set<std::string> names;
   for (const Node& node : nodes) {
@@ -185,7 +169,12 @@ Result<void> decode_root(const Node& root, const std::string& file, FileSystem& 
       return Error(Code::kInvalid, concat(file, ": invalid rule file path ", quote(pattern)));
     }
     pattern = discovery::join_directory(out.directory, pattern);
-    for (std::string& path : expand_pattern(pattern, fs)) out.rule_files.push_back(std::move(path));
+    auto found = glob(fs, pattern);
+    if (!found) {
+      return std::move(found).error().with(
+          concat(file, ": error retrieving rule files for ", pattern));
+    }
+    out.rule_files.insert(out.rule_files.end(), found->begin(), found->end());
   }
   return decode_scrape_jobs(jobs, out);
 }
@@ -269,6 +258,33 @@ Result<std::size_t> check_rule_file(const std::string& file, const query::Parser
   std::size_t rules = 0;
   for (const alerting::RuleGroupConfig& group : groups) rules += group.rules.size();
   return rules;
+}
+
+Result<void> check_targets(const Config& config, FileSystem& fs) {
+  for (const scrape::ScrapeConfig& job : config.scrape_configs) {
+    NX_TRY_ASSIGN(const auto relabeler, model::Relabeler::create(job.relabel_rules));
+    std::vector<discovery::TargetGroup> groups = job.discovery.static_groups;
+    for (const discovery::FileConfig& files : job.discovery.files) {
+      for (const std::string& pattern : files.files) {
+        NX_TRY_ASSIGN(const std::vector<std::string> paths, glob(fs, pattern));
+        for (const std::string& path : paths) {
+          NX_TRY_ASSIGN(const std::string text, fs.read_file(path));
+          NX_TRY_ASSIGN(const auto found, discovery::decode_file(path, text));
+          groups.insert(groups.end(), found.begin(), found.end());
+        }
+      }
+    }
+    for (const discovery::TargetGroup& group : groups) {
+      for (std::size_t i = 0; i < group.targets.size(); ++i) {
+        model::Labels discovered;
+        auto target =
+            scrape::make_target(group.targets[i], group.labels, job, relabeler, discovered);
+        if (target) continue;
+        return std::move(target).error().with(concat("instance ", i, " in group ", group.source));
+      }
+    }
+  }
+  return {};
 }
 
 Result<Config> load_config(const std::string& file, FileSystem& fs,

@@ -57,6 +57,10 @@ Result<Config> parse_config(std::string_view text, const std::string& file, File
 Result<Config> load_config(const std::string& file, FileSystem& fs,
                            model::DurationMs retention_ms = kRetentionMs);
 
+/// Makes every static target, and those in the files of file_sd_configs, as scraping will: kInvalid
+/// for the first that cannot be made. Scraping itself says so and goes on with the others.
+Result<void> check_targets(const Config& config, FileSystem& fs);
+
 /// Reads one of `rule_files` as applying the configuration will, and counts its rules. Errors:
 /// kNotFound, kIo, kInvalid.
 Result<std::size_t> check_rule_file(const std::string& file, const query::ParserOptions& options,

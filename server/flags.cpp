@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "base/fs.h"
+#include "base/http/url.h"
 #include "base/regex.h"
 #include "base/str.h"
 #include "base/units.h"
@@ -14,7 +15,7 @@
 namespace narthex::server {
 namespace {
 
-enum class Kind : unsigned char { kText, kBool, kList, kDuration, kCount, kBytes };
+enum class Kind : unsigned char { kText, kBool, kList, kDuration, kCount, kInteger, kBytes };
 enum class Use : unsigned char {
   kHonoured,
   kNoEffect,        // tunes Go's runtime or something Narthex has no need of
@@ -146,7 +147,7 @@ constexpr FlagRow kFlags[] = {
      "How far an instant selector looks back."},
     {"query.timeout", Kind::kDuration, "2m", Use::kHonoured, "Longest run of a query."},
     {"query.max-concurrency", Kind::kCount, "20", Use::kHonoured, "Queries at once."},
-    {"query.max-samples", Kind::kCount, "50000000", Use::kHonoured, "Samples a query may hold."},
+    {"query.max-samples", Kind::kInteger, "50000000", Use::kHonoured, "Samples a query may hold."},
     {"narthex.query.memory", Kind::kText, "auto", Use::kHonoured,
      "Most memory of one query: a size, 0 for no limit, auto for a fifth of the machine's."},
     {"narthex.query.memory-total", Kind::kText, "auto", Use::kHonoured,
@@ -166,11 +167,17 @@ Error bad_value(std::string_view name, std::string_view text, std::string_view w
                concat("Error parsing command line arguments: --", name, "=", text, ": ", why));
 }
 
-Result<std::size_t> parse_count(std::string_view text) {
+Result<std::int64_t> parse_integer(std::string_view text) {
   double value = 0;  // as upstream, 5e7 is a number too
-  if (!parse_float(text, value) || value < 0 || value > 1e18 || value != std::floor(value)) {
+  if (!parse_float(text, value) || std::fabs(value) > 1e18 || value != std::floor(value)) {
     return Error(Code::kInvalid, "not a number");
   }
+  return static_cast<std::int64_t>(value);
+}
+
+Result<std::size_t> parse_count(std::string_view text) {
+  NX_TRY_ASSIGN(const std::int64_t value, parse_integer(text));
+  if (value < 0) return Error(Code::kInvalid, "not a number");
   return static_cast<std::size_t>(value);
 }
 
@@ -190,6 +197,10 @@ Result<std::string> normalise(Kind kind, std::string_view text) {
   if (kind == Kind::kBytes) {
     NX_TRY_ASSIGN(const std::int64_t value, parse_bytes(text));
     return format_bytes(value);
+  }
+  if (kind == Kind::kInteger) {
+    NX_TRY_ASSIGN(const std::int64_t value, parse_integer(text));
+    return concat(value);
   }
   if (kind == Kind::kCount) {
     NX_TRY_ASSIGN(const std::size_t value, parse_count(text));
@@ -309,7 +320,10 @@ Result<void> fill(const Values& values, Flags& flags) {
   in.parse("query.lookback-delta", flags.lookback_ms, model::parse_duration);
   in.parse("query.timeout", flags.query_timeout_ms, model::parse_duration);
   in.count("query.max-concurrency", flags.query_concurrency);
-  in.count("query.max-samples", flags.query_samples_max);
+  std::int64_t samples_max = 0;
+  in.parse("query.max-samples", samples_max, parse_integer);
+  // Upstream refuses every query then; 0 means no limit to the engine.
+  flags.query_samples_max = static_cast<std::size_t>(std::max<std::int64_t>(samples_max, 1));
   in.parse("narthex.query.memory", flags.query_memory_bytes, parse_memory);
   in.parse("narthex.query.memory-total", flags.queries_memory_bytes, parse_memory);
   in.parse("narthex.rules.memory-total", flags.rules_memory_bytes, parse_memory);
@@ -335,12 +349,26 @@ Result<void> fill(const Values& values, Flags& flags) {
   return {};
 }
 
+constexpr std::uint64_t kPortMax = 65'535;
+
 Result<void> check_addresses(const Flags& flags) {
   const auto fail = [&flags](std::string_view why) {
     return Error(Code::kInvalid,
                  concat("parse external URL ", quote(flags.external_url), ": ", why));
   };
   const std::string_view url = flags.external_url;
+  for (const std::string& listen : flags.listen_addresses) {
+    const std::string_view port = std::string_view(listen).substr(listen.rfind(':') + 1);
+    std::uint64_t number = 0;
+    for (const char c : port) {
+      if (c < '0' || c > '9') break;
+      number =
+          std::min<std::uint64_t>(number * 10 + static_cast<std::uint64_t>(c - '0'), kPortMax + 1);
+    }
+    if (number > kPortMax) {
+      return Error(Code::kInvalid, concat("listen tcp: address ", port, ": invalid port"));
+    }
+  }
   const std::string& address = flags.listen_addresses.front();
   if (url.empty() && address.find(':') == std::string::npos) {
     return fail(concat("address ", address, ": missing port in address"));
@@ -350,8 +378,8 @@ Result<void> check_addresses(const Flags& flags) {
   if (kQuotes.contains(url.front()) || kQuotes.contains(url.back())) {
     return fail("URL must not begin or end with quotes");
   }
-  if (std::ranges::any_of(url, [](char c) { return c <= ' ' || c == '\x7f'; })) {
-    return fail("invalid character in URL");
+  if (const Result<void> checked = http::check_url(url); !checked) {
+    return fail(checked.error().message());
   }
   return {};
 }

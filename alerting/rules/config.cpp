@@ -96,11 +96,15 @@ Result<RuleGroupConfig> decode_group(const yaml::Node& node, const std::string& 
   yaml::MapReader map(node, "rulefmt.RuleGroup");
   map.read("name", group.name).read("limit", group.limit).read("labels", group.labels);
   map.parse("interval", group.interval, model::parse_duration);
-  if (map.has("query_offset")) {
+  if (map.has("query_offset") && !map.place("query_offset").is_null()) {
     map.parse("query_offset", offset, model::parse_duration);
     group.query_offset = offset;
   }
-  map.each("rules", [&](const yaml::Node& rule) { return decode_rule(rule, options, group); });
+  map.ignore("query_offset");
+  map.each("rules", [&](const yaml::Node& rule) -> Result<void> {
+    if (rule.is_null()) return {};  // upstream's decoder leaves null items out
+    return decode_rule(rule, options, group);
+  });
   NX_TRY(map.finish());
   if (group.name.empty()) return node.error("Groupname must not be empty");
   if (const std::string fault = label_fault(group.labels); !fault.empty()) return node.error(fault);
@@ -111,11 +115,12 @@ Result<RuleGroupConfig> decode_group(const yaml::Node& node, const std::string& 
 
 Result<std::vector<RuleGroupConfig>> parse_rule_file(std::string_view text, const std::string& file,
                                                      const query::ParserOptions& options) {
-  NX_TRY_ASSIGN(const yaml::Node root, yaml::parse(text, file));
+  NX_TRY_ASSIGN(const yaml::Node root, yaml::parse(text, file, yaml::Dialect::kV3));
   std::vector<RuleGroupConfig> groups;
   std::set<std::string> names;
   yaml::MapReader map(root, "rulefmt.RuleGroups");
   map.each("groups", [&](const yaml::Node& node) -> Result<void> {
+    if (node.is_null()) return {};
     NX_TRY_ASSIGN(RuleGroupConfig group, decode_group(node, file, options));
     if (!names.insert(group.name).second) {
       return node.error(concat("groupname: \"", group.name, "\" is repeated in the same file"));

@@ -46,6 +46,7 @@ std::string canonical_header(std::string_view name) {
 }
 
 Result<void> decode_basic_auth(const Node& node, std::optional<BasicAuth>& out) {
+  if (node.is_null()) return {};
   MapReader map(node, "config.BasicAuth");
   BasicAuth auth;
   map.read("username", auth.username).read("password", auth.password);
@@ -57,6 +58,7 @@ Result<void> decode_basic_auth(const Node& node, std::optional<BasicAuth>& out) 
 }
 
 Result<void> decode_authorization(const Node& node, std::optional<Authorization>& out) {
+  if (node.is_null()) return {};
   MapReader map(node, "config.Authorization");
   Authorization auth;
   map.read("type", auth.type).read("credentials", auth.credentials);

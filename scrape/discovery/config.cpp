@@ -34,7 +34,6 @@ Result<FileConfig> decode_file(const Node& node, const Regex& pattern) {
     if (pattern.matches(path)) continue;
     return node.error(concat("path name ", quote(path), " is not valid for file discovery"));
   }
-  if (config.refresh_interval <= 0) return node.error("refresh_interval must be greater than 0");
   return config;
 }
 

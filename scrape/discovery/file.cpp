@@ -1,9 +1,9 @@
 // file_sd: lists of target groups in JSON or YAML files, named by patterns.
 #include <algorithm>
-#include <fnmatch.h>
 
 #include <boost/json.hpp>
 
+#include "base/glob.h"
 #include "base/str.h"
 #include "scrape/discovery/manager.h"
 
@@ -19,25 +19,52 @@ Error bad(std::string_view path, std::string_view what) {
   return Error(Code::kInvalid, concat(path, ": ", what));
 }
 
+// As Go's encoding/json compares keys: any case of the letters, and the two characters that fold to
+// one of them.
+bool is_key(std::string_view key, std::string_view name) {
+  std::string folded;
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    if (key.substr(i).starts_with("\u017f")) {
+      folded += 's';
+      ++i;
+    } else {
+      folded += key[i];
+    }
+  }
+  return equals_ignore_case(folded, name);
+}
+
+// A string or null, which is an empty one.
+Result<std::string> decode_json_text(std::string_view path, std::string_view what,
+                                     const json::value& value) {
+  if (value.is_null()) return std::string();
+  if (value.is_string()) return std::string(std::string_view(value.get_string()));
+  return bad(path, concat("json: ", what, " must be strings"));
+}
+
 Result<TargetGroup> decode_json_group(std::string_view path, const json::value& value) {
   if (value.is_null()) return bad(path, "nil target group item found");
   if (!value.is_object()) return bad(path, "json: cannot unmarshal item into target group");
   std::vector<std::string> targets;
   std::vector<std::pair<std::string, std::string>> labels;
   for (const auto& field : value.get_object()) {
-    if (field.key() == "targets" && field.value().is_array()) {
-      for (const json::value& target : field.value().get_array()) {
-        if (!target.is_string()) return bad(path, "json: targets must be strings");
-        targets.emplace_back(std::string_view(target.get_string()));
-      }
-    } else if (field.key() == "labels" && field.value().is_object()) {
-      for (const auto& label : field.value().get_object()) {
-        if (!label.value().is_string()) return bad(path, "json: labels must be strings");
-        labels.emplace_back(std::string_view(label.key()),
-                            std::string_view(label.value().get_string()));
-      }
-    } else if (!field.value().is_null()) {
+    const bool is_targets = is_key(field.key(), "targets");
+    if (!is_targets && !is_key(field.key(), "labels")) {
       return bad(path, concat("json: unknown field ", quote(std::string_view(field.key()))));
+    }
+    (is_targets ? targets.clear() : labels.clear());  // of a key that repeats the last one counts
+    if (field.value().is_null()) continue;
+    if (is_targets && field.value().is_array()) {
+      for (const json::value& target : field.value().get_array()) {
+        NX_TRY_ASSIGN(targets.emplace_back(), decode_json_text(path, "targets", target));
+      }
+    } else if (!is_targets && field.value().is_object()) {
+      for (const auto& label : field.value().get_object()) {
+        NX_TRY_ASSIGN(std::string text, decode_json_text(path, "labels", label.value()));
+        labels.emplace_back(std::string_view(label.key()), std::move(text));
+      }
+    } else {
+      return bad(path, concat("json: cannot unmarshal field ", std::string_view(field.key())));
     }
   }
   auto group = make_group(targets, labels);
@@ -108,19 +135,10 @@ std::set<std::string> FileProvider::directories() const {
 std::vector<std::string> FileProvider::matching_paths() const {
   std::vector<std::string> paths;
   for (const std::string& pattern : config_.files) {
-    if (pattern.find_first_of("*?[") == std::string::npos) {
-      if (fs_.exists(pattern)) paths.push_back(pattern);
-      continue;
-    }
-    const std::size_t slash = pattern.rfind('/');
-    const std::string directory = slash == std::string::npos ? "." : pattern.substr(0, slash);
-    const std::string name = slash == std::string::npos ? pattern : pattern.substr(slash + 1);
-    const auto entries = fs_.list(directory);
-    if (!entries) continue;
-    for (const DirectoryEntry& entry : *entries) {
-      if (fnmatch(name.c_str(), entry.name.c_str(), FNM_PATHNAME) != 0) continue;
-      paths.push_back(slash == std::string::npos ? entry.name : concat(directory, "/", entry.name));
-    }
+    const auto found = glob(fs_, pattern);
+    if (found) paths.insert(paths.end(), found->begin(), found->end());
+    if (!found)
+      log_.error("cannot expand pattern", {{"pattern", pattern}, {"error", found.error()}});
   }
   std::ranges::sort(paths);
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());

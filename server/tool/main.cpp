@@ -36,6 +36,7 @@ Result<void> check_rule_paths(const Config& config, FileSystem& fs) {
 Result<Config> load_checked(const std::string& file, FileSystem& fs) {
   NX_TRY_ASSIGN(Config config, load_config(file, fs));
   NX_TRY(check_rule_paths(config, fs));
+  NX_TRY(check_targets(config, fs));
   return config;
 }
 

@@ -52,6 +52,25 @@ TEST(RuleFile, AcceptsNothing) {
   EXPECT_TRUE(parse_rule_file("groups:\n", "r.yml")->empty());
 }
 
+// yaml.v3 leaves null items out and null fields alone, and takes floats for integers.
+TEST(RuleFile, TakesNullsAndNumbersAsUpstream) {
+  const auto groups = parse_rule_file(
+      "groups:\n- ~\n- name: g\n  interval: ~\n  query_offset: ~\n  limit: 1e3\n  labels: {a: ~}\n"
+      "  rules:\n  - ~\n  - {record: r, expr: up, labels: ~, for: ~}\n- {name: h, rules: ~, limit: "
+      "~}\n",
+      "r.yml");
+
+  ASSERT_TRUE(groups) << groups.error().message();
+  ASSERT_EQ(groups->size(), 2U);
+  EXPECT_EQ(groups->front().rules.size(), 1U);
+  EXPECT_EQ(groups->front().limit, 1000);
+  EXPECT_EQ(groups->front().labels.at("a"), "");
+  EXPECT_FALSE(groups->front().query_offset);
+  EXPECT_TRUE(parse_rule_file("~", "r.yml")->empty());
+  EXPECT_FALSE(parse_rule_file("groups: [{name: g, name: h}]", "r.yml"));
+  EXPECT_FALSE(parse_rule_file("groups: [{name: g, limit: '1'}]", "r.yml"));
+}
+
 TEST(RuleFile, RefusesLabelsThatAreTooLarge) {
   std::string escapes;
   for (int i = 0; i < 6'000'000; ++i) escapes += "\\L";

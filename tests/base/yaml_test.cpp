@@ -1,7 +1,11 @@
 // Strict decoding: what a user mistypes is named with its file and line.
 #include "base/yaml.h"
 
+#include <optional>
+
 #include <gtest/gtest.h>
+
+#include "base/str.h"
 
 namespace narthex::yaml {
 namespace {
@@ -63,10 +67,10 @@ TEST(Yaml, NamesFileLineAndField) {
     const char* message;
   } kRows[] = {
       {"name: a\nnaem: b\n", "x.yml:2: field naem not found in type test.Thing"},
-      {"name: a\nname: b\n", "x.yml:2: key \"name\" already set in map"},
+      {"name: a\nname: b\n", "x.yml:2: field name already set in type test.Thing"},
       {"\n\non: perhaps\n", "x.yml:3: cannot unmarshal !!str `perhaps` into bool"},
       {"on: \"true\"\n", "x.yml:1: cannot unmarshal !!str `true` into bool"},
-      {"count: 1.5\n", "x.yml:1: cannot unmarshal !!float `1.5` into int"},
+      {"count: 1.5x\n", "x.yml:1: cannot unmarshal !!str `1.5x` into int"},
       {"count: 99999999999999999999\n", "x.yml:1: cannot unmarshal !!float `9999999...` into int"},
       {"name: [a]\n", "x.yml:1: cannot unmarshal !!seq into string"},
       {"list: a\n", "x.yml:1: cannot unmarshal !!str `a` into []string"},
@@ -103,11 +107,11 @@ TEST(Yaml, BoundsDepthAliasesAndSize) {
 }
 
 TEST(Yaml, MergeKeysFillWhatIsAbsent) {
-  const auto node = parse("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\n", "x.yml");
+  const auto node = parse("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  z: 3\n", "x.yml");
   const auto pairs = node->as_map();
 
   EXPECT_EQ(*(*pairs)[1].second.as_string_map(),
-            (std::map<std::string, std::string>{{"x", "1"}, {"y", "3"}}));
+            (std::map<std::string, std::string>{{"x", "1"}, {"y", "2"}, {"z", "3"}}));
 }
 
 TEST(Yaml, OnlyTheFirstDocumentCounts) {
@@ -170,6 +174,141 @@ TEST(YamlWriter, QuotesOnlyWhatWouldReadDifferently) {
 
 TEST(Secret, PrintsItsPlaceholder) {
   EXPECT_EQ(fmt::format("{}", Secret("hush")), "<secret>");
+}
+
+// Rows made with yaml.v2 2.4.4 (Go 1.26 on amd64): Helm writes large numbers as floats, and the
+// decoder takes any number for an integer.
+TEST(Yaml, TakesNumbersForIntegersAsUpstream) {
+  struct Row {
+    std::string_view text;
+    std::optional<std::uint64_t> value;
+  };
+  const Row rows[] = {{"5e+06", 5'000'000},
+                      {"1e3", 1000},
+                      {"1.5e3", 1500},
+                      {"1.9", 1},
+                      {"5.", 5},
+                      {".5", 0},
+                      {"+7", 7},
+                      {"0x1F", 31},
+                      {"0X1f", 31},
+                      {"0o17", 15},
+                      {"0O17", 15},
+                      {"017", 15},
+                      {"08", 8},
+                      {"0b101", 5},
+                      {"0B101", 5},
+                      {"1_000", 1000},
+                      {"1__0", 10},
+                      {"0x_1_F", 31},
+                      {"1_000.5", 1000},
+                      {"18446744073709551615", 18'446'744'073'709'551'615U},
+                      {"1e19", 10'000'000'000'000'000'000U},
+                      {"-1.5", 18'446'744'073'709'551'615U},
+                      {"-0.5", 0},
+                      {"-.inf", std::uint64_t{1} << 63},
+                      {"!!int \"5\"", 5},
+                      {"!!float 5", 5},
+                      {"~", 0},
+                      {"", 0},
+                      {"-1", {}},
+                      {"1e20", {}},
+                      {".inf", {}},
+                      {".nan", {}},
+                      {"\"5\"", {}},
+                      {"'5'", {}},
+                      {"!!str 5", {}},
+                      {"5s", {}},
+                      {"0x", {}},
+                      {"0xg", {}},
+                      {"0x1p4", {}},
+                      {"1:30", {}},
+                      {"yes", {}},
+                      {"1 000", {}},
+                      {"[5]", {}}};
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.text);
+    const auto node = parse(concat("a: ", row.text, "\n"), "f");
+    ASSERT_TRUE(node) << node.error().message();
+    const auto value = node->as_map()->at(0).second.as_uint();
+    EXPECT_EQ(value.has_value(), row.value.has_value());
+    if (value && row.value) EXPECT_EQ(*value, *row.value);
+  }
+  EXPECT_EQ(*parse("-1.5", "f")->as_int(), -1);
+  EXPECT_EQ(*parse("-0x10", "f")->as_int(), -16);
+  EXPECT_EQ(*parse("1e300", "f")->as_double(), 1e300);
+  EXPECT_FALSE(parse("9.3e18", "f")->as_int());
+  EXPECT_EQ(parse("!!int x", "f").error().message(), "f:1: cannot decode !!str `x` as a !!int");
+  EXPECT_EQ(*parse("!!binary aGk=", "f")->as_string(), "hi");
+  EXPECT_FALSE(parse("!!binary aGk", "f"));
+}
+
+TEST(Yaml, ReadsUtf16AndRefusesControlCharacters) {
+  const std::string text = "a: \xc3\xa9\xf0\x9f\x98\x80\n";
+  std::string little = "\xff\xfe";
+  std::string big = "\xfe\xff";
+  for (const unsigned unit : {0x61U, 0x3aU, 0x20U, 0xe9U, 0xd83dU, 0xde00U, 0xaU}) {
+    const auto high = static_cast<char>(unit >> 8);
+    const auto low = static_cast<char>(unit);
+    little += {low, high};
+    big += {high, low};
+  }
+  for (const std::string& document : {text, "\xef\xbb\xbf" + text, little, big}) {
+    const auto node = parse(document, "f");
+    ASSERT_TRUE(node) << node.error().message();
+    EXPECT_EQ(*node->as_map()->at(0).second.as_string(), "\xc3\xa9\xf0\x9f\x98\x80");
+  }
+  for (const std::string& document :
+       {std::string("a: \x01"), std::string("a: \x7f"), std::string("a: \0", 4), little + "\x3d",
+        "\xff\xfe" + std::string("\x00\xdc", 2), std::string("a: \xc2\x80"),
+        std::string("a: \xff")}) {
+    EXPECT_FALSE(parse(document, "f"));
+  }
+}
+
+// No nesting reaches the stack, and the limit is named, whatever the parser would have said.
+TEST(Yaml, StopsAtItsDepthWhateverTheStyle) {
+  for (const std::string_view piece : {"[", "{a: ", "- ", "? ", "[{a: ", "? - "}) {
+    SCOPED_TRACE(piece);
+    std::string text;
+    while (text.size() < 200'000) text += piece;
+    const auto node = parse(text, "f");
+    ASSERT_FALSE(node);
+    EXPECT_EQ(node.error().code(), Code::kLimit);
+    EXPECT_NE(node.error().message().find("nested deeper than 100"), std::string::npos)
+        << node.error().message();
+  }
+  std::string bomb = "a0: &a0 [x]\n";
+  for (int i = 1; i < 40; ++i) {
+    bomb += concat("a", i, ": &a", i, " [*a", i - 1, ", *a", i - 1, "]\n");
+  }
+  EXPECT_EQ(parse(bomb, "f").error().code(), Code::kLimit);
+  EXPECT_FALSE(parse("a: &a [*a]\n", "f"));
+}
+
+// yaml.v2 decodes a merged mapping where it stands, yaml.v3 behind all others.
+TEST(Yaml, MergesAsTheDecoderOfItsDialect) {
+  constexpr std::string_view kText =
+      "base: &b {x: 1, y: 2}\nin: {x: 9, <<: *b}\nout: {<<: *b, x: 9}\n";
+  const auto read = [&](std::string_view key, Dialect dialect) {
+    const Node root = *parse(kText, "f", dialect);
+    std::string x;
+    std::string y;
+    for (const auto& [name, node] : *root.as_map()) {
+      if (name != key) continue;
+      MapReader map(node, "T");
+      map.read("x", x).read("y", y);
+      EXPECT_TRUE(map.finish());
+    }
+    return concat(x, y);
+  };
+  EXPECT_EQ(read("in", Dialect::kV2), "12");
+  EXPECT_EQ(read("out", Dialect::kV2), "92");
+  EXPECT_EQ(read("in", Dialect::kV3), "92");
+  EXPECT_EQ(read("out", Dialect::kV3), "92");
+  EXPECT_FALSE(parse("base: &b {x: 1}\nm: {<<: *b, x: 2}", "f")->as_map()->at(1).second.as_map());
+  EXPECT_FALSE(parse("{a: 1, a: 2}", "f")->as_map());
+  EXPECT_FALSE(parse("{<<: 1}", "f")->as_map());
 }
 
 }  // namespace

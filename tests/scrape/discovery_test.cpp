@@ -70,6 +70,28 @@ TEST_F(FileDiscoveryTest, ABadFileKeepsItsTargets) {
   EXPECT_EQ(groups()[0].targets[0].get("__address__"), "h:9");
 }
 
+TEST_F(FileDiscoveryTest, ReadsJsonAsGo) {
+  const auto group =
+      decode_file("a.json",
+                  "[{\"TARGETS\": [\"h:1\", null], \"target\u017f\": [\"h:2\", null], "
+                  "\"Labels\": {\"a\": \"b\", \"c\": null}}]");
+  ASSERT_TRUE(group) << group.error().message();
+  ASSERT_EQ(group->front().targets.size(), 2U);
+  EXPECT_EQ(group->front().targets[0].get("__address__"), "h:2");
+  EXPECT_TRUE(group->front().targets[1].empty());
+  EXPECT_EQ(group->front().labels.to_string(), R"({__meta_filepath="a.json", a="b"})");
+  EXPECT_TRUE(decode_file("a.json", "null")->empty());
+  EXPECT_TRUE(decode_file("a.json", R"([{"targets": null, "labels": null}])"));
+  for (const char* text :
+       {"", "{}", "[null]", "[1]", R"([{"source": "x"}])", R"([{"targets": ["a"], "x": null}])",
+        R"([{"targets": [1]}])", R"([{"targets": "a"}])", R"([{"labels": {"a": 1}}])",
+        R"([{"labels": []}])", R"([{"labels": {"": "a"}}])", "[] []"}) {
+    EXPECT_FALSE(decode_file("a.json", text)) << text;
+  }
+  EXPECT_FALSE(decode_file("a.json", std::string(200'000, '[')));
+  EXPECT_FALSE(decode_file("a.yml", std::string(200'000, '[')));
+}
+
 // A label set has no form for 16 MiB; JSON may hold 64 MiB, YAML's escapes may grow.
 TEST_F(FileDiscoveryTest, RefusesLabelsThatAreTooLarge) {
   const std::string long_text(std::size_t{17} << 20, 'x');

@@ -129,6 +129,71 @@ TEST(Config, FindsRuleFilesBesideItself) {
   EXPECT_FALSE(parse("rule_files: ['*/x.yml']"));
 }
 
+TEST(Config, RefusesMalformedRulePatterns) {
+  for (const char* pattern : {"[", "a[", "[]a]", "[a-]", "x/[-]/y.yml"}) {
+    const auto config = parse(concat("rule_files: ['", pattern, "']"));
+    ASSERT_FALSE(config) << pattern;
+    EXPECT_NE(config.error().message().find("syntax error in pattern"), std::string::npos);
+  }
+  EXPECT_TRUE(parse("rule_files: ['[a]x?.yml', ~]"));
+}
+
+TEST(Config, ChecksTargets) {
+  const auto check = [](std::string_view targets) {
+    const auto config = parse(
+        concat("scrape_configs: [{job_name: a, static_configs: [{targets: ", targets, "}]}]"));
+    return config ? check_targets(*config, real_file_system()) : std::unexpected(config.error());
+  };
+
+  EXPECT_TRUE(check("['h:1', 'h:99999']"));
+  EXPECT_EQ(check("['h:1', '']").error().message(), "instance 1 in group 0: no address");
+  EXPECT_FALSE(check("[~]"));
+  EXPECT_FALSE(check("['h/x']"));
+}
+
+// Helm writes large numbers as floats.
+TEST(Config, TakesFloatsForIntegers) {
+  const auto config = parse(
+      "global: {sample_limit: 5e+06, label_limit: 0x10, target_limit: 1_000}\n"
+      "scrape_configs:\n- {job_name: a, sample_limit: 1.5e3, keep_dropped_targets: 010}\n");
+
+  ASSERT_TRUE(config) << config.error().message();
+  const scrape::ScrapeLimits& limits = config->scrape_configs[0].limits;
+  EXPECT_EQ(config->global.scrape.limits.samples, 5'000'000U);
+  EXPECT_EQ(limits.samples, 1500U);
+  EXPECT_EQ(limits.labels, 16U);
+  EXPECT_EQ(limits.targets, 1000U);
+  EXPECT_EQ(limits.keep_dropped_targets, 8U);
+  EXPECT_FALSE(parse("global: {sample_limit: '5'}"));
+  EXPECT_FALSE(parse("global: {sample_limit: -1}"));
+}
+
+// Null is a type's zero, which for what upstream holds by pointer is: not there.
+TEST(Config, TakesNullsAsUpstream) {
+  const auto config = parse(
+      "global: ~\nrule_files: ~\nalerting: ~\nstorage: ~\nremote_write: ~\n"
+      "scrape_configs:\n- job_name: a\n  basic_auth: ~\n  authorization: ~\n  tls_config: ~\n"
+      "  extra_scrape_metrics: ~\n  scrape_interval: ~\n  static_configs: ~\n  params: ~\n"
+      "  file_sd_configs: [{files: [a.yml], refresh_interval: 0s}]\n");
+
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_FALSE(config->scrape_configs[0].client.basic_auth);
+  EXPECT_FALSE(config->scrape_configs[0].client.authorization);
+  EXPECT_EQ(config->scrape_configs[0].scrape_interval, 60'000);
+  const auto with_rule = [](std::string_view rule) {
+    return parse(concat("scrape_configs:\n- {job_name: a, relabel_configs: [", rule, "]}\n"));
+  };
+  EXPECT_TRUE(with_rule("{target_label: x, regex: ~, replacement: ~}"));
+  EXPECT_NE(with_rule("{target_label: x, action: ~}")
+                .error()
+                .message()
+                .find("relabel action cannot be empty"),
+            std::string::npos);
+  EXPECT_FALSE(with_rule("~"));
+  EXPECT_FALSE(with_rule("{action: labelmap, replacement: ''}"));
+  EXPECT_FALSE(with_rule("{action: labeldrop, source_labels: []}"));
+}
+
 TEST(Config, SaysWhyAFileCannotBeRead) {
   const auto config = load_config("/nonexistent/p.yml", real_file_system());
 

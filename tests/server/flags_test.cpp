@@ -68,7 +68,8 @@ TEST(Flags, RefusesBadValuesAndWhatIsNotImplemented) {
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
            {"--query.timeout=fast"},
            {"--storage.remote.flush-deadline=fast"},  // checked although it has no effect
-           {"--query.max-samples=-1"},
+           {"--query.max-samples=many"},
+           {"--query.max-concurrency=-1"},
            {"--log.level=loud"},
            {"--log.level=info", "--log.level=info"},
            {"--agent"},
@@ -77,11 +78,22 @@ TEST(Flags, RefusesBadValuesAndWhatIsNotImplemented) {
            {"--web.listen-address=9090"},
            {"--web.external-url=\"http://x\""},
            {"--web.external-url=http://a b"},
+           {"--web.external-url=http://a:port/"},
+           {"--web.external-url=http://a/%zz"},
+           {"--web.external-url=://a"},
+           {"--web.external-url=http://[::1/"},
+           {"--web.listen-address=:99999"},
+           {"--web.listen-address=:1", "--web.listen-address=:65536"},
            {"--storage.tsdb.wal-segment-size=1MB"}}) {
     SCOPED_TRACE(arguments[0]);
     EXPECT_FALSE(parse(arguments));
   }
   EXPECT_TRUE(parse({"--storage.tsdb.retention.size=0", "--query.max-samples=5e7"}));
+  EXPECT_TRUE(parse({"--web.listen-address=:65535", "--web.external-url=http://a/b c?d"}));
+  const auto none = parse({"--query.max-samples=-1"});
+  ASSERT_TRUE(none);
+  EXPECT_EQ(none->flags.all.at("query.max-samples"), "-1");
+  EXPECT_EQ(none->flags.query_samples_max, 1U);
 }
 
 // What is no flag exits with 1 and what belongs to agents with 3, as upstream.
