@@ -1,11 +1,13 @@
 // Regex over RE2.
 #include "base/regex.h"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
 #include <re2/re2.h>
 
+#include "base/regex_syntax.h"
 #include "base/str.h"
 
 namespace narthex {
@@ -30,19 +32,26 @@ std::string_view reference_name(std::string_view rest, std::size_t& length) {
   return name;
 }
 
-// The group number of `name`, or nothing when the pattern has no such group.
-std::optional<std::size_t> group_index(const re2::RE2& program, std::string_view name) {
-  if (name.find_first_not_of("0123456789") == std::string_view::npos && name.size() < 8) {
-    return std::stoul(std::string(name));
+// The group that `name` refers to; 0, the whole match, is one. Of groups with one name, the first
+// that took part. Nothing when there is none.
+std::optional<re2::StringPiece> find_group(const std::vector<std::string>& names,
+                                           const std::vector<re2::StringPiece>& groups,
+                                           std::string_view name) {
+  const bool is_number = name.find_first_not_of("0123456789") == std::string_view::npos &&
+                         name.size() < 9 && (name.size() == 1 || name.front() != '0');
+  if (is_number) {
+    const std::size_t index = std::stoul(std::string(name));
+    if (index < groups.size()) return groups[index];
+    return std::nullopt;
   }
-  const auto& groups = program.NamedCapturingGroups();
-  const auto found = groups.find(std::string(name));
-  if (found == groups.end()) return std::nullopt;
-  return static_cast<std::size_t>(found->second);
+  for (std::size_t i = 0; i < names.size() && i + 1 < groups.size(); ++i) {
+    if (names[i] == name && groups[i + 1].data() != nullptr) return groups[i + 1];
+  }
+  return std::nullopt;
 }
 
 // Stops soon after `out` has grown past `bytes_max`.
-void expand_into(const re2::RE2& program, const std::vector<re2::StringPiece>& groups,
+void expand_into(const std::vector<std::string>& names, const std::vector<re2::StringPiece>& groups,
                  std::string_view replacement, std::size_t bytes_max, std::string& out) {
   for (std::size_t i = 0; i < replacement.size() && out.size() <= bytes_max; ++i) {
     if (replacement[i] != '$') {
@@ -61,8 +70,9 @@ void expand_into(const re2::RE2& program, const std::vector<re2::StringPiece>& g
       out += '$';
       continue;
     }
-    const auto index = group_index(program, name);
-    if (index && *index < groups.size()) out.append(groups[*index].data(), groups[*index].size());
+    if (const auto group = find_group(names, groups, name)) {
+      out.append(group->data(), group->size());
+    }
     i += length;
   }
 }
@@ -108,21 +118,29 @@ std::string_view go_error_text(re2::RE2::ErrorCode code) {
   return "expression too large";
 }
 
-// Of the pattern as it was given, without the anchors around it.
-Error syntax_error(std::string_view pattern, const re2::RE2::Options& options) {
-  const re2::RE2 alone(re2::StringPiece(pattern.data(), pattern.size()), options);
-  return Error(Code::kInvalid,
-               concat("error parsing regexp: ", go_error_text(alone.error_code()), ": `",
-                      alone.ok() ? std::string(pattern) : alone.error_arg(), "`"));
+// `pattern` is what was compiled, before its translation.
+Error syntax_error(std::string_view pattern, const TranslatedRegex& translated,
+                   const re2::RE2& program) {
+  const re2::RE2::ErrorCode code = program.error_code();
+  const bool whole = code == re2::RE2::ErrorMissingParen ||
+                     code == re2::RE2::ErrorUnexpectedParen ||
+                     code == re2::RE2::ErrorPatternTooLarge || code == re2::RE2::ErrorInternal;
+  if (whole) return regex_error(go_error_text(code), pattern);
+  const auto spelled = std::ranges::find(translated.spellings, program.error_arg(),
+                                         [](const auto& pair) { return pair.first; });
+  return regex_error(go_error_text(code),
+                     spelled == translated.spellings.end() ? program.error_arg() : spelled->second);
 }
 
 }  // namespace
 
 struct Regex::Program {
   std::string pattern;
+  std::vector<std::string> names;
   re2::RE2 program;
-  Program(std::string_view given, const std::string& compiled, const re2::RE2::Options& options)
-      : pattern(given), program(compiled, options) {}
+  Program(std::string_view given, const TranslatedRegex& translated,
+          const re2::RE2::Options& options)
+      : pattern(given), names(translated.names), program(translated.text, options) {}
 };
 
 Result<Regex> Regex::compile(std::string_view pattern, bool anchored) {
@@ -132,10 +150,22 @@ Result<Regex> Regex::compile(std::string_view pattern, bool anchored) {
   }
   re2::RE2::Options options(re2::RE2::Quiet);
   options.set_max_mem(kProgramBytesMax);
-  const std::string compiled = anchored ? concat("^(?s:", pattern, ")$") : std::string(pattern);
-  auto program = std::make_shared<const Program>(pattern, compiled, options);
-  if (!program->program.ok()) return syntax_error(pattern, options);
+  const std::string whole = anchored ? concat("^(?s:", pattern, ")$") : std::string(pattern);
+  NX_TRY_ASSIGN(const TranslatedRegex translated, translate_regex(whole));
+  auto program = std::make_shared<const Program>(pattern, translated, options);
+  if (!program->program.ok()) return syntax_error(whole, translated, program->program);
   return Regex(std::move(program));
+}
+
+Result<Regex> Regex::matcher(std::string_view pattern) {
+  auto regex = anchored(pattern);
+  if (!regex) {  // upstream reads the pattern by itself first
+    auto alone = unanchored(pattern);
+    return alone ? std::move(regex) : std::move(alone);
+  }
+  NX_TRY_ASSIGN(const TranslatedRegex alone, translate_regex(pattern));
+  if (!alone.balanced) return regex_error("unexpected )", pattern);
+  return regex;
 }
 
 Result<Regex> Regex::anchored(std::string_view pattern) {
@@ -163,7 +193,7 @@ Result<bool> Regex::expand(std::string_view text, std::string_view replacement,
     return false;
   }
   out.clear();
-  expand_into(program_->program, groups, replacement, bytes_max, out);
+  expand_into(program_->names, groups, replacement, bytes_max, out);
   if (out.size() > bytes_max) return too_long(bytes_max);
   return true;
 }
@@ -186,7 +216,7 @@ Result<std::string> Regex::replace_all(std::string_view text, std::string_view r
         start == end && start == last_end;  // as Go: no empty match right behind a match
     if (!touches_last) {
       out.append(text.substr(copied, start - copied));
-      expand_into(program_->program, groups, replacement, bytes_max, out);
+      expand_into(program_->names, groups, replacement, bytes_max, out);
       if (out.size() > bytes_max) return too_long(bytes_max);
       copied = end;
       last_end = end;

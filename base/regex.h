@@ -1,6 +1,6 @@
-// Regular expressions as PromQL and relabelling define them: RE2, anchored at both ends, dot
-// matches newline. The one file that knows RE2 is regex.cpp. Immutable and thread-safe once
-// compiled; copies share the program.
+// Regular expressions as PromQL and relabelling define them: Go's syntax over RE2, anchored at both
+// ends, dot matches newline. The one file that knows RE2 is regex.cpp. Immutable and thread-safe
+// once compiled; copies share the program.
 #pragma once
 
 #include <memory>
@@ -13,9 +13,11 @@ namespace narthex {
 
 class Regex {
  public:
-  /// Compiles ^(?s:pattern)$. kInvalid with RE2's reason for a bad pattern; kLimit above 64 KiB or
-  /// 8 MiB of program.
+  /// Compiles ^(?s:pattern)$. kInvalid in Go's words for a bad pattern; kLimit above 64 KiB or 8
+  /// MiB of program.
   static Result<Regex> anchored(std::string_view pattern);
+  /// The same for a label matcher, whose pattern must be one by itself: `a)(b` is none.
+  static Result<Regex> matcher(std::string_view pattern);
   /// Compiles the pattern as it stands, for search and replacement in templates.
   static Result<Regex> unanchored(std::string_view pattern);
 

@@ -10,7 +10,7 @@ namespace narthex::model {
 Result<Matcher> Matcher::create(MatchType type, std::string name, std::string value) {
   std::optional<Regex> regex;
   if (type == MatchType::kRegex || type == MatchType::kNotRegex) {
-    NX_TRY_ASSIGN(regex, Regex::anchored(value));
+    NX_TRY_ASSIGN(regex, Regex::matcher(value));
   }
   return Matcher(type, std::move(name), std::move(value), std::move(regex));
 }
