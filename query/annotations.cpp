@@ -36,9 +36,10 @@ void Annotations::add(Notes& notes, Note note) {
   const auto [at, is_new] = notes.index.try_emplace(note.text, notes.list.size());
   if (is_new) return notes.list.push_back(std::move(note));
   // Upstream evaluates operands from left to right and calls after their arguments, and the last
-  // place stays.
+  // place stays; of notes that grow together it is the first.
   Position& place = notes.list[at->second].position;
-  if (note.position.end >= place.end) place = note.position;
+  const bool is_later = note.position.end >= place.end;
+  if (is_later != note.is_monotonicity) place = note.position;
   if (!note.is_monotonicity) return;
   Monotonicity& held = notes.list[at->second].monotonicity;
   const Monotonicity& seen = note.monotonicity;

@@ -1,6 +1,6 @@
 // Warnings and infos of one query, in upstream's words (util/annotations at v3.14). The same text
-// is kept once, at the place upstream would meet last: a note's position starts where it is shown
-// and ends where the node that gives it ends. Thread-compatible.
+// is kept once, at the place upstream would meet last (first, where it grows): a note's position
+// starts where it is shown and ends where the node that gives it ends. Thread-compatible.
 #pragma once
 
 #include <string>
