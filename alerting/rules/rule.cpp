@@ -17,6 +17,20 @@ Error execution(std::string message) {
 
 constexpr std::int64_t kIntervalsValid =
     4;  // copied from upstream: an alert outlives three lost sends
+constexpr std::size_t kLabelBytesMax = std::size_t{1} << 20;   // docs/compatibility.md
+constexpr std::size_t kLabelsBytesMax = std::size_t{4} << 20;  // docs/compatibility.md
+
+// Each label may be within its limit, and all together too large: a result's and a rule's add up.
+Result<model::Labels> build_labels(const model::LabelsBuilder& builder) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : builder.pairs()) {
+    bytes += name.size() + value.size();
+    if (std::max(name.size(), value.size()) > kLabelBytesMax || bytes > kLabelsBytesMax) {
+      return Error(Code::kLimit, "labels are larger than 1 MiB each or 4 MiB together");
+    }
+  }
+  return builder.build();
+}
 
 }  // namespace
 
@@ -53,7 +67,7 @@ Result<std::vector<RuleSample>> record(const RuleConfig& rule, const TextMap& ru
     builder.reset(sample.labels);
     builder.set(model::kMetricName, rule.record);
     for (const auto& [name, value] : rule_labels) builder.set(name, value);
-    sample.labels = builder.build();
+    NX_TRY_ASSIGN(sample.labels, build_labels(builder));
     if (!seen.insert(sample.labels).second) {
       return execution("vector contains metrics with the same labelset after applying rule labels");
     }
@@ -85,7 +99,8 @@ Result<AlertingRule::ActiveMap> AlertingRule::expand_results(model::TimeMs time,
     }
     alert.value = sample.value;
     alert.active_at = time;
-    if (!alerts.emplace(builder.build(), std::move(alert)).second) {
+    NX_TRY_ASSIGN(model::Labels labels, build_labels(builder));
+    if (!alerts.emplace(std::move(labels), std::move(alert)).second) {
       return execution(
           "vector contains metrics with the same labelset after applying alert labels");
     }

@@ -426,6 +426,30 @@ TEST_F(RuleGroupTest, TheRulesNameWinsOverALabel) {
   EXPECT_EQ(sent_[0].labels, (model::Labels{{"alertname", "Down"}, {"job", "x"}}));
 }
 
+// What is too large costs the evaluation, of both kinds of rules.
+TEST_F(RuleGroupTest, LimitsTheSizeOfLabels) {
+  RuleConfig large = alert(0);
+  large.labels["a"] = std::string((1U << 20) + 1, 'x');
+  RuleConfig many = alert(0);
+  RuleConfig sum = recording("r", "up");
+  for (const char* name : {"a", "b", "c", "d", "e"}) {
+    many.labels[name] = "{{ printf `%1000000d` 1 }}";
+    sum.labels[name] = std::string(1'000'000, 'x');
+  }
+  auto group = make({large, many, sum});
+  set("up == 0", {"x"});
+  set("up", {"x"}, 1);
+
+  evaluate(*group, kMinute);
+
+  for (const RuleSnapshot& rule : group->snapshot().rules) {
+    EXPECT_EQ(rule.last_error, "labels are larger than 1 MiB each or 4 MiB together");
+    EXPECT_EQ(rule.health, RuleHealth::kBad);
+  }
+  EXPECT_TRUE(sent_.empty());
+  EXPECT_TRUE(store_.series().empty());
+}
+
 TEST_F(RuleGroupTest, EmptyAnnotationsStay) {
   RuleConfig rule = alert(0);
   rule.annotations = {{"a", ""}, {"b", "{{ $labels.none }}"}};
