@@ -74,22 +74,26 @@ bool read_char(std::string_view& text, char c) {
   return true;
 }
 
-// The fraction after the seconds, rounded to milliseconds.
+// The fraction after the seconds, cut to milliseconds. Go takes a comma for the point.
 bool read_fraction(std::string_view& text, std::int64_t& ms) {
   ms = 0;
-  if (!read_char(text, '.')) return true;
+  if (!read_char(text, '.') && !read_char(text, ',')) return true;
   const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
   if (digits == 0) return false;
-  double fraction = 0;
-  if (!parse_float(concat("0.", text.substr(0, digits)), fraction)) return false;
-  ms = std::llround(fraction * 1000);
+  for (std::size_t i = 0; i < 3; ++i) ms = ms * 10 + (i < digits ? text[i] - '0' : 0);
   text.remove_prefix(digits);
   return true;
 }
 
+// Go takes one digit, too.
+bool read_hour(std::string_view& text, int& hour) {
+  const bool two = text.size() > 1 && text[1] != ':';
+  return read_digits(text, two ? 2 : 1, hour);
+}
+
 bool read_offset(std::string_view text, std::int64_t& offset_ms) {
   offset_ms = 0;
-  if (text == "Z" || text == "z") return true;
+  if (text == "Z") return true;
   if (text.size() != 6 || (text.front() != '+' && text.front() != '-')) return false;
   const int sign = text.front() == '-' ? -1 : 1;
   text.remove_prefix(1);
@@ -98,7 +102,7 @@ bool read_offset(std::string_view text, std::int64_t& offset_ms) {
   if (!read_digits(text, 2, hours) || !read_char(text, ':') || !read_digits(text, 2, minutes))
     return false;
   offset_ms = sign * (hours * 3600LL + minutes * 60LL) * 1000;
-  return hours < 24 && minutes < 60;
+  return hours <= 24 && minutes <= 60;  // as Go: some people do write those
 }
 
 }  // namespace
@@ -187,12 +191,12 @@ Result<TimeMs> parse_rfc3339(std::string_view text) {
   int second = 0;
   std::int64_t ms = 0;
   std::int64_t offset_ms = 0;
-  const bool shaped =
-      read_digits(rest, 4, year) && read_char(rest, '-') && read_digits(rest, 2, month) &&
-      read_char(rest, '-') && read_digits(rest, 2, day) && read_char(rest, 'T') &&
-      read_digits(rest, 2, hour) && read_char(rest, ':') && read_digits(rest, 2, minute) &&
-      read_char(rest, ':') && read_digits(rest, 2, second) && read_fraction(rest, ms) &&
-      read_offset(rest, offset_ms);
+  const bool shaped = read_digits(rest, 4, year) && read_char(rest, '-') &&
+                      read_digits(rest, 2, month) && read_char(rest, '-') &&
+                      read_digits(rest, 2, day) && read_char(rest, 'T') && read_hour(rest, hour) &&
+                      read_char(rest, ':') && read_digits(rest, 2, minute) &&
+                      read_char(rest, ':') && read_digits(rest, 2, second) &&
+                      read_fraction(rest, ms) && read_offset(rest, offset_ms);
   using namespace std::chrono;
   const year_month_day date(std::chrono::year(year),
                             std::chrono::month(static_cast<unsigned>(month)),

@@ -355,7 +355,7 @@ bool parse_float(std::string_view text, double& value) {
   std::erase(digits, '_');
   if (hex) {
     // The exponent is mandatory.
-    if (digits.find_first_of("pP") == std::string::npos) return false;
+    if (digits.find_first_of("pP") == std::string::npos || digits[2] == '-') return false;
     const char* end = digits.data() + digits.size();
     const auto read = std::from_chars(digits.data() + 2, end, value, std::chars_format::hex);
     if (read.ec != std::errc{} || read.ptr != end) return false;

@@ -14,6 +14,21 @@ TEST(ApiParams, ReadsTimes) {
   EXPECT_EQ(*parse_time("2015-06-03T13:21:58.555Z"), 1'433'337'718'555);
   EXPECT_EQ(*parse_time("-292273086-05-16T16:47:06Z"), kApiTimeMin);
   EXPECT_EQ(*parse_time("292277025-08-18T07:12:54.999999999Z"), kApiTimeMax);
+  // Numbers as Go's strconv reads them, RFC 3339 as its package time does.
+  EXPECT_EQ(*parse_time("1_000.5"), 1'000'500);
+  EXPECT_EQ(*parse_time("0x1p4"), 16'000);
+  for (const char* bad : {"_1", "1_", "1__0", "0x10", "0x-1p1", "1e400", "+nan", "1 "}) {
+    EXPECT_FALSE(parse_time(bad)) << bad;
+  }
+  EXPECT_EQ(*parse_time("2023-01-01T00:00:00,1239Z"), 1'672'531'200'123);
+  EXPECT_EQ(*parse_time("2023-01-01T1:00:00Z"), 1'672'534'800'000);
+  EXPECT_EQ(*parse_time("2023-01-01T01:00:00+24:60"), 1'672'444'800'000);
+  for (const char* bad :
+       {"2023-01-01T00:00:00z", "2023-01-01T00:00:00.Z", "2023-01-01T00:00:00,Z",
+        "2023-01-01T01:0:00Z", "2023-01-01T01:00:00+25:00", "2023-01-01T00:00:60Z",
+        "2023-01-01T00:00:00.12,3Z", "2023-01-01T::00Z", "2023-01-01T", "2023-01-01T1"}) {
+    EXPECT_FALSE(parse_time(bad)) << bad;
+  }
   EXPECT_EQ(parse_time("").error().message(), "cannot parse \"\" to a valid timestamp");
   EXPECT_EQ(parse_time("now").error().message(), "cannot parse \"now\" to a valid timestamp");
 }
@@ -22,6 +37,8 @@ TEST(ApiParams, ReadsDurations) {
   EXPECT_EQ(*parse_duration_ns("1.5"), 1'500'000'000);
   EXPECT_EQ(*parse_duration_ns("5m"), 300'000'000'000);
   EXPECT_EQ(*parse_duration_ns("-1"), -1'000'000'000);
+  EXPECT_EQ(*parse_duration_ns("1_0"), 10'000'000'000);
+  EXPECT_EQ(*parse_duration_ns("0x1p-1"), 500'000'000);
   EXPECT_EQ(parse_duration_ns("1e30").error().message(),
             "cannot parse \"1e30\" to a valid duration. It overflows int64");
   EXPECT_EQ(parse_duration_ns("5x").error().message(), "cannot parse \"5x\" to a valid duration");

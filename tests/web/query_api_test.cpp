@@ -189,7 +189,13 @@ TEST_F(QueryApiTest, RefusesBadParameters) {
     EXPECT_EQ(response.body, bad(row.error));
   }
   EXPECT_EQ(range("query=x&start=0&end=11000&step=1").status, 200);
-  EXPECT_EQ(range("query=x&start=0&end=1&step=1&timeout=0").status, 422);
+  for (const char* timeout : {"0", "-1", "0s"}) {
+    const std::string tail = concat("&start=0&end=1&step=1&timeout=", timeout);
+    EXPECT_EQ(range("query=x" + tail).status, 503);
+    EXPECT_NE(range("query=x" + tail).body.find("query timed out in query execution"),
+              std::string::npos);
+    EXPECT_EQ(range("query=x(" + tail).status, 400);
+  }
 }
 
 TEST_F(QueryApiTest, TakesTheEndsOfTime) {

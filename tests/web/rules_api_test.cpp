@@ -112,6 +112,7 @@ TEST_F(RulesApiTest, RefusesBadParameters) {
   EXPECT_NE(rules("group_limit=x").find("group_limit needs to be a valid number"),
             std::string::npos);
   EXPECT_NE(rules("group_limit=99999999999").find("value out of range"), std::string::npos);
+  EXPECT_NE(rules("group_limit=-99999999999").find("value out of range"), std::string::npos);
   EXPECT_NE(rules("group_next_token=x").find("group_limit needs to be present"), std::string::npos);
   EXPECT_NE(rules("group_limit=1&group_next_token=x").find("were rule groups changed?"),
             std::string::npos);

@@ -108,6 +108,26 @@ TEST(TargetsApi, ShowsMetadataOfMatchingTargets) {
   EXPECT_EQ(api.target_metadata(make_request("GET", "/m?match_target={")).status, 400);
 }
 
+// The limit is looked at before each target, and never cuts one.
+TEST(TargetsApi, LimitsMetadataByWholeTargets) {
+  const TargetsApi api(one_target(), {});
+  const auto entries = [&api](std::string_view limit) {
+    const std::string body =
+        api.target_metadata(make_request("GET", "/m?limit=" + std::string(limit))).body;
+    std::size_t count = 0;
+    for (std::size_t at = body.find("\"target\""); at != std::string::npos;
+         at = body.find("\"target\"", at + 1)) {
+      ++count;
+    }
+    return count;
+  };
+
+  EXPECT_EQ(entries("0"), 0U);
+  EXPECT_EQ(entries("1"), 1U);
+  EXPECT_EQ(entries("2"), 4U);
+  EXPECT_EQ(entries("-1"), 4U);
+}
+
 TEST(TargetsApi, ListsPoolsAndAlertmanagers) {
   const TargetsApi api(one_target(), {});
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/str.h"
+#include "query/functions/go_math.h"
 #include "query/promql/parser.h"
 #include "web/api/errors.h"
 
@@ -40,7 +41,9 @@ bool selects_something(const model::Matchers& matchers) {
 
 Result<model::TimeMs> parse_time(std::string_view text) {
   double seconds = 0;
-  if (parse_float(text, seconds) && std::isfinite(seconds)) return to_milliseconds(seconds);
+  if (query::go::parse_float(text, seconds) && std::isfinite(seconds)) {
+    return to_milliseconds(seconds);
+  }
   if (auto time = model::parse_rfc3339(text)) return *time;
   if (text == "-292273086-05-16T16:47:06Z") return kApiTimeMin;
   if (text == "292277025-08-18T07:12:54.999999999Z") return kApiTimeMax;
@@ -59,7 +62,7 @@ Result<model::TimeMs> time_parameter(const Form& form, std::string_view name,
 
 Result<std::int64_t> parse_duration_ns(std::string_view text) {
   double seconds = 0;
-  if (parse_float(text, seconds) && !std::isnan(seconds)) {
+  if (query::go::parse_float(text, seconds) && !std::isnan(seconds)) {
     const double ns = seconds * kNanosecondsPerSecond;
     if (ns >= kInt64Limit || ns < -kInt64Limit) {
       return invalid(

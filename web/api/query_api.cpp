@@ -19,6 +19,7 @@ namespace {
 constexpr std::int64_t kPointsMax = 11'000;          // copied from upstream
 constexpr std::size_t kQueryBytesMax = 1024 * 1024;  // reliability.md 7.4
 constexpr std::int64_t kNanosecondsPerMs = 1'000'000;
+constexpr query::DurationMs kExpired = -1;  // a timeout that is over before it begins
 
 Error invalid(std::string_view message) {
   return Error(Code::kInvalid, std::string(message));
@@ -34,8 +35,8 @@ Result<void> read_options(const Form& form, query::QueryRequest& request) {
   if (const std::string_view text = form.get("timeout"); !text.empty()) {
     auto timeout = parse_duration_ns(text);
     if (!timeout) return invalid_parameter("timeout", timeout.error());
-    if (*timeout <= 0) return Error(Code::kExecution, "context deadline exceeded");
     request.timeout_ms = std::max<std::int64_t>(1, *timeout / kNanosecondsPerMs);
+    if (*timeout <= 0) request.timeout_ms = kExpired;
   }
   if (const std::string_view text = form.get("lookback_delta"); !text.empty()) {
     auto lookback = parse_duration_ns(text);
@@ -154,6 +155,11 @@ http::Response QueryApi::range(const http::Request& http_request) {
 
 http::Response QueryApi::evaluate(query::QueryRequest request, const Presentation& presentation,
                                   const StopToken& client) {
+  if (request.timeout_ms == kExpired) {
+    const auto parsed = query::parse_expression(request.expression, parser_);
+    if (!parsed) return error_response(invalid_parameter("query", parsed.error()));
+    return error_response(Error(Code::kTimeout, "query timed out in query execution"));
+  }
   const Running running(*this, client);
   const auto& [limit, stats] = presentation;
   Result<query::QueryResult> result = run_(request, running.token());

@@ -81,7 +81,8 @@ Result<void> read_page(const Form& form, Filter& filter) {
         invalid("group_limit needs to be present in order to paginate over the groups"));
   }
   const auto parsed = parse_integer(limit);
-  const bool too_large = parsed && *parsed > std::numeric_limits<std::int32_t>::max();
+  using Limits = std::numeric_limits<std::int32_t>;
+  const bool too_large = parsed && (*parsed > Limits::max() || *parsed < Limits::min());
   if (!parsed || too_large) {
     const bool out_of_range = too_large || parsed.error().message().ends_with("range");
     return invalid_parameter(

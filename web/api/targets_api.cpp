@@ -164,10 +164,15 @@ http::Response TargetsApi::target_metadata(const http::Request& request) const {
   SuccessEnvelope envelope;
   JsonWriter json(envelope.body());
   json.begin_array();
+  // As upstream: it ends the list before a target, never within one.
   std::int64_t count = 0;
-  for (const scrape::TargetMetadata& entry : source_.metadata(family)) {
-    if (*limit >= 0 && count >= *limit) break;
+  const model::Labels* shown = nullptr;
+  const std::vector<scrape::TargetMetadata> entries = source_.metadata(family);
+  for (const scrape::TargetMetadata& entry : entries) {
     if (!model::matches_all(matchers, entry.target)) continue;
+    const bool another = shown == nullptr || *shown != entry.target;
+    if (another && *limit >= 0 && count >= *limit) break;
+    shown = &entry.target;
     ++count;
     json.begin_object();
     labels_member(json, "target", entry.target);
