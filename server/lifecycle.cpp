@@ -491,6 +491,7 @@ Result<void> Server::start() {
     Result<Parts::Prepared> first = p.prepare(p.current_config());
     if (!first) return std::unexpected(std::move(first).error().with("error loading config"));
     p.waiting = *std::move(first);
+    p.note_reload(true);  // as upstream: a long replay must not look like a bad configuration
   }
   NX_TRY(p.listen([this] { return reload(); }));
   NX_TRY(p.open_store());
