@@ -1,7 +1,7 @@
 // Wiring, and the order in which parts start, reload and stop.
 //
-// Two pairs of pools: scrapes, rules and notifications have their own CPU threads, so that no
-// number of queries holds up an append (performance design, thread rules).
+// Pools apart for scrapes, rules, queries and control routes, so that none waits for another; on a
+// busy core the system serves them in that order (docs/concurrency.md).
 #include "server/lifecycle.h"
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 
 #include "alerting/notify/notifier.h"
 #include "alerting/rules/manager.h"
+#include "base/exceptions.h"
 #include "base/executors.h"
 #include "base/mutex.h"
 #include "base/str.h"
@@ -31,6 +32,12 @@ namespace {
 constexpr auto kStopGrace = std::chrono::seconds(5);  // requests under way at a stop
 constexpr std::int64_t kSyncIntervalNs =
     5'000'000'000;  // promise D2: at most 5 s lost with the machine's power
+
+// Of the CPU threads. A thread of niceness 5 gets a third of what one of niceness 0 gets, one of 10
+// a ninth; on a core with nothing else to do, all of it.
+constexpr int kRulesNice = 5;
+constexpr int kQueriesNice = 10;
+constexpr unsigned kControlThreads = 4;  // a long reload and a few status pages beside /metrics
 
 unsigned cores() {
   return std::max(1U, std::thread::hardware_concurrency());
@@ -63,6 +70,8 @@ query::EngineOptions engine_options(const Flags& flags, const Config& config) {
 scrape::ScrapeOptions scrape_options(const Flags& flags) {
   scrape::ScrapeOptions options;
   options.host_name = host_name();
+  const std::uint64_t memory = memory_bytes_max(real_file_system());
+  if (memory != 0) options.bodies_bytes_max = memory / 4;
   options.discovery_reload_interval = flags.discovery_reload_ms;
   options.align_timestamps = flags.adjust_timestamps;
   options.timestamp_tolerance = flags.timestamp_tolerance_ms;
@@ -219,6 +228,7 @@ struct Server::Parts {
 
   Parts(Flags f, Config c, Log& l);
 
+  ExecutorOptions executor_options(unsigned io_threads, unsigned cpu_threads, int cpu_nice);
   void add_routes();
   web::StatusProviders status_providers();
   web::RuntimeInfo runtime_info();
@@ -249,8 +259,11 @@ struct Server::Parts {
   bool reload_ok NX_GUARDED_BY(mutex) = true;
   model::TimeMs config_time NX_GUARDED_BY(mutex) = 0;
 
-  Executors ingest{std::min(cores(), 8U), std::max(2U, cores())};
-  Executors serving{std::min(cores(), 4U), std::max(2U, cores())};
+  // Who goes first on a busy core: docs/concurrency.md.
+  Executors ingest{executor_options(std::min(cores(), 8U), std::max(2U, cores()), 0)};
+  Executors ruling{executor_options(1, std::max(2U, cores()), kRulesNice)};
+  Executors serving{executor_options(std::min(cores(), 4U), std::max(2U, cores()), kQueriesNice)};
+  Executors control{executor_options(1, kControlThreads, 0)};
   LateStore store;
   const StopToken start_stop = cancellable(clock);
   tsdb::ReplayProgress replay;
@@ -277,12 +290,27 @@ Server::Parts::Parts(Flags f, Config c, Log& l)
       engine(engine_options(flags, config), clock, metrics),
       scraping({ingest, store, fs, clock, metrics, log}, scrape_options(flags)),
       notifier({ingest, fs, clock, metrics, log}, notifier_options(flags)),
-      rules(rule_context(), ingest, fs),
-      background(ingest),
+      rules(rule_context(), ruling, fs),
+      background(ingest,
+                 [this](std::string_view what) {
+                   report_exception(log, metrics, {"storage", "syncing the log"}, what);
+                 }),
       query_api([this](const query::QueryRequest& r,
                        const StopToken& stop) { return engine.run(store, r, stop); },
                 engine.options().parser, clock),
-      router(router_options(flags), serving, clock, metrics) {}
+      router(router_options(flags), serving, clock, metrics, log) {}
+
+ExecutorOptions Server::Parts::executor_options(unsigned io_threads, unsigned cpu_threads,
+                                                int cpu_nice) {
+  ExecutorOptions options;
+  options.io_threads = io_threads;
+  options.cpu_threads = cpu_threads;
+  options.cpu_nice = cpu_nice;
+  options.on_exception = [this](std::string_view what) {
+    report_exception(log, metrics, {"io", "an I/O handler"}, what);
+  };
+  return options;
+}
 
 Server::Server(Flags flags, Config config, Log& log)
     : parts_(std::make_unique<Parts>(std::move(flags), std::move(config), log)) {}
@@ -340,8 +368,8 @@ void Server::Parts::add_routes() {
                        *status_api,
                        &rules_api,
                        {&engine.memory(query::Lane::kApi), engine.options().query_memory_max}},
-                      serving);
-  web::add_page_routes(router);
+                      serving, control);
+  web::add_page_routes(router, url.path);
 }
 
 void Server::Parts::publish_build_info() {
@@ -428,11 +456,12 @@ Result<void> Server::Parts::listen(std::function<Result<void>()> reload) {
   hooks.enabled = flags.enable_lifecycle;
   hooks.reload = std::move(reload);
   hooks.quit = send_terminate;
-  web::add_lifecycle_routes(router, std::move(hooks), serving, metrics);
+  web::add_lifecycle_routes(router, std::move(hooks), control, metrics);
   add_routes();
   auto handler = [this](const http::Request& request) { return router.handle(request); };
-  http =
-      std::make_unique<web::HttpServer>(http_options(flags), handler, serving, clock, log, metrics);
+  auto is_vital = [this](const http::Request& request) { return router.is_vital(request); };
+  http = std::make_unique<web::HttpServer>(http_options(flags), handler, serving, clock, log,
+                                           metrics, is_vital);
   NX_TRY(http->listen());
   http->start();
   log.info("listening", {{"address", join(http->addresses(), ",")}});
@@ -444,7 +473,7 @@ Result<void> Server::Parts::open_store() {
   NX_TRY_ASSIGN(
       db, tsdb::Db::open(store_options(flags, current_config()), fs, clock, metrics, log, control));
   store.open(*db);
-  background.spawn([this] { return sync_loop(); });
+  background.spawn([this] { return sync_loop(); }, AfterException::kRestart);
   return {};
 }
 
@@ -550,6 +579,8 @@ void Server::stop() {
   }
   p.notifier.stop();
   p.ingest.stop();
+  p.ruling.stop();
+  p.control.stop();
   p.serving.stop();
   p.log.info("see you next time");
 }

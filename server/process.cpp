@@ -1,9 +1,11 @@
 // Reading /proc.
 #include "server/process.h"
 
+#include <algorithm>
 #include <charconv>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <vector>
 
 #include "base/str.h"
 
@@ -74,6 +76,41 @@ void publish_process_metrics(Metrics& metrics, FileSystem& fs) {
         s.start_time_seconds);
     set("narthex_threads", "Threads of the process.", static_cast<double>(s.threads));
   });
+}
+
+namespace {
+
+// Where the limits of this process' control group may stand: version 2 and 1, with and without a
+// namespace of its own.
+std::vector<std::string> memory_limit_files(FileSystem& fs) {
+  std::vector<std::string> files = {"/sys/fs/cgroup/memory.max",
+                                    "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
+  const auto groups = fs.read_file("/proc/self/cgroup");
+  if (!groups) return files;
+  for (const std::string_view line : split(*groups, '\n')) {
+    const std::size_t path = line.rfind(':');
+    if (path == std::string_view::npos) continue;
+    if (line.starts_with("0::")) {
+      files.push_back(concat("/sys/fs/cgroup", line.substr(path + 1), "/memory.max"));
+    } else if (line.find(":memory:") != std::string_view::npos) {
+      files.push_back(
+          concat("/sys/fs/cgroup/memory", line.substr(path + 1), "/memory.limit_in_bytes"));
+    }
+  }
+  return files;
+}
+
+}  // namespace
+
+std::uint64_t memory_bytes_max(FileSystem& fs) {
+  const auto pages = static_cast<std::uint64_t>(std::max(0L, ::sysconf(_SC_PHYS_PAGES)));
+  std::uint64_t bytes = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  for (const std::string& file : memory_limit_files(fs)) {
+    const auto text = fs.read_file(file);
+    const double limit = text ? number(trim(*text)) : 0;  // "max" reads as 0
+    if (limit > 0 && limit < static_cast<double>(bytes)) bytes = static_cast<std::uint64_t>(limit);
+  }
+  return bytes;
 }
 
 std::string host_name() {

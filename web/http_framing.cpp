@@ -1,6 +1,7 @@
 // Checks on a request's head.
 #include "web/http_framing.h"
 
+#include <charconv>
 #include <vector>
 
 #include "base/str.h"
@@ -141,6 +142,31 @@ std::optional<HttpFault> find_head_fault(std::string_view head) {
   }
   if (is_first) return bad("malformed request line");
   return judge(fields, is_http_1_0);
+}
+
+RequestHead RequestHead::parse(std::string_view head) {
+  RequestHead out;
+  const auto take_line = [&head] {
+    const std::size_t end = head.find("\r\n");
+    const std::string_view line = head.substr(0, end);
+    head.remove_prefix(end + 2);
+    return line;
+  };
+  const auto parts = split(take_line(), ' ');
+  out.method = parts[0];
+  out.target = parts[1];
+  out.version = parts[2] == "HTTP/1.0" ? 10 : 11;
+  for (std::string_view line = take_line(); !line.empty(); line = take_line()) {
+    const std::size_t colon = line.find(':');
+    out.headers.add(std::string(line.substr(0, colon)), std::string(trim(line.substr(colon + 1))));
+  }
+  const std::string_view length = out.headers.get("Content-Length");
+  std::from_chars(length.data(), length.data() + length.size(), out.length);
+  out.is_chunked = out.headers.contains("Transfer-Encoding");
+  const bool is_closing = out.headers.has_token("Connection", "close");
+  out.keep_alive =
+      !is_closing && (out.version == 11 || out.headers.has_token("Connection", "keep-alive"));
+  return out;
 }
 
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {

@@ -4,9 +4,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "base/http/message.h"
 
 namespace narthex::web {
 
@@ -33,6 +36,19 @@ HeadScan scan_head(std::string_view bytes, std::size_t& scanned);
 
 /// Judges a whole head, its empty line included.
 std::optional<HttpFault> find_head_fault(std::string_view head);
+
+/// A head taken apart. Only for one that find_head_fault() finds nothing in.
+struct RequestHead {
+  std::string method;
+  std::string target;
+  unsigned version = 11;
+  http::Headers headers;
+  std::uint64_t length = 0;  // of the body
+  bool is_chunked = false;
+  bool keep_alive = false;
+
+  static RequestHead parse(std::string_view head);
+};
 
 /// A request target split into decoded path and raw query. Absolute form loses scheme and host.
 struct Target {

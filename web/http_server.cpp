@@ -8,6 +8,7 @@
 #include <boost/asio/ip/v6_only.hpp>
 
 #include "base/check.h"
+#include "base/exceptions.h"
 #include "base/mutex.h"
 #include "base/str.h"
 #include "web/http_session.h"
@@ -17,7 +18,6 @@ namespace {
 
 using asio::ip::tcp;
 
-constexpr std::size_t kRefusalReserve = 32;  // connections above the limit that still hear 503
 constexpr std::int64_t kAcceptPauseNs = 100'000'000;  // after EMFILE and the like
 
 struct HostPort {
@@ -76,75 +76,95 @@ class Book {
  public:
   struct Count {
     std::size_t total = 0;
+    std::size_t regular = 0;
     std::size_t same_address = 0;
   };
-  Count enter(const std::string& peer) {
+  void enter(const std::string& peer) {
     const MutexLock lock(mutex_);
-    return {++total_, ++per_address_[peer]};
+    ++total_;
+    ++per_address_[peer];
   }
-  void leave(const std::string& peer) {
+  void enter_regular() {
+    const MutexLock lock(mutex_);
+    ++regular_;
+  }
+  void leave(const std::string& peer, Place place) {
     const MutexLock lock(mutex_);
     --total_;
+    if (place == Place::kRegular) --regular_;
     const auto found = per_address_.find(peer);
     if (found != per_address_.end() && --found->second == 0) per_address_.erase(found);
   }
-  std::size_t total() const {
+  Count count(const std::string& peer) const {
     const MutexLock lock(mutex_);
-    return total_;
+    const auto found = per_address_.find(peer);
+    return {total_, regular_, found == per_address_.end() ? 0 : found->second};
   }
 
  private:
   mutable Mutex mutex_;
   std::size_t total_ NX_GUARDED_BY(mutex_) = 0;
+  std::size_t regular_ NX_GUARDED_BY(mutex_) = 0;
   std::map<std::string, std::size_t> per_address_ NX_GUARDED_BY(mutex_);
 };
 
 // One connection's entry in the book; dies with the task's function, also if that never ran.
 struct Seat {
   Seat(std::shared_ptr<Book> b, std::string p) : book(std::move(b)), peer(std::move(p)) {
-    count = book->enter(peer);
+    book->enter(peer);
   }
-  ~Seat() { book->leave(peer); }
+  ~Seat() { book->leave(peer, place); }
   Seat(const Seat&) = delete;
   Seat& operator=(const Seat&) = delete;
+  void make_regular() {
+    place = Place::kRegular;
+    book->enter_regular();
+  }
 
   std::shared_ptr<Book> book;
   std::string peer;
-  Book::Count count;
+  Place place = Place::kReserve;
 };
 
 }  // namespace
 
 struct HttpServer::State {
-  State(HttpServerOptions o, HttpHandler h, Executors& e, const Clock& c, Log& l, Metrics& metrics)
+  State(HttpServerOptions o, HttpHandler h, IsVital v, Executors& e, const Clock& c, Log& l,
+        Metrics& m)
       : options(std::move(o)),
         handler(std::move(h)),
+        is_vital(std::move(v)),
         executors(e),
         log(l),
-        accepted(
-            metrics.counter("net_conntrack_listener_conn_accepted_total",
-                            "Total number of connections opened to the listener of a given name.",
-                            {{"listener_name", "http"}})),
-        refused(metrics.counter("narthex_http_connections_refused_total",
-                                "Connections refused because a connection limit was reached.")),
-        context{options, handler, c, registry},
-        acceptors(e, [this](std::string_view what) { report(what); }),
-        sessions(e, [this](std::string_view what) { report(what); }) {}
+        metrics(m),
+        accepted(m.counter("net_conntrack_listener_conn_accepted_total",
+                           "Total number of connections opened to the listener of a given name.",
+                           {{"listener_name", "http"}})),
+        refused(m.counter("narthex_http_connections_refused_total",
+                          "Connections refused because a connection limit was reached.")),
+        bodies(options.bodies_bytes_max),
+        context{options, handler, is_vital, c, registry, refused, bodies},
+        acceptors(e, [this](std::string_view what) { report("accepting connections", what); }),
+        sessions(e, [this](std::string_view what) { report("serving a connection", what); }) {}
 
-  void report(std::string_view what) {
-    log.error("a connection ended by an exception", {{"err", what}});
+  void report(std::string_view doing, std::string_view what) {
+    report_exception(log, metrics, {"http", doing}, what);
   }
   Result<tcp::acceptor> bind(const std::string& address);
   asio::awaitable<void> accept_loop(tcp::acceptor& acceptor);
-  void serve(int socket, std::string peer);
+  void serve(const std::shared_ptr<OwnedSocket>& owned, std::string peer);
+  bool has_place(const Book::Count& count, const std::string& peer);
 
   HttpServerOptions options;
   HttpHandler handler;
+  IsVital is_vital;
   Executors& executors;
   Log& log;
+  Metrics& metrics;
   Counter& accepted;
   Counter& refused;
   SessionRegistry registry;
+  ByteBudget bodies;
   SessionContext context;
   std::vector<std::unique_ptr<tcp::acceptor>> bound;
   std::shared_ptr<Book> book = std::make_shared<Book>();
@@ -182,29 +202,45 @@ asio::awaitable<void> HttpServer::State::accept_loop(tcp::acceptor& acceptor) {
     boost::system::error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
     const tcp::endpoint peer = socket.remote_endpoint(ignored);
-    const int descriptor = socket.release(ignored);
-    if (!ignored && descriptor >= 0) serve(descriptor, peer.address().to_string());
+    const auto owned = std::make_shared<OwnedSocket>();
+    owned->hold(socket.release(ignored));
+    if (!ignored) serve(owned, peer.address().to_string());
   }
 }
 
-void HttpServer::State::serve(int socket, std::string peer) {
-  auto owned = std::make_shared<OwnedSocket>(socket);
+// A connection that only waits gives way to a new one.
+bool HttpServer::State::has_place(const Book::Count& count, const std::string& peer) {
+  const std::size_t scarce_from = options.connections_max - options.connections_max / 8;
+  const bool is_over = count.same_address > options.connections_per_address_max;
+  if (is_over && registry.yield(Place::kRegular, peer)) return true;
+  if (is_over && count.regular >= scarce_from) return false;
+  return count.regular < options.connections_max || registry.yield(Place::kRegular);
+}
+
+void HttpServer::State::serve(const std::shared_ptr<OwnedSocket>& owned, std::string peer) {
   auto seat = std::make_shared<Seat>(book, std::move(peer));
   accepted.add();
-  const bool admitted = seat->count.total <= options.connections_max &&
-                        seat->count.same_address <= options.connections_per_address_max;
-  if (!admitted) refused.add();
-  if (seat->count.total > options.connections_max + kRefusalReserve) return;
-  sessions.spawn([this, owned, seat, admitted]() -> asio::awaitable<void> {
-    if (!admitted) return refuse_session(owned, context);
-    return serve_session(owned, seat->peer, context);
-  });
+  const Book::Count count = book->count(seat->peer);
+  if (has_place(count, seat->peer)) {
+    seat->make_regular();
+  } else {
+    // One that was asked to give way takes a moment to go.
+    const std::size_t in_reserve = count.total - count.regular;
+    const bool is_full =
+        in_reserve > options.connections_reserve && !registry.yield(Place::kReserve);
+    if (is_full || in_reserve > 2 * options.connections_reserve) {
+      refused.add();
+      return refuse_connection(*owned);
+    }
+  }
+  sessions.spawn(
+      [this, owned, seat] { return serve_session(owned, seat->peer, seat->place, context); });
 }
 
 HttpServer::HttpServer(HttpServerOptions options, HttpHandler handler, Executors& executors,
-                       const Clock& clock, Log& log, Metrics& metrics)
-    : state_(std::make_unique<State>(std::move(options), std::move(handler), executors, clock, log,
-                                     metrics)) {}
+                       const Clock& clock, Log& log, Metrics& metrics, IsVital is_vital)
+    : state_(std::make_unique<State>(std::move(options), std::move(handler), std::move(is_vital),
+                                     executors, clock, log, metrics)) {}
 
 HttpServer::~HttpServer() = default;
 
@@ -230,12 +266,15 @@ std::vector<std::string> HttpServer::addresses() const {
 void HttpServer::start() {
   for (const auto& acceptor : state_->bound) {
     state_->acceptors.spawn(
-        [state = state_.get(), &acceptor = *acceptor] { return state->accept_loop(acceptor); });
+        [state = state_.get(), &acceptor = *acceptor] { return state->accept_loop(acceptor); },
+        AfterException::kRestart);
   }
 }
 
 void HttpServer::adopt(int socket, std::string peer_address) {
-  state_->serve(socket, std::move(peer_address));
+  const auto owned = std::make_shared<OwnedSocket>();
+  owned->hold(socket);
+  state_->serve(owned, std::move(peer_address));
 }
 
 void HttpServer::drain() {
@@ -256,7 +295,7 @@ void HttpServer::stop(std::chrono::milliseconds grace) {
 }
 
 std::size_t HttpServer::connections() const {
-  return state_->book->total();
+  return state_->book->count({}).total;
 }
 
 }  // namespace narthex::web

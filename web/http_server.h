@@ -24,9 +24,14 @@ struct HttpServerOptions {
   /// `host:port`, `:port` (all addresses) or `[v6]:port`. Port 0 takes a free one.
   std::vector<std::string> listen_addresses = {"0.0.0.0:9090"};
   std::size_t connections_max = 512;  // --web.max-connections
+  /// Above it an address makes its own idle connections give way, and where places are scarce it
+  /// gets no more: but many users may come through one proxy.
   std::size_t connections_per_address_max = 256;
+  /// Further connections when all places are taken: they get one vital request answered, or 503.
+  std::size_t connections_reserve = 32;
   std::size_t requests_per_connection_max = 10'000;
   std::size_t body_bytes_max = 10 * 1024 * 1024;
+  std::size_t bodies_bytes_max = 256 * 1024 * 1024;  // of all requests together
   std::chrono::milliseconds header_timeout{10'000};
   std::chrono::milliseconds idle_timeout{120'000};
   std::chrono::milliseconds body_timeout{
@@ -38,12 +43,15 @@ struct HttpServerOptions {
 /// work hops to the CPU pool. For HEAD the body is dropped and its length kept.
 using HttpHandler = std::function<asio::awaitable<http::Response>(const http::Request&)>;
 
+/// Whether a request must be answered even when all places are taken: health, readiness, metrics.
+using IsVital = std::function<bool(const http::Request&)>;
+
 /// Thread-safe. Order: listen(), start(), stop().
 class HttpServer {
  public:
   /// All references must outlive the server.
   HttpServer(HttpServerOptions options, HttpHandler handler, Executors& executors,
-             const Clock& clock, Log& log, Metrics& metrics);
+             const Clock& clock, Log& log, Metrics& metrics, IsVital is_vital = {});
   /// stop() must have been called if start() or adopt() was.
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;

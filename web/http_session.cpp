@@ -1,13 +1,16 @@
 // A connection's coroutine over Beast. Each phase (idle, head, body, answer) has its own deadline.
-// The head is read and judged as bytes before Beast parses it; after a fault the connection always
-// closes.
+// The head is judged as bytes before it is parsed, every byte is counted before it is kept, and
+// after a fault the connection always closes. Beast writes the answers.
 #include "web/http_session.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <expected>
 #include <limits>
 #include <optional>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <variant>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -18,6 +21,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 
+#include "base/http/chunked.h"
 #include "base/str.h"
 #include "web/http_date.h"
 #include "web/http_framing.h"
@@ -28,7 +32,7 @@ namespace {
 namespace beast = boost::beast;
 using Protocol = asio::generic::stream_protocol;
 using Stream = beast::basic_stream<Protocol, asio::any_io_executor>;
-using Parser = beast::http::request_parser<beast::http::string_body>;
+using Time = std::chrono::steady_clock;
 using Answer = beast::http::response<beast::http::span_body<const char>>;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
@@ -36,11 +40,13 @@ constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::size_t kBodyBytesPerSecondMin = 1024;  // reliability.md 7.1, after the first 10 s
 constexpr std::chrono::seconds kBodyGrace{10};
 constexpr std::chrono::seconds kLinger{1};
+constexpr std::size_t kFreeBodyBytes = 64 * 1024;  // counted against the body's own limit only
 
 // Lives on the connection's thread; the registry's wake posts to it.
 struct IdleState {
   Stream* stream = nullptr;
-  bool idle = false;
+  bool waits = false;
+  bool has_yielded = false;  // it was asked to go while it waited
 };
 
 std::string_view view(const beast::flat_buffer& buffer) {
@@ -92,139 +98,175 @@ struct Incoming {
   bool keep_alive = false;
 };
 
+// The end of the stream, or a deadline: nothing more is said.
+struct Gone {};
+template <typename T>
+using Arrival = std::variant<T, HttpFault, Gone>;
+
 class Session {
  public:
-  Session(Stream stream, std::string peer, const SessionContext& context)
-      : stream_(std::move(stream)), peer_(std::move(peer)), context_(context) {}
+  Session(Stream stream, std::string peer, Place place, const SessionContext& context)
+      : stream_(std::move(stream)),
+        peer_(std::move(peer)),
+        place_(place),
+        context_(context),
+        body_share_(&context.bodies, kFreeBodyBytes) {}
 
   asio::awaitable<void> run();
-  asio::awaitable<void> refuse();
 
  private:
-  asio::awaitable<void> serve(IdleState& idle);
+  asio::awaitable<void> serve();
+  bool finds_place(const http::Request& request);
+  void set_waiting(bool waits);
   asio::awaitable<http::Response> handle(http::Request& request);
-  asio::awaitable<bool> wait_for_bytes(IdleState& idle);
-  asio::awaitable<std::optional<HttpFault>> read_head(bool& gone);
-  asio::awaitable<std::optional<Incoming>> read_request(IdleState& idle);
-  asio::awaitable<beast::error_code> read_body(Parser& parser);
+  asio::awaitable<bool> wait_for_bytes();
+  asio::awaitable<bool> read_more(Time::time_point deadline);
+  asio::awaitable<Arrival<RequestHead>> read_head();
+  asio::awaitable<std::optional<Incoming>> read_request();
+  asio::awaitable<Arrival<std::string>> read_body(const RequestHead& head);
+  asio::awaitable<bool> say_continue(const RequestHead& head);
   asio::awaitable<bool> answer(http::Response response, const Incoming& incoming, bool close);
   asio::awaitable<void> close();
   void fill(Answer& out, http::Response& response, const Incoming& incoming, bool close);
-  http::Request take(Parser& parser, Target target);
 
   Stream stream_;
   std::string peer_;
+  Place place_;
   const SessionContext& context_;
-  beast::flat_buffer buffer_;
+  std::shared_ptr<IdleState> idle_ = std::make_shared<IdleState>();
+  SessionRegistry::Id id_ = 0;
+  beast::flat_buffer buffer_;  // what has arrived and is not yet read: a head at most, or 16 KiB
+  BudgetShare body_share_;     // of the request being read or answered
 };
 
-// Waits for the first byte of a request; this is the only place where a connection is idle.
-asio::awaitable<bool> Session::wait_for_bytes(IdleState& idle) {
+// While it does, the registry may end the connection.
+void Session::set_waiting(bool waits) {
+  idle_->waits = waits;
+  context_.registry.set_waiting(id_, waits);
+}
+
+// Waits for the first byte of a request; this is the only place where a regular connection is idle.
+asio::awaitable<bool> Session::wait_for_bytes() {
   if (buffer_.size() > 0) co_return true;
-  idle.idle = true;
-  stream_.expires_after(context_.options.idle_timeout);
+  if (buffer_.capacity() > 2 * kReadBytes) buffer_ = beast::flat_buffer();
+  set_waiting(true);
+  const bool arrived = co_await read_more(Time::now() + context_.options.idle_timeout);
+  set_waiting(false);
+  co_return arrived;
+}
+
+// False at the end of the stream and when the deadline passes, which a peer that sends without
+// pause does not outrun.
+asio::awaitable<bool> Session::read_more(Time::time_point deadline) {
+  stream_.expires_at(deadline);
   auto space = buffer_.prepare(kReadBytes);
   auto [error, count] = co_await stream_.async_read_some(space, kAwait);
-  idle.idle = false;
-  if (error) co_return false;
+  if (error || Time::now() >= deadline) co_return false;
   buffer_.commit(count);
   co_return true;
 }
 
-// Leaves the whole head in the buffer, or says why it never will be.
-asio::awaitable<std::optional<HttpFault>> Session::read_head(bool& gone) {
-  stream_.expires_after(context_.options.header_timeout);
+asio::awaitable<Arrival<RequestHead>> Session::read_head() {
+  const Time::time_point deadline = Time::now() + context_.options.header_timeout;
   std::size_t scanned = 0;
-  while (true) {
+  for (;;) {
     HeadScan scan = scan_head(view(buffer_), scanned);
-    if (scan.fault) co_return scan.fault;
-    if (scan.size > 0) co_return find_head_fault(view(buffer_).substr(0, scan.size));
-    auto space = buffer_.prepare(kReadBytes);
-    auto [error, count] = co_await stream_.async_read_some(space, kAwait);
-    if (error) {
-      gone = true;
-      co_return std::nullopt;
+    if (scan.fault) co_return *std::move(scan.fault);
+    if (scan.size > 0) {
+      const std::string_view bytes = view(buffer_).substr(0, scan.size);
+      if (auto fault = find_head_fault(bytes)) co_return *std::move(fault);
+      RequestHead head = RequestHead::parse(bytes);
+      buffer_.consume(scan.size);
+      co_return head;
     }
-    buffer_.commit(count);
+    const bool more = co_await read_more(deadline);
+    if (!more) co_return Gone{};
   }
 }
 
-asio::awaitable<beast::error_code> Session::read_body(Parser& parser) {
-  using Time = std::chrono::steady_clock;
+// Takes what has arrived of a body. True when that is all of it.
+std::expected<bool, HttpFault> take_body(const RequestHead& head, http::ChunkedReader& chunks,
+                                         beast::flat_buffer& buffer, std::string& body) {
+  if (!head.is_chunked) {
+    const std::string_view some = view(buffer).substr(0, head.length - body.size());
+    body.append(some);
+    buffer.consume(some.size());
+    return body.size() == head.length;
+  }
+  const Result<std::size_t> taken = chunks.read(view(buffer), body);
+  if (!taken && taken.error().code() == Code::kLimit) {
+    return std::unexpected(HttpFault{413, "http: request body too large"});
+  }
+  if (!taken) return std::unexpected(HttpFault{400, "malformed request body"});
+  buffer.consume(*taken);
+  return chunks.is_done();
+}
+
+asio::awaitable<Arrival<std::string>> Session::read_body(const RequestHead& head) {
+  const std::size_t bytes_max = context_.options.body_bytes_max;
+  if (head.length > bytes_max) co_return HttpFault{413, "http: request body too large"};
+  http::ChunkedReader chunks(
+      {.body_bytes = bytes_max, .extension_bytes = kChunkExtensionBytesMax, .strict = true});
   const Time::time_point start = Time::now();
-  parser.eager(true);
-  while (!parser.is_done()) {
-    const std::chrono::seconds earned(parser.get().body().size() / kBodyBytesPerSecondMin);
+  std::string body;
+  for (;;) {
+    auto all = take_body(head, chunks, buffer_, body);
+    if (!all) co_return std::move(all).error();
+    if (!body_share_.grow_to(body.capacity())) {
+      co_return HttpFault{503, "too many request bodies at once"};
+    }
+    if (*all) co_return body;
+    const std::chrono::seconds earned(body.size() / kBodyBytesPerSecondMin);
     const Time::time_point slow = start + kBodyGrace + earned;
-    stream_.expires_at(std::min(start + context_.options.body_timeout, slow));
-    auto [error, count] = co_await beast::http::async_read_some(stream_, buffer_, parser, kAwait);
-    if (error) co_return error;
+    const bool more = co_await read_more(std::min(start + context_.options.body_timeout, slow));
+    if (!more) co_return Gone{};
   }
-  co_return beast::error_code();
 }
 
-HttpFault fault_of(const beast::error_code& error) {
-  if (error == beast::http::error::body_limit) return {413, "http: request body too large"};
-  return {400, "malformed request body"};
-}
-
-http::Request Session::take(Parser& parser, Target target) {
-  http::Request request;
-  const auto& message = parser.get();
-  request.method = std::string(message.method_string());
-  request.path = std::move(target.path);
-  request.query = std::move(target.query);
-  for (const auto& field : message) {
-    request.headers.add(std::string(field.name_string()), std::string(field.value()));
-  }
-  request.peer_address = peer_;
-  return request;
+// False when the client has gone.
+asio::awaitable<bool> Session::say_continue(const RequestHead& head) {
+  const bool has_body = head.is_chunked || head.length > 0;
+  const bool is_asked = equals_ignore_case(head.headers.get("Expect"), "100-continue");
+  if (!is_asked || !has_body || buffer_.size() > 0) co_return true;
+  constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  stream_.expires_after(context_.options.write_stall_timeout);
+  auto line = asio::buffer(kContinue.data(), kContinue.size());
+  auto [failure, sent] = co_await asio::async_write(stream_, line, kAwait);
+  co_return !failure;
 }
 
 // Empty when the connection is over.
-asio::awaitable<std::optional<Incoming>> Session::read_request(IdleState& idle) {
-  const bool arrived = co_await wait_for_bytes(idle);
+asio::awaitable<std::optional<Incoming>> Session::read_request() {
+  body_share_.reset();
+  const bool arrived = co_await wait_for_bytes();
   if (!arrived) co_return std::nullopt;
-  bool gone = false;
   Incoming incoming;
-  incoming.fault = co_await read_head(gone);
-  if (gone) co_return std::nullopt;
+  // The reserve is small: there, a head that takes its time gives way too.
+  if (place_ == Place::kReserve) set_waiting(true);
+  auto arrival = co_await read_head();
+  if (place_ == Place::kReserve) set_waiting(false);
+  if (std::holds_alternative<Gone>(arrival)) co_return std::nullopt;
+  if (auto* fault = std::get_if<HttpFault>(&arrival)) incoming.fault = std::move(*fault);
+  if (incoming.fault) co_return incoming;
+  RequestHead& head = std::get<RequestHead>(arrival);
+  incoming.version = head.version;
+  incoming.keep_alive = head.keep_alive;
+  std::optional<Target> target = parse_target(head.target);
+  if (!target) incoming.fault = HttpFault{400, "malformed request target"};
   if (incoming.fault) co_return incoming;
 
-  Parser parser;
-  parser.header_limit(static_cast<std::uint32_t>(kHeaderBytesMax));
-  parser.body_limit(context_.options.body_bytes_max);
-  auto watch_chunk = [](std::uint64_t, beast::string_view extensions, beast::error_code& error) {
-    if (extensions.size() > kChunkExtensionBytesMax) {
-      error = beast::http::error::bad_chunk_extension;
-    }
-  };
-  parser.on_chunk_header(watch_chunk);
-  auto [error, count] = co_await beast::http::async_read_header(stream_, buffer_, parser, kAwait);
-  std::optional<Target> target;
-  if (!error) target = parse_target(parser.get().target());
-  if (error) incoming.fault = fault_of(error);
-  if (!error && !target) incoming.fault = HttpFault{400, "malformed request target"};
+  const bool said = co_await say_continue(head);
+  if (!said) co_return std::nullopt;
+  auto body = co_await read_body(head);
+  if (std::holds_alternative<Gone>(body)) co_return std::nullopt;
+  if (auto* fault = std::get_if<HttpFault>(&body)) incoming.fault = std::move(*fault);
   if (incoming.fault) co_return incoming;
-
-  incoming.version = parser.get().version();
-  incoming.keep_alive = parser.keep_alive();
-  http::Request request = take(parser, *std::move(target));
-  if (equals_ignore_case(request.headers.get("Expect"), "100-continue") && !parser.is_done()) {
-    constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    stream_.expires_after(context_.options.write_stall_timeout);
-    auto line = asio::buffer(kContinue.data(), kContinue.size());
-    auto [failure, sent] = co_await asio::async_write(stream_, line, kAwait);
-    if (failure) co_return std::nullopt;
-  }
-  const beast::error_code body_error = co_await read_body(parser);
-  if (body_error == beast::error::timeout) co_return std::nullopt;  // Beast closed the socket
-  if (body_error) {
-    incoming.fault = fault_of(body_error);
-    co_return incoming;
-  }
-  request.body = std::move(parser.get().body());
-  incoming.request = std::move(request);
+  incoming.request = http::Request{.method = std::move(head.method),
+                                   .path = std::move(target->path),
+                                   .query = std::move(target->query),
+                                   .headers = std::move(head.headers),
+                                   .body = std::move(std::get<std::string>(body)),
+                                   .peer_address = peer_};
   co_return incoming;
 }
 
@@ -270,10 +312,23 @@ asio::awaitable<http::Response> Session::handle(http::Request& request) {
   co_return response;
 }
 
-asio::awaitable<void> Session::serve(IdleState& idle) {
-  for (std::size_t served = 1; served <= context_.options.requests_per_connection_max; ++served) {
-    std::optional<Incoming> incoming = co_await read_request(idle);
+// In the reserve a request waits for no place, but its own address may have one to give.
+bool Session::finds_place(const http::Request& request) {
+  if (place_ == Place::kRegular || (context_.is_vital && context_.is_vital(request))) return true;
+  if (context_.registry.yield(Place::kRegular, peer_)) return true;
+  context_.refused.add();
+  return false;
+}
+
+asio::awaitable<void> Session::serve() {
+  const std::size_t requests_max =
+      place_ == Place::kReserve ? 1 : context_.options.requests_per_connection_max;
+  for (std::size_t served = 1; served <= requests_max; ++served) {
+    std::optional<Incoming> incoming = co_await read_request();
     if (!incoming) co_return;
+    if (!incoming->fault && !finds_place(*incoming->request)) {
+      incoming->fault = HttpFault{503, "too many connections"};
+    }
     if (incoming->fault) {
       http::Response refusal = fault_response(*incoming->fault);
       co_await answer(std::move(refusal), *incoming, true);
@@ -281,8 +336,8 @@ asio::awaitable<void> Session::serve(IdleState& idle) {
     }
     stream_.expires_never();
     http::Response response = co_await handle(*incoming->request);
-    const bool close = !incoming->keep_alive || context_.registry.draining() ||
-                       served == context_.options.requests_per_connection_max;
+    const bool close =
+        !incoming->keep_alive || context_.registry.draining() || served == requests_max;
     const bool sent = co_await answer(std::move(response), *incoming, close);
     if (!sent || close) co_return;
   }
@@ -304,14 +359,15 @@ asio::awaitable<void> Session::close() {
 }
 
 asio::awaitable<void> Session::run() {
-  auto idle = std::make_shared<IdleState>();
-  idle->stream = &stream_;
-  auto wake = [executor = stream_.get_executor(), idle] {
+  idle_->stream = &stream_;
+  auto wake = [executor = stream_.get_executor(), idle = idle_] {
     asio::post(executor, [idle] {
-      if (idle->stream != nullptr && idle->idle) idle->stream->cancel();
+      if (idle->stream == nullptr || !idle->waits) return;
+      idle->has_yielded = true;
+      idle->stream->cancel();
     });
   };
-  const SessionRegistry::Id id = context_.registry.add(wake);
+  id_ = context_.registry.add(wake, peer_, place_);
   struct Leave {
     SessionRegistry& registry;
     SessionRegistry::Id id;
@@ -321,16 +377,9 @@ asio::awaitable<void> Session::run() {
       idle.stream = nullptr;
     }
   };
-  const Leave leave(context_.registry, id, *idle);
-  co_await serve(*idle);
-  co_await close();
-}
-
-asio::awaitable<void> Session::refuse() {
-  const Incoming nothing;
-  http::Response response = fault_response({503, "too many connections"});
-  co_await answer(std::move(response), nothing, true);
-  co_await close();
+  const Leave leave{context_.registry, id_, *idle_};
+  co_await serve();
+  if (!idle_->has_yielded) co_await close();
 }
 
 Protocol protocol_of(int descriptor) {
@@ -350,7 +399,7 @@ asio::awaitable<std::optional<Stream>> open_stream(std::shared_ptr<OwnedSocket> 
   beast::error_code error;
   handle.assign(protocol_of(descriptor), descriptor, error);
   if (error) {
-    const OwnedSocket closes(descriptor);
+    socket->hold(descriptor);  // closes it
     co_return std::nullopt;
   }
   co_return Stream(std::move(handle));
@@ -366,22 +415,46 @@ int OwnedSocket::take() {
   return std::exchange(descriptor_, -1);
 }
 
-SessionRegistry::Id SessionRegistry::add(std::function<void()> wake) {
+SessionRegistry::Id SessionRegistry::add(std::function<void()> wake, std::string peer,
+                                         Place place) {
   const MutexLock lock(mutex_);
   if (draining_) wake();
-  wakes_.emplace(++last_id_, std::move(wake));
+  entries_.emplace(++last_id_, Entry{std::move(wake), std::move(peer), place});
   return last_id_;
 }
 
 void SessionRegistry::remove(Id id) {
   const MutexLock lock(mutex_);
-  wakes_.erase(id);
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return;
+  waiting_.erase(found->second.waits_since);
+  entries_.erase(found);
+}
+
+void SessionRegistry::set_waiting(Id id, bool waits) {
+  const MutexLock lock(mutex_);
+  Entry& entry = entries_.at(id);
+  waiting_.erase(std::exchange(entry.waits_since, 0));
+  if (waits) waiting_.emplace(entry.waits_since = ++last_wait_, id);
+  if (waits && draining_) entry.wake();
+}
+
+bool SessionRegistry::yield(Place place, std::string_view peer) {
+  const MutexLock lock(mutex_);
+  for (const auto& [since, id] : waiting_) {
+    Entry& entry = entries_.at(id);
+    if (entry.place != place || (!peer.empty() && entry.peer != peer)) continue;
+    entry.wake();
+    waiting_.erase(std::exchange(entry.waits_since, 0));  // nobody else is to count on it
+    return true;
+  }
+  return false;
 }
 
 void SessionRegistry::drain() {
   const MutexLock lock(mutex_);
   draining_ = true;
-  for (const auto& [id, wake] : wakes_) wake();
+  for (const auto& [id, entry] : entries_) entry.wake();
 }
 
 bool SessionRegistry::draining() const {
@@ -390,19 +463,18 @@ bool SessionRegistry::draining() const {
 }
 
 asio::awaitable<void> serve_session(std::shared_ptr<OwnedSocket> socket, std::string peer_address,
-                                    const SessionContext& context) {
+                                    Place place, const SessionContext& context) {
   std::optional<Stream> stream = co_await open_stream(std::move(socket));
   if (!stream) co_return;
-  Session session(*std::move(stream), std::move(peer_address), context);
+  Session session(*std::move(stream), std::move(peer_address), place, context);
   co_await session.run();
 }
 
-asio::awaitable<void> refuse_session(std::shared_ptr<OwnedSocket> socket,
-                                     const SessionContext& context) {
-  std::optional<Stream> stream = co_await open_stream(std::move(socket));
-  if (!stream) co_return;
-  Session session(*std::move(stream), {}, context);
-  co_await session.refuse();
+void refuse_connection(OwnedSocket& socket) {
+  constexpr std::string_view kText =
+      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
+      "Connection: close\r\nContent-Length: 21\r\n\r\ntoo many connections\n";
+  ::send(socket.get(), kText.data(), kText.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 }  // namespace narthex::web

@@ -8,6 +8,18 @@
 namespace narthex::web {
 namespace {
 
+// Counts a scrape as long as it lives.
+class InFlight {
+ public:
+  explicit InFlight(Gauge& gauge) : gauge_(gauge) { gauge_.add(1); }
+  ~InFlight() { gauge_.add(-1); }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+ private:
+  Gauge& gauge_;
+};
+
 // Handlers that need state: kept alive by the routes that share it.
 class LifecyclePages {
  public:
@@ -21,10 +33,9 @@ class LifecyclePages {
   }
 
   asio::awaitable<http::Response> metrics(const http::Request& request) {
-    in_flight_.add(1);
+    const InFlight counted(in_flight_);
     auto expose = [this, &request] { return metrics_.expose(Form(request).all("name[]")); };
     std::string text = co_await run_on(executors_.cpu(), std::move(expose));
-    in_flight_.add(-1);
     scrapes("200").add();
     http::Response response{.status = 200, .headers = {}, .body = std::move(text)};
     response.headers.add("Content-Type",
@@ -77,10 +88,11 @@ void add_lifecycle_routes(Router& router, LifecycleHooks hooks, Executors& execu
   auto pages = std::make_shared<LifecyclePages>(std::move(hooks), executors, metrics);
   const RouteTraits open{.gated = false};
   const RouteTraits mutating{.gated = false, .mutating = true};
-  router.add({"GET"}, "/metrics", {.gated = false, .compress = true},
+  router.add({"GET"}, "/metrics",
+             {.gated = false, .compress = true, .vital = true, .lane = &executors},
              [pages](const http::Request& request) { return pages->metrics(request); });
-  router.add({"GET", "HEAD"}, "/-/healthy", open, healthy);
-  router.add({"GET", "HEAD"}, "/-/ready", {}, ready);
+  router.add({"GET", "HEAD"}, "/-/healthy", {.gated = false, .vital = true}, healthy);
+  router.add({"GET", "HEAD"}, "/-/ready", {.vital = true}, ready);
   router.add({"POST", "PUT"}, "/-/reload", mutating,
              [pages](const http::Request& request) { return pages->reload(request); });
   router.add({"POST", "PUT"}, "/-/quit", mutating,

@@ -18,6 +18,7 @@ struct LifecycleHooks {
   std::function<void()> quit;  // asks for an orderly stop and returns at once
 };
 
+/// `executors` is the control lane: what runs there waits for no query.
 void add_lifecycle_routes(Router& router, LifecycleHooks hooks, Executors& executors,
                           Metrics& metrics);
 

@@ -2,6 +2,7 @@
 #include "web/page.h"
 
 #include "web/page_files.h"
+#include "web/responses.h"
 
 namespace narthex::web {
 namespace {
@@ -24,11 +25,20 @@ HttpHandler file(std::string_view text, std::string type) {
 
 }  // namespace
 
-void add_page_routes(Router& router) {
+void add_page_routes(Router& router, const std::string& external_path) {
   const RouteTraits traits{.gated = false, .compress = true};
-  for (const std::string_view path : {"/", "/query", "/graph"}) {
-    router.add({"GET", "HEAD"}, path, traits, file(page_html(), "text/html; charset=utf-8"));
-  }
+  auto redirect = [](http::Response response) -> asio::awaitable<http::Response> {
+    co_return response;
+  };
+  router.add({"GET"}, "/", {.gated = false},
+             [location = external_path + "/query", redirect](const http::Request& request) {
+               return redirect(redirect_response(request, 302, location));
+             });
+  router.add({"GET"}, "/graph", {.gated = false},
+             [location = external_path + "/query?", redirect](const http::Request& request) {
+               return redirect(redirect_response(request, 302, location + request.query));
+             });
+  router.add({"GET"}, "/query", traits, file(page_html(), "text/html; charset=utf-8"));
   router.add({"GET"}, "/assets/page.js", traits,
              file(page_script(), "text/javascript; charset=utf-8"));
   router.add({"GET"}, "/assets/page.css", traits, file(page_css(), "text/css; charset=utf-8"));

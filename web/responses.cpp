@@ -18,6 +18,53 @@ std::string_view choose_encoding(std::string_view accepted) {
   return {};
 }
 
+bool is_ascii(char c) {
+  return static_cast<unsigned char>(c) < 0x80;
+}
+
+std::string escape_byte(char c) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  const auto byte = static_cast<unsigned char>(c);
+  return {'%', kDigits[byte / 16], kDigits[byte % 16]};
+}
+
+std::string escape_html(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&#34;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
+std::string_view redirect_text(int status) {
+  switch (status) {
+    case 301:
+      return "Moved Permanently";
+    case 302:
+      return "Found";
+    default:
+      return "Temporary Redirect";
+  }
+}
+
 }  // namespace
 
 http::Response text_response(int status, std::string text) {
@@ -32,9 +79,19 @@ http::Response error_text_response(int status, std::string_view text) {
   return response;
 }
 
-http::Response redirect_response(int status, std::string location) {
-  http::Response response = text_response(status, {});
+http::Response redirect_response(const http::Request& request, int status, std::string_view path) {
+  http::Response response{.status = status, .headers = {}, .body = {}};
+  std::string location;
+  for (const char c : path) location += is_ascii(c) ? std::string(1, c) : escape_byte(c);
   response.headers.add("Location", std::move(location));
+  const bool is_get = request.method == "GET";
+  if (is_get || request.method == "HEAD") {
+    response.headers.add("Content-Type", "text/html; charset=utf-8");
+  }
+  if (is_get) {
+    response.body =
+        concat("<a href=\"", escape_html(path), "\">", redirect_text(status), "</a>.\n\n");
+  }
   return response;
 }
 

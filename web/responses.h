@@ -14,7 +14,8 @@ http::Response text_response(int status, std::string text);
 /// What Go's http.Error makes: text, a line feed, and nosniff.
 http::Response error_text_response(int status, std::string_view text);
 
-http::Response redirect_response(int status, std::string location);
+/// What Go's http.Redirect makes of a path: GET gets a line of HTML.
+http::Response redirect_response(const http::Request& request, int status, std::string_view path);
 
 /// Compresses the body as the request's Accept-Encoding allows, when it has 1 KiB or more, and says
 /// Vary in any case. The first of gzip and deflate in the list counts; weights are ignored, as

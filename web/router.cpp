@@ -3,14 +3,17 @@
 
 #include <algorithm>
 
+#include "base/exceptions.h"
 #include "base/http/url.h"
 #include "base/str.h"
+#include "web/api/errors.h"
 #include "web/responses.h"
 
 namespace narthex::web {
 namespace {
 
 constexpr std::size_t kInlineCompressBytesMax = 32 * 1024;  // tuned: below 1 ms on an I/O thread
+constexpr std::size_t kLoggedPathBytesMax = 200;
 
 bool matches(const std::vector<std::string>& pattern, const std::vector<std::string_view>& path) {
   for (std::size_t i = 0; i < pattern.size(); ++i) {
@@ -85,8 +88,13 @@ struct Router::Route {
   }
 };
 
-Router::Router(RouterOptions options, Executors& executors, const Clock& clock, Metrics& metrics)
-    : options_(std::move(options)), executors_(executors), clock_(clock), metrics_(metrics) {}
+Router::Router(RouterOptions options, Executors& executors, const Clock& clock, Metrics& metrics,
+               Log& log)
+    : options_(std::move(options)),
+      executors_(executors),
+      clock_(clock),
+      metrics_(metrics),
+      log_(log) {}
 Router::~Router() = default;
 
 void Router::add(std::vector<std::string_view> methods, std::string_view pattern,
@@ -138,26 +146,52 @@ const Router::Route* Router::find(std::string_view path) const {
   return rest;
 }
 
+bool Router::is_vital(const http::Request& request) const {
+  if (!request.path.starts_with(options_.prefix)) return false;
+  const auto found = exact_.find(request.path.substr(options_.prefix.size()));
+  if (found == exact_.end()) return false;
+  const Method* method = found->second->find(request.method);
+  return method != nullptr && method->traits.vital;
+}
+
+// A slash too many or too few leads to the route, if that has the method.
 http::Response Router::unmatched(const http::Request& request, std::string_view path) const {
   const bool has_slash = path.size() > 1 && path.ends_with('/');
   const std::string other =
       has_slash ? std::string(path.substr(0, path.size() - 1)) : concat(path, "/");
-  if (!exact_.contains(other)) return error_text_response(404, "404 page not found");
+  const auto found = exact_.find(other);
+  if (found == exact_.end() || found->second->find(request.method) == nullptr) {
+    return error_text_response(404, "404 page not found");
+  }
   std::string location = options_.prefix + other;
   if (!request.query.empty()) location += concat("?", request.query);
-  return redirect_response(request.method == "GET" ? 301 : 307, std::move(location));
+  return redirect_response(request, request.method == "GET" ? 301 : 307, location);
+}
+
+http::Response Router::wrong_method(const http::Request& request, std::string_view allow) {
+  http::Response response = request.method == "OPTIONS"
+                                ? text_response(200, {})
+                                : error_text_response(405, "Method Not Allowed");
+  response.headers.add("Allow", std::string(allow));
+  return response;
+}
+
+// Above the prefix there is only the root, which leads to it.
+http::Response Router::outside_prefix(const http::Request& request) const {
+  if (request.path != "/") return error_text_response(404, "404 page not found");
+  if (request.method != "GET") return wrong_method(request, "GET, OPTIONS");
+  return redirect_response(request, 302, options_.prefix);
 }
 
 asio::awaitable<http::Response> Router::handle(const http::Request& request) const {
   if (std::string clean = clean_path(request.path); clean != request.path) {
     std::string location = http::path_escape(clean);
     if (!request.query.empty()) location += concat("?", request.query);
-    co_return redirect_response(307, std::move(location));
+    co_return redirect_response(request, 307, location);
   }
   std::string_view path = request.path;
-  if (!path.starts_with(options_.prefix)) co_return error_text_response(404, "404 page not found");
+  if (!path.starts_with(options_.prefix)) co_return outside_prefix(request);
   path.remove_prefix(options_.prefix.size());
-  if (path.empty()) co_return redirect_response(302, options_.prefix + "/");
   const Route* route = find(path);
   const Method* method = route == nullptr ? nullptr : route->find(request.method);
   if (method == nullptr && request.method == "OPTIONS") {
@@ -172,15 +206,34 @@ asio::awaitable<http::Response> Router::handle(const http::Request& request) con
   if (route == nullptr || (method == nullptr && route->segments.back().starts_with('*'))) {
     co_return unmatched(request, path);
   }
-  if (method == nullptr) {
-    const bool is_options = request.method == "OPTIONS";
-    http::Response response =
-        is_options ? text_response(200, {}) : error_text_response(405, "Method Not Allowed");
-    response.headers.add("Allow", route->allow());
-    co_return response;
-  }
+  if (method == nullptr) co_return wrong_method(request, route->allow());
   http::Response response = co_await run(*route, *method, request);
   co_return response;
+}
+
+// The one place where the exceptions of handlers end. That of a coroutine being cancelled goes on:
+// nobody waits for its answer.
+asio::awaitable<http::Response> Router::answer(const Method& method,
+                                               const http::Request& request) const {
+  try {
+    http::Response response = co_await method.handler(request);
+    if (method.traits.cors) add_cors(request, response);
+    if (method.traits.compress && response.body.size() <= kInlineCompressBytesMax) {
+      compress_body(request, response);
+    } else if (method.traits.compress) {
+      auto compress = [&request, &response] { compress_body(request, response); };
+      const Executors& lane = method.traits.lane != nullptr ? *method.traits.lane : executors_;
+      co_await run_on(lane.cpu(), std::move(compress));
+    }
+    co_return response;
+  } catch (...) {
+    if (describe_exception(std::current_exception()).empty()) throw;
+    const std::string what =
+        concat(request.method, " ", std::string_view(request.path).substr(0, kLoggedPathBytesMax));
+    const Error error = report_current_exception(log_, metrics_, {"http", what});
+    if (method.traits.cors) co_return error_response(error);
+    co_return error_text_response(500, error.message());
+  }
 }
 
 asio::awaitable<http::Response> Router::run(const Route& route, const Method& method,
@@ -195,14 +248,7 @@ asio::awaitable<http::Response> Router::run(const Route& route, const Method& me
   } else if (method.traits.mutating && is_cross_site(request)) {
     response = error_text_response(403, "cross-site request refused");
   } else {
-    response = co_await method.handler(request);
-    if (method.traits.cors) add_cors(request, response);
-    if (method.traits.compress && response.body.size() <= kInlineCompressBytesMax) {
-      compress_body(request, response);
-    } else if (method.traits.compress) {
-      auto compress = [&request, &response] { compress_body(request, response); };
-      co_await run_on(executors_.cpu(), std::move(compress));
-    }
+    response = co_await answer(method, request);
   }
   route.duration->observe(static_cast<double>(clock_.monotonic_ns() - start_ns) / 1e9);
   route.size->observe(static_cast<double>(response.body.size()));

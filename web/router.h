@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/executors.h"
 #include "base/http/message.h"
+#include "base/log.h"
 #include "base/metrics.h"
 #include "base/regex.h"
 #include "web/http_server.h"
@@ -24,7 +25,9 @@ struct RouteTraits {
   bool gated = true;  // 503 until ready, and again while stopping
   bool cors = false;  // JSON endpoints
   bool compress = false;
-  bool mutating = false;  // refuses cross-site requests
+  bool mutating = false;      // refuses cross-site requests
+  bool vital = false;         // answered even when all connections are taken
+  Executors* lane = nullptr;  // whose CPU pool compresses large answers; null: the router's
 };
 
 struct RouterOptions {
@@ -39,7 +42,9 @@ class Router {
  public:
   enum class Readiness : unsigned char { kStarting, kReady, kStopping };
 
-  Router(RouterOptions options, Executors& executors, const Clock& clock, Metrics& metrics);
+  /// All references must outlive the router.
+  Router(RouterOptions options, Executors& executors, const Clock& clock, Metrics& metrics,
+         Log& log);
   ~Router();
 
   /// `pattern` is below the prefix. A segment `:x` matches any one segment, a last `*x` everything
@@ -49,6 +54,9 @@ class Router {
 
   /// Answers a request; this is the server's handler.
   asio::awaitable<http::Response> handle(const http::Request& request) const;
+
+  /// Whether the request's route is a vital one.
+  bool is_vital(const http::Request& request) const;
 
   void set_readiness(Readiness readiness) {
     readiness_.store(readiness, std::memory_order_release);
@@ -61,6 +69,9 @@ class Router {
 
   const Route* find(std::string_view path) const;
   http::Response unmatched(const http::Request& request, std::string_view path) const;
+  http::Response outside_prefix(const http::Request& request) const;
+  static http::Response wrong_method(const http::Request& request, std::string_view allow);
+  asio::awaitable<http::Response> answer(const Method& method, const http::Request& request) const;
   asio::awaitable<http::Response> run(const Route& route, const Method& method,
                                       const http::Request& request) const;
   void add_cors(const http::Request& request, http::Response& response) const;
@@ -69,6 +80,7 @@ class Router {
   Executors& executors_;
   const Clock& clock_;
   Metrics& metrics_;
+  Log& log_;
   std::atomic<Readiness> readiness_{Readiness::kStarting};  // release: handlers see all parts
   std::unordered_map<std::string, std::unique_ptr<Route>> exact_;
   std::vector<std::unique_ptr<Route>> patterns_;

@@ -297,8 +297,8 @@ class RequestServer {
                          status_,
                          &rules_,
                          {&engine_.memory(query::Lane::kApi), engine_.options().query_memory_max}},
-                        executors_);
-    web::add_page_routes(router_);
+                        executors_, executors_);
+    web::add_page_routes(router_, "");
     web::add_lifecycle_routes(router_, {}, executors_, metrics_);
   }
 
@@ -357,7 +357,7 @@ class RequestServer {
          .rules = {{.is_alert = true, .name = "A", .query = "up"},
                    {.is_alert = false, .name = "r", .query = "up"}}}};
   }};
-  web::Router router_{{}, executors_, clock_, metrics_};
+  web::Router router_{{}, executors_, clock_, metrics_, null_log()};
 };
 
 }  // namespace narthex::fuzz

@@ -1,6 +1,7 @@
 // Whole conversations with the server over a socket pair: no port is opened.
 #include <future>
 #include <poll.h>
+#include <semaphore>
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 
 #include "base/executors.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "tests/support/fake_clock.h"
 #include "web/http_server.h"
 
@@ -27,17 +29,28 @@ asio::awaitable<http::Response> echo(const http::Request& request) {
 // The client's end. Closes when destroyed.
 class Peer {
  public:
-  explicit Peer(HttpServer& server) {
+  explicit Peer(HttpServer& server, std::string address = "192.0.2.1") {
     int pair[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     socket_ = pair[0];
-    server.adopt(pair[1], "192.0.2.1");
+    server.adopt(pair[1], std::move(address));
   }
   ~Peer() { ::close(socket_); }
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
 
-  void send(std::string_view bytes) { ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
+  /// False when the server has closed, or does not take all within kPatienceMs.
+  bool send(std::string_view bytes) {
+    while (!bytes.empty()) {
+      pollfd ready{.fd = socket_, .events = POLLOUT, .revents = 0};
+      if (::poll(&ready, 1, kPatienceMs) != 1) return false;
+      const ssize_t count =
+          ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (count < 0) return false;
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return true;
+  }
 
   /// Reads until `mark` has come `count` times, or the server closes.
   std::string read_until(std::string_view mark, int count = 1) {
@@ -76,10 +89,39 @@ class HttpSessionTest : public ::testing::Test {
     executors_.stop();
   }
   HttpServer& start(HttpServerOptions options = {}, HttpHandler handler = echo) {
+    const auto is_vital = [](const http::Request& r) { return r.path == "/-/healthy"; };
     server_ = std::make_unique<HttpServer>(std::move(options), std::move(handler), executors_,
-                                           clock_, null_log(), metrics_);
+                                           clock_, null_log(), metrics_, is_vital);
     return *server_;
   }
+  /// Answers "/busy" once release_ is set.
+  HttpServer& start_busy(HttpServerOptions options) {
+    auto work = [this] { released_.wait(); };
+    auto handler = [this, work](const http::Request& request) -> asio::awaitable<http::Response> {
+      if (request.path == "/busy") {
+        entered_.release();
+        co_await run_on(executors_.cpu(), work);
+      }
+      http::Response response = co_await echo(request);
+      co_return response;
+    };
+    return start(std::move(options), handler);
+  }
+  void occupy(Peer& peer) {
+    peer.send("GET /busy HTTP/1.1\r\nHost: h\r\n\r\n");
+    entered_.acquire();
+  }
+
+  /// Until the one I/O thread has done what was given to it.
+  void settle() {
+    std::promise<void> reached;
+    asio::post(executors_.io(), [&] { reached.set_value(); });
+    reached.get_future().wait();
+  }
+
+  std::promise<void> release_;
+  std::shared_future<void> released_ = release_.get_future().share();
+  std::counting_semaphore<> entered_{0};
 
   Executors executors_{1, 1};
   test::FakeClock clock_;
@@ -193,14 +235,134 @@ TEST_F(HttpSessionTest, SaysContinue) {
   EXPECT_NE(peer.read_until("ok").find("200 OK"), std::string::npos);
 }
 
-TEST_F(HttpSessionTest, RefusesConnectionsAboveTheLimit) {
-  HttpServer& server = start({.connections_max = 1});
+constexpr std::string_view kGet = "GET /other HTTP/1.1\r\nHost: h\r\n\r\n";
+constexpr std::string_view kHealth = "GET /-/healthy HTTP/1.1\r\nHost: h\r\n\r\n";
+
+TEST_F(HttpSessionTest, RefusesRequestsAboveTheLimitButVitalOnes) {
+  HttpServer& server = start_busy({.connections_max = 1});
+  Peer busy(server);
+  occupy(busy);
+  Peer other(server);
+  Peer probe(server);
+
+  other.send(kGet);
+  probe.send(kHealth);
+
+  EXPECT_TRUE(other.read_all().starts_with("HTTP/1.1 503 "));
+  const std::string health = probe.read_all();
+  EXPECT_TRUE(health.starts_with("HTTP/1.1 200 ")) << health;
+  EXPECT_NE(health.find("Connection: close"), std::string::npos) << health;
+  release_.set_value();
+  EXPECT_NE(busy.read_until("/busy").find("200 OK"), std::string::npos);
+}
+
+TEST_F(HttpSessionTest, IdleConnectionsGiveWayToNewOnes) {
+  HttpServer& server = start_busy({.connections_max = 2});
   Peer first(server);
   Peer second(server);
+  for (Peer* peer : {&first, &second}) {
+    peer->send(kGet);
+    peer->read_until("/other");
+    settle();
+  }
+
+  Peer third(server);
+  third.send(kGet);
+
+  EXPECT_NE(third.read_until("/other").find("200 OK"), std::string::npos);
+  EXPECT_EQ(first.read_all(), "") << "the one that waited longest is closed";
+  second.send(kGet);
+  EXPECT_NE(second.read_until("/other").find("200 OK"), std::string::npos);
+  release_.set_value();
+}
+
+// Whoever fills the reserve with heads that do not end loses his places to those who ask something.
+TEST_F(HttpSessionTest, TheReserveCannotBeHeld) {
+  HttpServer& server = start_busy({.connections_max = 1, .connections_reserve = 2});
+  Peer busy(server);
+  occupy(busy);
+  std::vector<std::unique_ptr<Peer>> slow;
+  for (int i = 0; i < 4; ++i) {
+    slow.push_back(std::make_unique<Peer>(server));
+    slow.back()->send("GET / HTTP/1.1\r\nX");
+    settle();
+    if (i >= 2) EXPECT_EQ(slow[static_cast<std::size_t>(i - 2)]->read_all(), "") << i;
+    settle();
+  }
+
+  Peer probe(server);
+  probe.send(kHealth);
+
+  EXPECT_TRUE(probe.read_all().starts_with("HTTP/1.1 200 "));
+  release_.set_value();
+}
+
+TEST_F(HttpSessionTest, OneAddressDoesNotTakeTheLastPlaces) {
+  HttpServer& server = start_busy({.connections_max = 8, .connections_per_address_max = 2});
+  std::vector<std::unique_ptr<Peer>> greedy;
+  for (int i = 0; i < 7; ++i) {
+    greedy.push_back(std::make_unique<Peer>(server));
+    occupy(*greedy.back());
+  }
+
+  Peer more(server);
+  Peer modest(server, "192.0.2.2");
+  more.send(kGet);
+  modest.send(kGet);
+
+  EXPECT_TRUE(more.read_all().starts_with("HTTP/1.1 503 "));
+  EXPECT_NE(modest.read_until("/other").find("200 OK"), std::string::npos);
+  release_.set_value();
+}
+
+// What is not a head, a body or data is bounded too, while it comes.
+TEST_F(HttpSessionTest, CutsWhatGrowsWithoutEnd) {
+  const std::string chunked = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  struct Growing {
+    std::string_view name;
+    std::string start;
+    std::string more;
+    std::string_view status;
+  };
+  HttpServer& server = start();
+  for (const Growing& g :
+       {Growing{"a request line", "GET /", "x", "414"},
+        Growing{"a field", "GET / HTTP/1.1\r\nX: ", "x", "431"},
+        Growing{"fields", "GET / HTTP/1.1\r\n", "X: xxxxxxxxxxx\r\n", "431"},
+        Growing{"a chunk's size", chunked, "0", "400"},
+        Growing{"a chunk's extension", chunked + "1;", "x", "400"},
+        Growing{"extensions", chunked, "1;" + std::string(200, 'x') + "\r\na\r\n", "400"},
+        Growing{"a trailer", chunked + "0\r\nX: ", "x", "400"},
+        Growing{"trailers", chunked + "0\r\n", "X: x\r\n", "400"},
+        Growing{"a body", chunked, "400\r\n" + std::string(1024, 'b') + "\r\n", "413"}}) {
+    SCOPED_TRACE(g.name);
+    Peer peer(server);
+    std::string block;
+    while (block.size() < 64 * 1024) block += g.more;
+
+    peer.send(g.start);
+    int blocks = 0;
+    while (blocks < 400 && peer.send(block)) ++blocks;
+
+    EXPECT_LT(blocks, 400) << "more than 25 MiB were taken";
+    EXPECT_TRUE(peer.read_all().starts_with(concat("HTTP/1.1 ", g.status)));
+  }
+}
+
+TEST_F(HttpSessionTest, BoundsTheBodiesOfAllRequests) {
+  HttpServer& server = start_busy({.bodies_bytes_max = 300'000});
+  const std::string body(150'000, 'b');
+  const std::string head = "POST /busy HTTP/1.1\r\nHost: h\r\nContent-Length: 150000\r\n\r\n";
+  Peer first(server);
+  first.send(head + body);
+  entered_.acquire();
+
+  Peer second(server);
+  second.send(head + body);
 
   EXPECT_TRUE(second.read_all().starts_with("HTTP/1.1 503 "));
-  first.send("GET /still HTTP/1.1\r\nHost: h\r\n\r\n");
-  EXPECT_NE(first.read_until("still").find("200 OK"), std::string::npos);
+  release_.set_value();
+  EXPECT_NE(first.read_until("bbb").find("200 OK"), std::string::npos);
 }
 
 TEST_F(HttpSessionTest, DrainClosesIdleConnectionsAndFinishesRequests) {

@@ -38,7 +38,7 @@ class RouterTest : public ::testing::Test {
   Executors executors_{1, 1};
   test::FakeClock clock_;
   Metrics metrics_;
-  Router router_{{}, executors_, clock_, metrics_};
+  Router router_{{}, executors_, clock_, metrics_, null_log()};
 };
 
 TEST_F(RouterTest, FindsExactAndPatternRoutes) {
@@ -51,6 +51,30 @@ TEST_F(RouterTest, FindsExactAndPatternRoutes) {
   EXPECT_EQ(ask("GET", "/files/x/y/z").body, "/files/x/y/z");
   EXPECT_EQ(ask("GET", "/a").body, "404 page not found\n");
   EXPECT_EQ(path_parameter("/api/label/job/values", "/label/", "/values"), "job");
+}
+
+// Out of the coroutine, and out of what it runs elsewhere.
+TEST_F(RouterTest, TurnsExceptionsInto500) {
+  auto in_pool = [this](const http::Request&) -> asio::awaitable<http::Response> {
+    auto work = []() -> http::Response { throw std::length_error("vector::reserve"); };
+    http::Response response = co_await run_on(executors_.cpu(), std::move(work));
+    co_return response;
+  };
+  auto in_coroutine = [](const http::Request&) -> asio::awaitable<http::Response> {
+    throw std::bad_alloc();
+    co_return http::Response{};
+  };
+  router_.add({"GET"}, "/page", {}, in_coroutine);
+  router_.add({"GET"}, "/api/v1/x", {.cors = true}, in_pool);
+
+  const http::Response page = ask("GET", "/page");
+  const http::Response api = ask("GET", "/api/v1/x");
+
+  EXPECT_EQ(page.status, 500);
+  EXPECT_EQ(page.body, "out of memory\n");
+  EXPECT_EQ(api.status, 500);
+  EXPECT_EQ(api.body, R"({"status":"error","errorType":"internal","error":"vector::reserve"})");
+  EXPECT_EQ(metrics_.counter("narthex_exceptions_total", "", {{"part", "http"}}).value(), 2);
 }
 
 TEST_F(RouterTest, AnswersWrongMethodsWithAllow) {
@@ -72,7 +96,7 @@ TEST_F(RouterTest, RedirectsTrailingSlashes) {
 
   EXPECT_EQ(response.status, 301);
   EXPECT_EQ(response.headers.get("Location"), "/a?b=c");
-  EXPECT_EQ(ask("POST", "/a/").status, 307);
+  EXPECT_EQ(ask("POST", "/a/").status, 404) << "the route has no POST";
   EXPECT_EQ(ask("GET", "/b/").status, 404);
 }
 
@@ -122,7 +146,7 @@ TEST_F(RouterTest, AddsCorsOnlyForAnOrigin) {
 
 TEST_F(RouterTest, EchoesOnlyOriginsThatTheExpressionAllows) {
   RouterOptions options{.prefix = {}, .cors_origin = *Regex::anchored("https?://(a|b)\\.example")};
-  Router router(std::move(options), executors_, clock_, metrics_);
+  Router router(std::move(options), executors_, clock_, metrics_, null_log());
   router.set_readiness(Router::Readiness::kReady);
   router.add({"GET"}, "/a", {.cors = true}, say_path);
   auto handler = [&router](const http::Request& r) { return router.handle(r); };
@@ -154,22 +178,66 @@ TEST_F(RouterTest, CompressesLargeBodiesWhenAsked) {
 }
 
 TEST_F(RouterTest, StripsThePrefix) {
-  Router router({.prefix = "/prom", .cors_origin = {}}, executors_, clock_, metrics_);
+  Router router({.prefix = "/prom", .cors_origin = {}}, executors_, clock_, metrics_, null_log());
   router.set_readiness(Router::Readiness::kReady);
   router.add({"GET"}, "/a", {}, say_path);
-  auto handler = [&router](const http::Request& r) { return router.handle(r); };
+  router.add({"GET"}, "/", {}, say_path);
+  const auto ask_there = [&](std::string method, std::string_view target) {
+    auto handler = [&router](const http::Request& r) { return router.handle(r); };
+    return await_response(executors_, handler, make_request(std::move(method), target));
+  };
 
-  EXPECT_EQ(await_response(executors_, handler, make_request("GET", "/prom/a")).status, 200);
-  EXPECT_EQ(await_response(executors_, handler, make_request("GET", "/a")).status, 404);
-  EXPECT_EQ(
-      await_response(executors_, handler, make_request("GET", "/prom")).headers.get("Location"),
-      "/prom/");
+  EXPECT_EQ(ask_there("GET", "/prom/a").status, 200);
+  EXPECT_EQ(ask_there("GET", "/a").status, 404);
+  const http::Response bare = ask_there("GET", "/prom");
+  EXPECT_EQ(bare.status, 301);
+  EXPECT_EQ(bare.headers.get("Location"), "/prom/");
+  EXPECT_EQ(ask_there("HEAD", "/prom").status, 404);
+  const http::Response root = ask_there("GET", "/");
+  EXPECT_EQ(root.status, 302);
+  EXPECT_EQ(root.headers.get("Location"), "/prom");
+  EXPECT_EQ(root.body, "<a href=\"/prom\">Found</a>.\n\n");
+  EXPECT_EQ(ask_there("HEAD", "/").status, 405);
+  EXPECT_EQ(ask_there("POST", "/").headers.get("Allow"), "GET, OPTIONS");
+  EXPECT_EQ(ask_there("OPTIONS", "/").status, 200);
+}
+
+// As Go's http.Redirect, seen in Prometheus 3.14.
+TEST_F(RouterTest, SaysInHtmlWhereARedirectLeads) {
+  add_page_routes(router_, "/ext");
+
+  const http::Response root = ask("GET", "/");
+  EXPECT_EQ(root.status, 302);
+  EXPECT_EQ(root.headers.get("Location"), "/ext/query");
+  EXPECT_EQ(root.headers.get("Content-Type"), "text/html; charset=utf-8");
+  EXPECT_EQ(root.body, "<a href=\"/ext/query\">Found</a>.\n\n");
+  EXPECT_EQ(ask("GET", "/graph").headers.get("Location"), "/ext/query?");
+  const http::Response graph = ask("GET", "/graph?g0.expr=a<b&c='d'");
+  EXPECT_EQ(graph.headers.get("Location"), "/ext/query?g0.expr=a<b&c='d'");
+  EXPECT_EQ(graph.body, "<a href=\"/ext/query?g0.expr=a&lt;b&amp;c=&#39;d&#39;\">Found</a>.\n\n");
+  const http::Response head = ask("HEAD", "//query");
+  EXPECT_EQ(head.headers.get("Content-Type"), "text/html; charset=utf-8");
+  EXPECT_EQ(head.body, "");
+  const http::Response post = ask("POST", "//query");
+  EXPECT_FALSE(post.headers.contains("Content-Type"));
+  EXPECT_EQ(post.body, "");
+}
+
+TEST_F(RouterTest, PagesTakeGetOnly) {
+  add_page_routes(router_);
+  for (const char* path : {"/", "/query", "/graph", "/assets/page.js"}) {
+    SCOPED_TRACE(path);
+    EXPECT_EQ(ask("HEAD", path).status, 405);
+    EXPECT_EQ(ask("POST", path).headers.get("Allow"), "GET, OPTIONS");
+    EXPECT_EQ(ask("OPTIONS", path).status, 200);
+    EXPECT_EQ(ask("OPTIONS", path).headers.get("Allow"), "GET, OPTIONS");
+  }
 }
 
 TEST_F(RouterTest, ServesThePageUnderAStrictPolicy) {
   add_page_routes(router_);
 
-  const http::Response page = ask("GET", "/graph?g0.expr=up");
+  const http::Response page = ask("GET", "/query?g0.expr=up");
 
   EXPECT_NE(page.body.find("<script src=\"assets/page.js\""), std::string::npos);
   EXPECT_NE(page.headers.get("Content-Security-Policy").find("script-src 'self';"),

@@ -199,7 +199,7 @@ TEST(Api, RoutesEveryPath) {
   Executors executors(1, 1);
   test::FakeClock clock;
   Metrics metrics;
-  Router router({}, executors, clock, metrics);
+  Router router({}, executors, clock, metrics, null_log());
   router.set_readiness(Router::Readiness::kReady);
   test::FakeStore store({model::Labels{{"job", "a"}}});
   auto run = [](const query::QueryRequest&, StopToken) -> Result<query::QueryResult> {
@@ -214,7 +214,7 @@ TEST(Api, RoutesEveryPath) {
   add_api_routes(
       router,
       {.query = query, .series = series, .targets = targets, .status = status, .rules = &rules},
-      executors);
+      executors, executors);
   const auto ask = [&](std::string method, std::string_view target) {
     auto handler = [&router](const http::Request& r) { return router.handle(r); };
     return test::await_response(executors, handler, make_request(std::move(method), target));

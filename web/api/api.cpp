@@ -46,6 +46,7 @@ class Adder {
       : router_(router), executors_(executors), memory_(memory) {}
 
   void add(const Methods& methods, std::string_view path, RouteTraits traits, Answer answer) {
+    traits.lane = &executors_;
     router_.add(methods, concat("/api/v1", path), traits,
                 on_cpu(executors_, charged(memory_, std::move(answer))));
   }
@@ -158,17 +159,18 @@ HttpHandler on_cpu(Executors& executors, Answer answer) {
   };
 }
 
-void add_api_routes(Router& router, const ApiParts& parts, Executors& executors) {
-  Adder adder(router, executors, parts.memory);
+void add_api_routes(Router& router, const ApiParts& parts, Executors& serving, Executors& control) {
+  Adder queries(router, serving, parts.memory);
+  Adder others(router, control, parts.memory);
   router.add({"OPTIONS"}, "/api/v1/*path", kJson, preflight);
-  add_query_routes(adder, parts);
-  add_target_routes(adder, parts);
-  add_rule_routes(adder, parts);
-  add_status_routes(adder, parts);
-  add_write_routes(adder);
+  add_query_routes(queries, parts);
+  add_target_routes(others, parts);
+  add_rule_routes(others, parts);
+  add_status_routes(others, parts);
+  add_write_routes(others);
   const StatusApi* status = &parts.status;
   router.add({"GET"}, "/version", {.gated = false},
-             on_cpu(executors, [status](const auto& r) { return status->version(r); }));
+             on_cpu(control, [status](const auto& r) { return status->version(r); }));
 }
 
 }  // namespace narthex::web

@@ -35,6 +35,8 @@ struct ApiParts {
 HttpHandler on_cpu(Executors& executors,
                    std::function<http::Response(const http::Request&)> answer);
 
-void add_api_routes(Router& router, const ApiParts& parts, Executors& executors);
+/// Queries and what reads series run on `serving`; status, targets and rules on `control`, so that
+/// they answer whatever the queries do.
+void add_api_routes(Router& router, const ApiParts& parts, Executors& serving, Executors& control);
 
 }  // namespace narthex::web
