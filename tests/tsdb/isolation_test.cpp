@@ -1,6 +1,7 @@
 // A reader sees whole commits, however many overlap, and what is kept for it does not outlive it.
 #include "tsdb/head/isolation.h"
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <mutex>

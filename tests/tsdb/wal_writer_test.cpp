@@ -1,6 +1,8 @@
 // What the writer does when the disk fails or is slow: nothing acknowledged is lost, nothing that
 // failed is believed, and nobody who logs waits for the disk.
+#include <atomic>
 #include <future>
+#include <memory>
 
 #include <gtest/gtest.h>
 
