@@ -260,8 +260,8 @@ TEST(Yaml, ReadsUtf16AndRefusesControlCharacters) {
   }
   for (const std::string& document :
        {std::string("a: \x01"), std::string("a: \x7f"), std::string("a: \0", 4), little + "\x3d",
-        "\xff\xfe" + std::string("\x00\xdc", 2), std::string("a: \xc2\x80"),
-        std::string("a: \xff")}) {
+        "\xff\xfe" + std::string("\x00\xdc", 2), std::string("%YAML 1.2\n---\na: b"),
+        std::string("a: \xc2\x80"), std::string("a: \xff")}) {
     EXPECT_FALSE(parse(document, "f"));
   }
 }
