@@ -70,7 +70,7 @@ query::EngineOptions engine_options(const Flags& flags, const Config& config) {
 scrape::ScrapeOptions scrape_options(const Flags& flags) {
   scrape::ScrapeOptions options;
   options.host_name = host_name();
-  const std::uint64_t memory = memory_bytes_max(real_file_system());
+  const std::size_t memory = machine_memory(real_file_system());
   if (memory != 0) options.bodies_bytes_max = memory / 4;
   options.discovery_reload_interval = flags.discovery_reload_ms;
   options.align_timestamps = flags.adjust_timestamps;

@@ -27,10 +27,6 @@ ProcessState read_process_state(FileSystem& fs);
 /// Keeps the process_* metrics of upstream's client library up to date.
 void publish_process_metrics(Metrics& metrics, FileSystem& fs);
 
-/// The memory this process may use: the machine's, or what its control group allows. 0 when neither
-/// can be read.
-std::uint64_t memory_bytes_max(FileSystem& fs);
-
 /// The host's name, fully qualified where the system knows it.
 std::string host_name();
 std::string working_directory();
