@@ -158,6 +158,8 @@ constexpr FlagRow kFlags[] = {
     {"agent", Kind::kBool, "false", Use::kNotImplemented, "Agent mode."},
     {"log.level", Kind::kText, "info", Use::kHonoured, "debug, info, warn or error."},
     {"log.format", Kind::kText, "logfmt", Use::kHonoured, "logfmt or json."},
+    {"write-documentation", Kind::kBool, "false", Use::kNotImplemented,
+     "Print documentation of the flags."},
 };
 
 using Values = std::map<std::string, std::string, std::less<>>;
@@ -404,6 +406,7 @@ std::string agent_flags(const Arguments& arguments) {
 std::map<std::string, std::string> shown_flags(const Values& values, const Flags& flags) {
   std::map<std::string, std::string> all(values.begin(), values.end());
   all["storage.tsdb.retention.time"] = model::format_duration(flags.retention_ms);
+  all.erase("auto-gomemlimit.refresh-interval");  // 3.14.0 does not have it yet
   return all;
 }
 

@@ -326,7 +326,7 @@ web::RuntimeInfo Server::Parts::runtime_info() {
   info.cpus = cores();
   const MutexLock lock(mutex);
   info.reload_success = reload_ok;
-  info.last_config_time = config_time;
+  info.last_config_time = config_time / 1000 * 1000;  // upstream counts seconds
   if (config.retention_ms != 0) {
     info.storage_retention = model::format_duration(config.retention_ms);
   }
