@@ -71,7 +71,7 @@ TEST_F(QueryApiTest, PassesOptionsOn) {
 }
 
 TEST_F(QueryApiTest, WritesScalarsAndStrings) {
-  EXPECT_EQ(instant("query=x"), data(R"({"resultType":"scalar","result":[1.500,"2.5"]})"));
+  EXPECT_EQ(instant("query=x"), data(R"({"resultType":"scalar","result":[1.5,"2.5"]})"));
   set(query::StringValue{.time = 0, .value = "<a>"});
   EXPECT_EQ(instant("query=x"), data(R"({"resultType":"string","result":[0,"\u003ca\u003e"]})"));
 }

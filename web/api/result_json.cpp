@@ -94,9 +94,10 @@ void append_points(std::string& out, const query::MatrixSeries& series, const Ti
   out.back() = ']';
 }
 
+// The time of a scalar or string is a float to upstream: 1.5, where points have 1.500.
 void append_pair(std::string& out, query::TimeMs time, std::string_view value) {
   out += '[';
-  append_json_seconds(out, time);
+  JsonWriter(out).number(static_cast<double>(time) / 1000);
   out += ',';
   append_json_html_string(out, value);
   out += ']';
