@@ -469,9 +469,9 @@ Result<void> Server::Parts::listen(std::function<Result<void>()> reload) {
 }
 
 Result<void> Server::Parts::open_store() {
-  const tsdb::ReplayControl control{.stop = start_stop, .progress = &replay};
-  NX_TRY_ASSIGN(
-      db, tsdb::Db::open(store_options(flags, current_config()), fs, clock, metrics, log, control));
+  const tsdb::ReplayControl replaying{.stop = start_stop, .progress = &replay};
+  NX_TRY_ASSIGN(db, tsdb::Db::open(store_options(flags, current_config()), fs, clock, metrics, log,
+                                   replaying));
   store.open(*db);
   background.spawn([this] { return sync_loop(); }, AfterException::kRestart);
   return {};

@@ -78,4 +78,15 @@ void publish_process_metrics(Metrics& metrics, FileSystem& fs) {
   });
 }
 
+std::string host_name() {
+  char name[256] = {};
+  if (::gethostname(name, sizeof name - 1) != 0) return "localhost";
+  return name;
+}
+
+std::string working_directory() {
+  char path[4096] = {};
+  return ::getcwd(path, sizeof path) != nullptr ? path : "";
+}
+
 }  // namespace narthex::server

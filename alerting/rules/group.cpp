@@ -221,8 +221,9 @@ void RuleGroup::evaluate_rule(Rule& rule, model::TimeMs time, const StopToken& s
   const model::TimeMs started = context_.clock.now_ms();
   measures_->evaluations.add();
   const Doing doing{"rules", rule.config.name()};
-  const Result<void> outcome = guarded(context_.log, context_.metrics, doing,
-                                       [&] { return run_and_write(rule, time, stop); });
+  const Result<void> outcome =
+      guarded(context_.log, context_.metrics, doing,
+              [&]() NX_REQUIRES(work_) { return run_and_write(rule, time, stop); });
   rule.set_health(outcome);
   if (!outcome) {
     measures_->failures.add();
