@@ -89,7 +89,6 @@ bool read_labels(ByteReader& in, std::vector<model::LabelView>& labels) {
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
     const std::string_view name = in.text();
     const std::string_view value = in.text();
-    if (std::max(name.size(), value.size()) > model::kLabelTextBytesMax) return false;
     if (in.ok()) labels.push_back({name, value});
   }
   return in.ok();

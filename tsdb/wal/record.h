@@ -34,7 +34,7 @@ enum class WalRecordType : std::uint8_t {  // numbers fixed by docs/formats/wal.
 };
 
 /// A label name or value that model::Labels cannot hold is damage.
-inline constexpr std::size_t kWalLabelBytesMax = (std::size_t{1} << 24) - 1;
+inline constexpr std::size_t kWalLabelBytesMax = model::kLabelTextBytesMax;
 
 /// The type of a record, kUnknown for an empty or newer one.
 WalRecordType wal_record_type(std::span<const std::byte> record);
