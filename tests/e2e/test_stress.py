@@ -17,7 +17,7 @@ import time
 import unittest
 import urllib.parse
 
-from harness import EndToEnd, eventually, fetch, free_port
+from harness import NARTHEX, EndToEnd, Server, eventually, fetch, free_port
 
 SECONDS = int(os.environ.get("NARTHEX_STRESS_SECONDS", "10"))
 CLIENTS, CONNECTIONS, TARGETS, SERIES, INTERVAL = 50, 20, 10, 5000, 2
@@ -146,8 +146,11 @@ class MemoryGroup:
     """A memory cgroup of version 2 or 1; `why` says why there is none."""
 
     def __init__(self, limit):
-        self.path, self.why = None, ""
-        for root, file in (("/sys/fs/cgroup", "memory.max"), ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")):
+        self.path, self.why = None, "no controller"
+        for root, sign, file in (("/sys/fs/cgroup", "cgroup.controllers", "memory.max"),
+                                 ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.limit_in_bytes")):
+            if not os.path.exists(os.path.join(root, sign)):
+                continue
             path = os.path.join(root, f"narthex-stress-{os.getpid()}")
             try:
                 os.mkdir(path)
@@ -162,7 +165,7 @@ class MemoryGroup:
 
     def remove(self):
         if self.path:
-            os.rmdir(self.path)
+            eventually(lambda: os.rmdir(self.path) or True, 10, "the memory cgroup is empty")
 
 
 class Stress(EndToEnd):
@@ -175,26 +178,22 @@ class Stress(EndToEnd):
     def server(self, config):
         """Narthex in a cgroup of 2 GiB, or with the limits it would take there."""
         group = MemoryGroup(MEMORY)
-        self.addCleanup(group.remove)
         if group.path is None:
             print(f"no memory cgroup can be made here ({group.why}): limits by flags")
             share = int(MEMORY * 0.8) >> 20
             return self.narthex(config, extra=(f"--narthex.query.memory={share // 4}MiB",
                                                f"--narthex.query.memory-total={share * 2 // 5}MiB",
                                                f"--narthex.rules.memory-total={share // 5}MiB"))
-        before = os.getpid()
-        file = os.path.join(group.path, "cgroup.procs")
-        home = [line.rstrip("\n").split(":") for line in open("/proc/self/cgroup", encoding="ascii")]
-        with open(file, "w", encoding="ascii") as out:
-            out.write(str(before))
-        try:
-            server = self.narthex(config)
-        finally:  # back to where the test was
-            for number, controllers, path in home:
-                root = "/sys/fs/cgroup" if number == "0" and "memory" not in group.path else "/sys/fs/cgroup/memory"
-                if controllers == "memory" or (number == "0" and group.path.startswith("/sys/fs/cgroup/narthex")):
-                    with open(os.path.join(root, path.lstrip("/"), "cgroup.procs"), "w", encoding="ascii") as out:
-                        out.write(str(before))
+        # The shell enters the group and becomes the server.
+        script = os.path.join(self.folder, "enter.sh")
+        with open(script, "w", encoding="utf-8") as out:
+            out.write(f"#!/bin/sh\necho $$ > {group.path}/cgroup.procs && exec {NARTHEX} \"$@\"\n")
+        os.chmod(script, 0o755)
+        server = self.keep(Server(script, self.subfolder("narthex"), config))
+        self.addCleanup(lambda: (server.kill(), group.remove()))
+        server.wait_ready()
+        with open(f"/proc/{server.process.pid}/cgroup", encoding="ascii") as groups:
+            self.assertIn(os.path.basename(group.path), groups.read())
         return server
 
     def test_lives_and_keeps_its_pace(self):
@@ -225,7 +224,7 @@ class Stress(EndToEnd):
             waits.append(time.monotonic() - begun)
             time.sleep(0.02)
         for client in clients:
-            client.join(30)
+            client.kill()
         seconds = int(time.time() - started)
 
         self.assertIsNone(server.process.poll(), server.log()[-2000:])

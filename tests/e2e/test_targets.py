@@ -119,6 +119,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer_large_head(self):
         self.send(PAGE, X_Large="x" * 100_000)
 
+    def answer_huge_head(self):
+        self.send(PAGE, X_Large="x" * 11_000_000)
+
 
 class Farm(http.server.ThreadingHTTPServer):
     daemon_threads = True
@@ -132,7 +135,8 @@ class Farm(http.server.ThreadingHTTPServer):
         pass  # peers that hang up are what this is about
 
 
-UP = {"plain": 1, "gzip": 20_000, "chunked": 20_000, "until_close": 1, "one_per_connection": 1, "moved": 1, "other_host": 1}
+UP = {"plain": 1, "gzip": 20_000, "chunked": 20_000, "until_close": 1, "one_per_connection": 1, "moved": 1, "other_host": 1,
+      "large_head": 1}
 DOWN = {
     "bad_gzip": "gzip: invalid header",
     "cut_gzip": "unexpected EOF",
@@ -145,7 +149,7 @@ DOWN = {
     "limited": "body size limit exceeded",
     "loop": "stopped after 10 redirects",
     "bad_line": "at line 2, byte 11",
-    "large_head": "header",
+    "huge_head": "server response headers exceeded",
     "nobody": "connect: connection refused",
 }
 
