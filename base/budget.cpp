@@ -11,7 +11,8 @@
 namespace narthex {
 namespace {
 
-constexpr std::size_t kTakeBytes = 1024 * 1024;  // tuned: what an account takes at once
+constexpr std::size_t kTakeBytes = 1024 * 1024;       // tuned: what an account takes at once
+constexpr std::size_t kTrimBytes = 64 * 1024 * 1024;  // tuned: some milliseconds are little then
 
 thread_local MemoryAccount* current_account = nullptr;
 
@@ -21,8 +22,11 @@ std::string mebibytes(std::size_t bytes) {
 
 }  // namespace
 
+// The heap keeps what was freed in pieces; after a large request the system gets it back, or the
+// next one, on another thread with a heap of its own, comes on top.
 MemoryAccount::~MemoryAccount() {
   budget_.taken_.fetch_sub(taken_, std::memory_order_relaxed);
+  if (peak_ >= kTrimBytes) ::malloc_trim(0);
 }
 
 // Takes `bytes` and a little more from the budget, or none.
@@ -52,10 +56,9 @@ bool MemoryAccount::try_charge(std::size_t bytes) {
 
 void MemoryAccount::charge(std::size_t bytes) {
   used_ += bytes;
+  peak_ = std::max(peak_, used_);
   if (used_ <= taken_) [[likely]] {
     if (limit_ == 0 || used_ <= limit_) return;
-  } else {
-    peak_ = std::max(peak_, used_);
   }
   own_limit_hit_ = limit_ != 0 && used_ > limit_;
   const bool fits = !own_limit_hit_ && (used_ <= taken_ || take(used_ - taken_));
