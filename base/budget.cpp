@@ -146,11 +146,11 @@ void* allocate_or_throw(std::size_t bytes, const Allocate& allocate) {
   }
 }
 
-void* allocate_plain(std::size_t bytes) {
+[[maybe_unused]] void* allocate_plain(std::size_t bytes) {
   return allocate_or_throw(bytes, [bytes] { return std::malloc(std::max<std::size_t>(bytes, 1)); });
 }
 
-void* allocate_aligned(std::size_t bytes, std::align_val_t alignment) {
+[[maybe_unused]] void* allocate_aligned(std::size_t bytes, std::align_val_t alignment) {
   const auto align = static_cast<std::size_t>(alignment);
   const std::size_t whole = (std::max<std::size_t>(bytes, 1) + align - 1) / align * align;
   return allocate_or_throw(whole, [=] { return std::aligned_alloc(align, whole); });
@@ -168,6 +168,9 @@ void free_zeroed(void* memory) {
 }
 
 }  // namespace narthex
+
+// The thread sanitizer brings operators that nothing may replace: there, nothing is counted.
+#if !__has_feature(thread_sanitizer)
 
 void* operator new(std::size_t bytes) {
   return narthex::allocate_plain(bytes);
@@ -239,3 +242,5 @@ void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noex
 void operator delete[](void* memory, std::align_val_t, const std::nothrow_t&) noexcept {
   narthex::release(memory);
 }
+
+#endif
