@@ -2,6 +2,7 @@
 #include "web/responses.h"
 
 #include "base/compress.h"
+#include "base/html.h"
 #include "base/str.h"
 
 namespace narthex::web {
@@ -26,32 +27,6 @@ std::string escape_byte(char c) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   const auto byte = static_cast<unsigned char>(c);
   return {'%', kDigits[byte / 16], kDigits[byte % 16]};
-}
-
-std::string escape_html(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&#34;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
 }
 
 std::string_view redirect_text(int status) {

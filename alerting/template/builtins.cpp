@@ -5,6 +5,7 @@
 
 #include "alerting/template/ast.h"
 #include "alerting/template/printf.h"
+#include "base/html.h"
 #include "base/str.h"
 
 namespace narthex::alerting::tmpl {
@@ -195,32 +196,7 @@ Result<Value> printf(const Environment&, Args args) {
 
 Result<Value> html(const Environment&, Args args) {
   NX_TRY_ASSIGN(const std::string in, escape_input(args));
-  std::string out;
-  for (const char c : in) {
-    switch (c) {
-      case '\0':
-        out += "\xef\xbf\xbd";
-        break;
-      case '"':
-        out += "&#34;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return Value(std::move(out));
+  return Value(escape_html(in));
 }
 
 Result<Value> js(const Environment&, Args args) {

@@ -1,0 +1,13 @@
+// Text in HTML, as Go writes it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace narthex {
+
+/// Go's template.HTMLEscapeString: the five characters that mean something in HTML as entities, and
+/// U+FFFD for NUL.
+std::string escape_html(std::string_view text);
+
+}  // namespace narthex
