@@ -4,6 +4,7 @@
 #include <charconv>
 #include <vector>
 
+#include "base/hex.h"
 #include "base/str.h"
 
 namespace narthex::web {
@@ -89,13 +90,6 @@ std::optional<HttpFault> judge(const FramingFields& fields, bool is_http_1_0) {
   return std::nullopt;
 }
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 }  // namespace
 
 HeadScan scan_head(std::string_view bytes, std::size_t& scanned) {
@@ -179,8 +173,8 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
       out += text[i];
     } else {
       if (i + 2 >= text.size()) return std::nullopt;
-      const int high = hex_value(text[i + 1]);
-      const int low = hex_value(text[i + 2]);
+      const int high = hex_digit(text[i + 1]);
+      const int low = hex_digit(text[i + 2]);
       if (high < 0 || low < 0) return std::nullopt;
       out += static_cast<char>(high * 16 + low);
       i += 2;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/hex.h"
 #include "base/str.h"
 
 namespace narthex::http {
@@ -16,13 +17,6 @@ constexpr std::size_t kLineBytesMax = 4096;  // with CRLF
 
 Error corrupt(std::string_view text) {
   return Error(Code::kCorrupt, std::string(text));
-}
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 }  // namespace
@@ -46,7 +40,7 @@ Result<std::uint64_t> ChunkedReader::parse_size(std::string_view line) const {
   if (line.empty()) return corrupt("empty hex number for chunk length");
   std::uint64_t size = 0;
   for (std::size_t i = 0; i < line.size(); ++i) {
-    const int digit = hex_value(line[i]);
+    const int digit = hex_digit(line[i]);
     if (digit < 0) return corrupt("invalid byte in chunk length");
     if (i == kSizeDigitsMax) return corrupt("http chunk length too large");
     size = size * 16 + static_cast<std::uint64_t>(digit);

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <limits>
 
+#include "base/hex.h"
 #include "base/str.h"
 
 namespace narthex::http {
@@ -33,12 +34,6 @@ bool stands_in_host(char c) {
 }
 bool stands_in_path(char c) {
   return is_unreserved(c) || is_in("$&+,/:;=@", c);
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
 Error fault(std::string_view why) {

@@ -1,0 +1,13 @@
+// Hexadecimal digits.
+#pragma once
+
+namespace narthex {
+
+/// The value of a hexadecimal digit in either case, -1 for anything else.
+constexpr int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = static_cast<char>(c | 0x20);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+}  // namespace narthex
