@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/hex.h"
+#include "base/http/url.h"
 #include "base/str.h"
 
 namespace narthex::web {
@@ -184,7 +185,7 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
 }
 
 std::optional<Target> parse_target(std::string_view target) {
-  if (target == "*") return Target{.path = "*", .query = {}};
+  if (target == "*") return Target{.path = "*", .escaped_path = {}, .query = {}};
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (!target.starts_with(scheme)) continue;
     target.remove_prefix(scheme.size());
@@ -198,7 +199,8 @@ std::optional<Target> parse_target(std::string_view target) {
   if (path.empty() || path.front() != '/') return std::nullopt;
   auto decoded = percent_decode(path, false);
   if (!decoded || decoded->find('\0') != std::string::npos) return std::nullopt;
-  Target out{.path = *std::move(decoded), .query = {}};
+  Target out{.path = *std::move(decoded), .escaped_path = {}, .query = {}};
+  if (http::is_escaped_path(path)) out.escaped_path = path;
   if (mark != std::string_view::npos) out.query = target.substr(mark + 1);
   return out;
 }

@@ -53,6 +53,7 @@ struct RequestHead {
 /// A request target split into decoded path and raw query. Absolute form loses scheme and host.
 struct Target {
   std::string path;
+  std::string escaped_path;  // as written; empty when it has bytes that should have been escaped
   std::string query;
 };
 

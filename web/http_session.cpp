@@ -263,6 +263,7 @@ asio::awaitable<std::optional<Incoming>> Session::read_request() {
   if (incoming.fault) co_return incoming;
   incoming.request = http::Request{.method = std::move(head.method),
                                    .path = std::move(target->path),
+                                   .escaped_path = std::move(target->escaped_path),
                                    .query = std::move(target->query),
                                    .headers = std::move(head.headers),
                                    .body = std::move(std::get<std::string>(body)),
@@ -277,9 +278,10 @@ void Session::fill(Answer& out, http::Response& response, const Incoming& incomi
   for (const auto& [name, value] : response.headers.fields()) {
     out.insert(name, without_line_breaks(value));
   }
-  const bool bodiless = response.status == 204 || response.status == 304;
-  if (!bodiless) out.content_length(response.body.size());
   const bool is_head = incoming.request && incoming.request->method == "HEAD";
+  const bool bodiless = response.status == 204 || response.status == 304;
+  // An answer to HEAD without a body says nothing of the length that GET would have.
+  if (!bodiless && !(is_head && response.body.empty())) out.content_length(response.body.size());
   if (!bodiless && !is_head) out.body() = {response.body.data(), response.body.size()};
   out.keep_alive(!close);
 }

@@ -77,6 +77,9 @@ asio::awaitable<http::Response> healthy(const http::Request&) {
 asio::awaitable<http::Response> ready(const http::Request&) {
   co_return text_response(200, "Prometheus Server is Ready.\n");
 }
+asio::awaitable<http::Response> no_body(const http::Request&) {
+  co_return text_response(200, {});
+}
 asio::awaitable<http::Response> wrong_method(const http::Request&) {
   co_return text_response(405, "Only POST or PUT requests allowed");
 }
@@ -91,8 +94,10 @@ void add_lifecycle_routes(Router& router, LifecycleHooks hooks, Executors& execu
   router.add({"GET"}, "/metrics",
              {.gated = false, .compress = true, .vital = true, .lane = &executors},
              [pages](const http::Request& request) { return pages->metrics(request); });
-  router.add({"GET", "HEAD"}, "/-/healthy", {.gated = false, .vital = true}, healthy);
-  router.add({"GET", "HEAD"}, "/-/ready", {.vital = true}, ready);
+  router.add({"GET"}, "/-/healthy", {.gated = false, .vital = true}, healthy);
+  router.add({"HEAD"}, "/-/healthy", {.gated = false, .vital = true}, no_body);
+  router.add({"GET"}, "/-/ready", {.vital = true}, ready);
+  router.add({"HEAD"}, "/-/ready", {.vital = true}, no_body);
   router.add({"POST", "PUT"}, "/-/reload", mutating,
              [pages](const http::Request& request) { return pages->reload(request); });
   router.add({"POST", "PUT"}, "/-/quit", mutating,

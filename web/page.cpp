@@ -1,6 +1,8 @@
 // Page routes.
 #include "web/page.h"
 
+#include "base/http/url.h"
+#include "base/str.h"
 #include "web/page_files.h"
 #include "web/responses.h"
 
@@ -11,40 +13,83 @@ constexpr const char* kPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
 
-HttpHandler file(std::string_view text, std::string type) {
+// Of upstream's pages: what /query shows is shown there, too.
+constexpr const char* kPages[] = {"/query", "/targets", "/alerts"};
+constexpr const char* kMissingPages[] = {"/config",     "/flags", "/service-discovery",
+                                         "/status",     "/rules", "/alertmanager-discovery",
+                                         "/tsdb-status"};
+
+asio::awaitable<http::Response> give(http::Response response) {
+  co_return response;
+}
+http::Response not_found() {
+  return error_text_response(404, "404 page not found");
+}
+http::Response missing(std::string_view what) {
+  return error_text_response(501, concat("not implemented yet: ", what));
+}
+
+http::Response file(std::string_view text, std::string type) {
   http::Response response{.status = 200, .headers = {}, .body = std::string(text)};
   response.headers.add("Content-Type", std::move(type));
   response.headers.add("Content-Security-Policy", kPolicy);
   response.headers.add("X-Content-Type-Options", "nosniff");
   response.headers.add("Referrer-Policy", "same-origin");
   response.headers.add("Cache-Control", "no-cache");
-  auto answer = [](http::Response copy) -> asio::awaitable<http::Response> { co_return copy; };
-  return
-      [response = std::move(response), answer](const http::Request&) { return answer(response); };
+  return response;
+}
+
+HttpHandler always(http::Response response) {
+  return [response = std::move(response)](const http::Request&) { return give(response); };
+}
+
+asio::awaitable<http::Response> asset(const http::Request& request) {
+  const std::string_view name = std::string_view(request.path).substr(request.path.rfind('/') + 1);
+  const bool is_nested = !request.path.ends_with(concat("/assets/", name));
+  if (is_nested) co_return not_found();
+  if (name == "page.js") co_return file(page_script(), "text/javascript; charset=utf-8");
+  if (name == "page.css") co_return file(page_css(), "text/css; charset=utf-8");
+  if (name == "favicon.svg") co_return file(page_icon(), "image/svg+xml");
+  co_return not_found();
+}
+
+// As upstream's, but for the profiles themselves.
+asio::awaitable<http::Response> debug(const http::Request& request) {
+  const std::size_t start = request.path.rfind("/debug/pprof");
+  if (start == std::string::npos) co_return not_found();
+  const std::string_view rest = std::string_view(request.path).substr(start);
+  if (rest == "/debug/pprof") {
+    co_return redirect_response(request, 301, http::path_escape(request.path) + "/");
+  }
+  co_return rest.starts_with("/debug/pprof/") ? missing("debug/pprof") : not_found();
 }
 
 }  // namespace
 
 void add_page_routes(Router& router, const std::string& external_path) {
-  const RouteTraits traits{.gated = false, .compress = true};
-  auto redirect = [](http::Response response) -> asio::awaitable<http::Response> {
-    co_return response;
-  };
-  router.add({"GET"}, "/", {.gated = false},
-             [location = external_path + "/query", redirect](const http::Request& request) {
-               return redirect(redirect_response(request, 302, location));
+  const RouteTraits open{.gated = false};
+  const RouteTraits compressed{.gated = false, .compress = true};
+  router.add({"GET"}, "/", open,
+             [location = external_path + "/query"](const http::Request& request) {
+               return give(redirect_response(request, 302, location));
              });
-  router.add({"GET"}, "/graph", {.gated = false},
-             [location = external_path + "/query?", redirect](const http::Request& request) {
-               return redirect(redirect_response(request, 302, location + request.query));
+  router.add({"GET"}, "/graph", open,
+             [location = external_path + "/query?"](const http::Request& request) {
+               return give(redirect_response(request, 302, location + request.query));
              });
-  router.add({"GET"}, "/query", traits, file(page_html(), "text/html; charset=utf-8"));
-  router.add({"GET"}, "/assets/page.js", traits,
-             file(page_script(), "text/javascript; charset=utf-8"));
-  router.add({"GET"}, "/assets/page.css", traits, file(page_css(), "text/css; charset=utf-8"));
-  for (const std::string_view path : {"/assets/favicon.svg", "/favicon.svg"}) {
-    router.add({"GET"}, path, traits, file(page_icon(), "image/svg+xml"));
+  for (const std::string_view path : kPages) {
+    router.add({"GET"}, path, compressed, always(file(page_html(), "text/html; charset=utf-8")));
   }
+  for (const std::string_view path : kMissingPages) {
+    router.add({"GET"}, path, open, always(missing(path.substr(1))));
+  }
+  router.add({"GET"}, "/favicon.svg", compressed, always(file(page_icon(), "image/svg+xml")));
+  for (const std::string_view path : {"/favicon.ico", "/manifest.json"}) {
+    router.add({"GET"}, path, open, always(not_found()));
+  }
+  router.add({"GET"}, "/assets/*filepath", compressed, asset);
+  router.add({"GET"}, "/consoles/*filepath", {}, always(missing("consoles")));
+  router.add({"GET", "POST"}, "/debug/*subpath", open, debug);
 }
 
 }  // namespace narthex::web

@@ -1,6 +1,6 @@
 // The page for people at /query, where / and /graph lead: one document that asks the API and shows
 // tables. Its script and style are files of their own, so that the content policy needs no
-// exception.
+// exception. Upstream's further pages, consoles and profiles are routes that say what they lack.
 #pragma once
 
 #include <string>

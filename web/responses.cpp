@@ -44,7 +44,9 @@ std::string_view redirect_text(int status) {
 
 http::Response text_response(int status, std::string text) {
   http::Response response{.status = status, .headers = {}, .body = std::move(text)};
-  response.headers.add("Content-Type", "text/plain; charset=utf-8");
+  if (!response.body.empty()) {
+    response.headers.add("Content-Type", "text/plain; charset=utf-8");
+  }
   return response;
 }
 

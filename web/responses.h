@@ -8,7 +8,7 @@
 
 namespace narthex::web {
 
-/// `text/plain; charset=utf-8`.
+/// `text/plain; charset=utf-8`; nothing has no type.
 http::Response text_response(int status, std::string text);
 
 /// What Go's http.Error makes: text, a line feed, and nosniff.

@@ -7,6 +7,7 @@
 #include "base/http/url.h"
 #include "base/str.h"
 #include "web/api/errors.h"
+#include "web/http_framing.h"
 #include "web/responses.h"
 
 namespace narthex::web {
@@ -14,16 +15,7 @@ namespace {
 
 constexpr std::size_t kInlineCompressBytesMax = 32 * 1024;  // tuned: below 1 ms on an I/O thread
 constexpr std::size_t kLoggedPathBytesMax = 200;
-
-bool matches(const std::vector<std::string>& pattern, const std::vector<std::string_view>& path) {
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    if (i >= path.size()) return false;
-    if (pattern[i].starts_with('*')) return true;
-    const bool any = pattern[i].starts_with(':') && !path[i].empty();
-    if (!any && pattern[i] != path[i]) return false;
-  }
-  return pattern.size() == path.size();
-}
+constexpr std::string_view kApi = "/api/v1";
 
 // Without empty, "." and ".." segments, as Go's server sends its clients to. A base address that
 // ends with a slash makes paths like //api/v1/query.
@@ -45,6 +37,29 @@ std::string clean_path(std::string_view path) {
   return out;
 }
 
+// What the client wrote, if that is an escaped path; else the path as Go escapes it.
+std::string written_path(const http::Request& request) {
+  return request.escaped_path.empty() ? http::path_escape(request.path) : request.escaped_path;
+}
+
+// Whether the first segments of an escaped path mean those of `prefix`. The empty one before the
+// first slash counts.
+bool has_segments(const std::vector<std::string_view>& path, std::string_view prefix) {
+  const auto wanted = split(prefix, '/');
+  if (path.size() < wanted.size()) return false;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (path[i] == wanted[i]) continue;
+    if (path[i].find('%') == std::string_view::npos) return false;
+    if (percent_decode(path[i], false) != wanted[i]) return false;
+  }
+  return true;
+}
+
+std::string with_query(std::string location, const http::Request& request) {
+  if (!request.query.empty()) location += concat("?", request.query);
+  return location;
+}
+
 std::string_view host_of(std::string_view origin) {
   const std::size_t scheme = origin.find("://");
   return scheme == std::string_view::npos ? origin : origin.substr(scheme + 3);
@@ -60,32 +75,16 @@ bool is_cross_site(const http::Request& request) {
 
 }  // namespace
 
-struct Router::Method {
-  std::string name;
-  RouteTraits traits;
-  HttpHandler handler;
+struct Router::Instruments {
+  std::string pattern;
+  Observer& duration;
+  Observer& size;
 };
 
-struct Router::Route {
-  std::string pattern;
-  std::vector<std::string> segments;
-  std::vector<Method> methods;
-  Observer* duration = nullptr;
-  Observer* size = nullptr;
-
-  const Method* find(std::string_view name) const {
-    for (const Method& method : methods) {
-      if (method.name == name) return &method;
-    }
-    return nullptr;
-  }
-  std::string allow() const {
-    std::vector<std::string> names = {"OPTIONS"};
-    for (const Method& method : methods) names.push_back(method.name);
-    std::ranges::sort(names);
-    names.erase(std::ranges::unique(names).begin(), names.end());
-    return join(names, ", ");
-  }
+struct Router::Endpoint {
+  RouteTraits traits;
+  HttpHandler handler;
+  const Instruments& instruments;
 };
 
 Router::Router(RouterOptions options, Executors& executors, const Clock& clock, Metrics& metrics,
@@ -94,167 +93,178 @@ Router::Router(RouterOptions options, Executors& executors, const Clock& clock, 
       executors_(executors),
       clock_(clock),
       metrics_(metrics),
-      log_(log) {}
+      log_(log),
+      pages_{.prefix = {}, .written = {}, .trees = {}},
+      api_{.prefix = concat(options_.prefix, kApi),
+           .written = http::path_escape(concat(options_.prefix, kApi)),
+           .trees = {}} {
+  if (options_.prefix.empty()) return;
+  auto to_prefix = [this](const http::Request& request) -> asio::awaitable<http::Response> {
+    co_return redirect_response(request, 302, options_.prefix);
+  };
+  const RouteTraits traits{.gated = false};
+  add_to(pages_, "GET", "/", std::make_shared<Endpoint>(traits, to_prefix, instruments("/")));
+}
 Router::~Router() = default;
+
+const Router::Instruments& Router::instruments(std::string_view pattern) {
+  const auto found = instruments_.find(pattern);
+  if (found != instruments_.end()) return *found->second;
+  Observer& duration = metrics_.histogram(
+      "prometheus_http_request_duration_seconds", "Histogram of latencies for HTTP requests.",
+      {.1, .2, .4, 1, 3, 8, 20, 60, 120}, {{"handler", pattern}});
+  Observer& size = metrics_.histogram(
+      "prometheus_http_response_size_bytes", "Histogram of response size for HTTP requests.",
+      {1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9}, {{"handler", pattern}});
+  metrics_.counter("prometheus_http_requests_total", "Counter of HTTP requests.",
+                   {{"handler", pattern}, {"code", "200"}});
+  auto made = std::make_unique<Instruments>(std::string(pattern), duration, size);
+  return *instruments_.emplace(std::string(pattern), std::move(made)).first->second;
+}
+
+void Router::add_to(Site& site, std::string_view method, std::string_view path,
+                    std::shared_ptr<const Endpoint> endpoint) {
+  site.trees[std::string(method)].add(path, static_cast<RouteTree::Id>(endpoints_.size()));
+  endpoints_.push_back(std::move(endpoint));
+}
 
 void Router::add(std::vector<std::string_view> methods, std::string_view pattern,
                  RouteTraits traits, HttpHandler handler) {
-  const bool is_exact = pattern.find_first_of(":*") == std::string_view::npos;
-  Route* route = nullptr;
-  for (const auto& known : patterns_) {
-    if (known->pattern == pattern) route = known.get();
-  }
-  if (const auto found = exact_.find(std::string(pattern)); found != exact_.end()) {
-    route = found->second.get();
-  }
-  if (route == nullptr) {
-    auto made = std::make_unique<Route>();
-    route = made.get();
-    route->pattern = std::string(pattern);
-    for (const std::string_view segment : split(pattern, '/'))
-      route->segments.emplace_back(segment);
-    route->duration = &metrics_.histogram(
-        "prometheus_http_request_duration_seconds", "Histogram of latencies for HTTP requests.",
-        {.1, .2, .4, 1, 3, 8, 20, 60, 120}, {{"handler", pattern}});
-    route->size = &metrics_.histogram(
-        "prometheus_http_response_size_bytes", "Histogram of response size for HTTP requests.",
-        {1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9}, {{"handler", pattern}});
-    metrics_.counter("prometheus_http_requests_total", "Counter of HTTP requests.",
-                     {{"handler", pattern}, {"code", "200"}});
-    if (is_exact) {
-      exact_.emplace(std::string(pattern), std::move(made));
+  const auto endpoint =
+      std::make_shared<Endpoint>(traits, std::move(handler), instruments(pattern));
+  const bool is_api = pattern.starts_with(kApi);
+  for (const std::string_view method : methods) {
+    if (is_api) {
+      add_to(api_, method, pattern.substr(kApi.size()), endpoint);
     } else {
-      patterns_.push_back(std::move(made));
+      add_to(pages_, method, concat(options_.prefix, pattern), endpoint);
     }
-  }
-  for (const std::string_view name : methods) {
-    route->methods.push_back({std::string(name), traits, handler});
   }
 }
 
-const Router::Route* Router::find(std::string_view path) const {
-  if (const auto found = exact_.find(std::string(path)); found != exact_.end()) {
-    return found->second.get();
-  }
-  const auto segments = split(path, '/');
-  const Route* rest = nullptr;  // a `*` route gives way to those that name every segment
-  for (const auto& route : patterns_) {
-    if (!matches(route->segments, segments)) continue;
-    if (!route->segments.back().starts_with('*')) return route.get();
-    if (rest == nullptr) rest = route.get();
-  }
-  return rest;
+const Router::Endpoint* Router::find(const Site& site, std::string_view method,
+                                     std::string_view path) const {
+  const auto tree = site.trees.find(method);
+  if (tree == site.trees.end()) return nullptr;
+  const RouteTree::Match match = tree->second.find(path);
+  return match.route ? endpoints_[*match.route].get() : nullptr;
 }
 
 bool Router::is_vital(const http::Request& request) const {
-  if (!request.path.starts_with(options_.prefix)) return false;
-  const auto found = exact_.find(request.path.substr(options_.prefix.size()));
-  if (found == exact_.end()) return false;
-  const Method* method = found->second->find(request.method);
-  return method != nullptr && method->traits.vital;
+  const Endpoint* endpoint = find(pages_, request.method, request.path);
+  return endpoint != nullptr && endpoint->traits.vital;
 }
 
-// A slash too many or too few leads to the route, if that has the method.
-http::Response Router::unmatched(const http::Request& request, std::string_view path) const {
-  const bool has_slash = path.size() > 1 && path.ends_with('/');
-  const std::string other =
-      has_slash ? std::string(path.substr(0, path.size() - 1)) : concat(path, "/");
-  const auto found = exact_.find(other);
-  if (found == exact_.end() || found->second->find(request.method) == nullptr) {
-    return error_text_response(404, "404 page not found");
+// To the route that a slash more or less, or another case, leads to. Only methods that have routes
+// are led anywhere. Unlike upstream's, a redirect stays below the site's prefix.
+std::optional<http::Response> Router::redirect(const Site& site, const http::Request& request,
+                                               std::string_view path) const {
+  const auto tree = site.trees.find(request.method);
+  if (tree == site.trees.end() || path == "/") return std::nullopt;
+  std::string other;
+  if (tree->second.find(path).wants_other_slash) {
+    other = path.ends_with('/') ? std::string(path.substr(0, path.size() - 1)) : concat(path, "/");
+  } else if (auto respelled = tree->second.find_in_other_case(clean_path(path))) {
+    other = *std::move(respelled);
+  } else {
+    return std::nullopt;
   }
-  std::string location = options_.prefix + other;
-  if (!request.query.empty()) location += concat("?", request.query);
-  return redirect_response(request, request.method == "GET" ? 301 : 307, location);
+  if (other.empty()) other = "/";
+  const std::string location = concat(site.written, clean_path(http::path_escape(other)));
+  return redirect_response(request, request.method == "GET" ? 301 : 307,
+                           with_query(location, request));
 }
 
-http::Response Router::wrong_method(const http::Request& request, std::string_view allow) {
+// 405 with the methods that the path does have, or 404.
+http::Response Router::refuse(const Site& site, const http::Request& request,
+                              std::string_view path) {
+  std::vector<std::string> allowed;
+  for (const auto& [method, tree] : site.trees) {
+    if (method != "OPTIONS" && tree.find(path).route) allowed.push_back(method);
+  }
+  if (allowed.empty()) return error_text_response(404, "404 page not found");
+  allowed.emplace_back("OPTIONS");
+  std::ranges::sort(allowed);
   http::Response response = request.method == "OPTIONS"
                                 ? text_response(200, {})
                                 : error_text_response(405, "Method Not Allowed");
-  response.headers.add("Allow", std::string(allow));
+  response.headers.add("Allow", join(allowed, ", "));
   return response;
 }
 
-// Above the prefix there is only the root, which leads to it.
-http::Response Router::outside_prefix(const http::Request& request) const {
-  if (request.path != "/") return error_text_response(404, "404 page not found");
-  if (request.method != "GET") return wrong_method(request, "GET, OPTIONS");
-  return redirect_response(request, 302, options_.prefix);
-}
-
 asio::awaitable<http::Response> Router::handle(const http::Request& request) const {
-  if (std::string clean = clean_path(request.path); clean != request.path) {
-    std::string location = http::path_escape(clean);
-    if (!request.query.empty()) location += concat("?", request.query);
-    co_return redirect_response(request, 307, location);
+  if (request.path == "*") co_return text_response(request.method == "OPTIONS" ? 200 : 400, {});
+  const std::string written = written_path(request);
+  const std::string clean = clean_path(written);
+  const auto segments = split(clean, '/');
+  const bool is_api = has_segments(segments, api_.prefix);
+  const bool is_bare_api = is_api && segments.size() == split(api_.prefix, '/').size();
+  if (is_bare_api) {
+    co_return redirect_response(request, 307, with_query(api_.written + "/", request));
   }
-  std::string_view path = request.path;
-  if (!path.starts_with(options_.prefix)) co_return outside_prefix(request);
-  path.remove_prefix(options_.prefix.size());
-  const Route* route = find(path);
-  const Method* method = route == nullptr ? nullptr : route->find(request.method);
-  if (method == nullptr && request.method == "OPTIONS") {
-    // A wildcard route may answer OPTIONS for paths that other routes own.
-    for (const auto& candidate : patterns_) {
-      const Method* options = candidate->find("OPTIONS");
-      if (options == nullptr || !matches(candidate->segments, split(path, '/'))) continue;
-      http::Response response = co_await run(*candidate, *options, request);
-      co_return response;
-    }
+  if (clean != written) co_return redirect_response(request, 307, with_query(clean, request));
+  if (is_api && !written.starts_with(api_.written)) {  // spelled with escapes of its own
+    co_return error_text_response(404, "404 page not found");
   }
-  if (route == nullptr || (method == nullptr && route->segments.back().starts_with('*'))) {
-    co_return unmatched(request, path);
+  const Site& site = is_api ? api_ : pages_;
+  const std::string_view path = std::string_view(request.path).substr(site.prefix.size());
+  const Endpoint* endpoint = find(site, request.method, path);
+  if (endpoint == nullptr) {
+    auto redirected = redirect(site, request, path);
+    co_return redirected ? *std::move(redirected) : refuse(site, request, path);
   }
-  if (method == nullptr) co_return wrong_method(request, route->allow());
-  http::Response response = co_await run(*route, *method, request);
+  http::Response response = co_await run(*endpoint, request);
   co_return response;
 }
 
 // The one place where the exceptions of handlers end. That of a coroutine being cancelled goes on:
 // nobody waits for its answer.
-asio::awaitable<http::Response> Router::answer(const Method& method,
+asio::awaitable<http::Response> Router::answer(const Endpoint& endpoint,
                                                const http::Request& request) const {
   try {
-    http::Response response = co_await method.handler(request);
-    if (method.traits.cors) add_cors(request, response);
-    if (method.traits.compress && response.body.size() <= kInlineCompressBytesMax) {
+    http::Response response = co_await endpoint.handler(request);
+    if (endpoint.traits.compress && response.body.size() <= kInlineCompressBytesMax) {
       compress_body(request, response);
-    } else if (method.traits.compress) {
+    } else if (endpoint.traits.compress) {
       auto compress = [&request, &response] { compress_body(request, response); };
-      const Executors& lane = method.traits.lane != nullptr ? *method.traits.lane : executors_;
+      const Executors& lane = endpoint.traits.lane != nullptr ? *endpoint.traits.lane : executors_;
       co_await run_on(lane.cpu(), std::move(compress));
     }
+    if (endpoint.traits.cors) add_cors(request, response);
     co_return response;
   } catch (...) {
     if (describe_exception(std::current_exception()).empty()) throw;
     const std::string what =
         concat(request.method, " ", std::string_view(request.path).substr(0, kLoggedPathBytesMax));
     const Error error = report_current_exception(log_, metrics_, {"http", what});
-    if (method.traits.cors) co_return error_response(error);
-    co_return error_text_response(500, error.message());
+    if (!endpoint.traits.cors) co_return error_text_response(500, error.message());
+    http::Response response = error_response(error);
+    add_cors(request, response);
+    co_return response;
   }
 }
 
-asio::awaitable<http::Response> Router::run(const Route& route, const Method& method,
+asio::awaitable<http::Response> Router::run(const Endpoint& endpoint,
                                             const http::Request& request) const {
   const std::int64_t start_ns = clock_.monotonic_ns();
   http::Response response;
   const Readiness readiness = this->readiness();
-  if (method.traits.gated && readiness != Readiness::kReady) {
+  if (endpoint.traits.gated && readiness != Readiness::kReady) {
     response = text_response(503, "Service Unavailable");
     response.headers.add("X-Prometheus-Stopping",
                          readiness == Readiness::kStopping ? "true" : "false");
-  } else if (method.traits.mutating && is_cross_site(request)) {
+  } else if (endpoint.traits.mutating && is_cross_site(request)) {
     response = error_text_response(403, "cross-site request refused");
   } else {
-    response = co_await answer(method, request);
+    response = co_await answer(endpoint, request);
   }
-  route.duration->observe(static_cast<double>(clock_.monotonic_ns() - start_ns) / 1e9);
-  route.size->observe(static_cast<double>(response.body.size()));
+  endpoint.instruments.duration.observe(static_cast<double>(clock_.monotonic_ns() - start_ns) /
+                                        1e9);
+  endpoint.instruments.size.observe(static_cast<double>(response.body.size()));
   metrics_
-      .counter("prometheus_http_requests_total", "Counter of HTTP requests.",
-               {{"handler", route.pattern}, {"code", std::to_string(response.status)}})
+      .counter(
+          "prometheus_http_requests_total", "Counter of HTTP requests.",
+          {{"handler", endpoint.instruments.pattern}, {"code", std::to_string(response.status)}})
       .add();
   co_return response;
 }

@@ -1,13 +1,15 @@
 // From a request's path and method to its handler, with upstream's router semantics (http_api.md
-// section 1): 404, 405 with Allow, trailing-slash redirects, the readiness gate, CORS, compression
-// and the per-handler metrics.
+// section 1): 404, 405 with Allow, redirects, the readiness gate, CORS, compression and the
+// per-handler metrics. As upstream, two routers stand behind a mux: one for pages, and one for what
+// is below <prefix>/api/v1/, so that what one lacks the other does not answer.
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -17,6 +19,7 @@
 #include "base/metrics.h"
 #include "base/regex.h"
 #include "web/http_server.h"
+#include "web/route_tree.h"
 
 namespace narthex::web {
 
@@ -47,8 +50,7 @@ class Router {
          Log& log);
   ~Router();
 
-  /// `pattern` is below the prefix. A segment `:x` matches any one segment, a last `*x` everything
-  /// that follows. Adding the same pattern again adds methods.
+  /// `pattern` is below the prefix: a RouteTree's, for each method once.
   void add(std::vector<std::string_view> methods, std::string_view pattern, RouteTraits traits,
            HttpHandler handler);
 
@@ -64,16 +66,25 @@ class Router {
   Readiness readiness() const { return readiness_.load(std::memory_order_acquire); }
 
  private:
-  struct Route;
-  struct Method;
+  struct Endpoint;
+  struct Instruments;
+  struct Site {
+    std::string prefix;                                   // what stands before the trees' paths
+    std::string written;                                  // the same, escaped
+    std::map<std::string, RouteTree, std::less<>> trees;  // by method
+  };
 
-  const Route* find(std::string_view path) const;
-  http::Response unmatched(const http::Request& request, std::string_view path) const;
-  http::Response outside_prefix(const http::Request& request) const;
-  static http::Response wrong_method(const http::Request& request, std::string_view allow);
-  asio::awaitable<http::Response> answer(const Method& method, const http::Request& request) const;
-  asio::awaitable<http::Response> run(const Route& route, const Method& method,
-                                      const http::Request& request) const;
+  void add_to(Site& site, std::string_view method, std::string_view path,
+              std::shared_ptr<const Endpoint> endpoint);
+  const Instruments& instruments(std::string_view pattern);
+  const Endpoint* find(const Site& site, std::string_view method, std::string_view path) const;
+  std::optional<http::Response> redirect(const Site& site, const http::Request& request,
+                                         std::string_view path) const;
+  static http::Response refuse(const Site& site, const http::Request& request,
+                               std::string_view path);
+  asio::awaitable<http::Response> answer(const Endpoint& endpoint,
+                                         const http::Request& request) const;
+  asio::awaitable<http::Response> run(const Endpoint& endpoint, const http::Request& request) const;
   void add_cors(const http::Request& request, http::Response& response) const;
 
   RouterOptions options_;
@@ -82,8 +93,10 @@ class Router {
   Metrics& metrics_;
   Log& log_;
   std::atomic<Readiness> readiness_{Readiness::kStarting};  // release: handlers see all parts
-  std::unordered_map<std::string, std::unique_ptr<Route>> exact_;
-  std::vector<std::unique_ptr<Route>> patterns_;
+  Site pages_;  // its paths have the prefix, since "/" above it is a page, too
+  Site api_;
+  std::vector<std::shared_ptr<const Endpoint>> endpoints_;  // by RouteTree::Id
+  std::map<std::string, std::unique_ptr<Instruments>, std::less<>> instruments_;  // by pattern
 };
 
 /// The segment that `:x` matched: what stands between `before` and `after` in `path`. Empty when

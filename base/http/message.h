@@ -35,9 +35,11 @@ class Headers {
 };
 
 /// A request as the router sees it: `path` is percent-decoded, `query` is raw (after '?').
+/// `escaped_path` is the path as the client wrote it, when that is a proper escaping of `path`.
 struct Request {
   std::string method;
   std::string path;
+  std::string escaped_path = {};
   std::string query;
   Headers headers;
   std::string body;

@@ -36,6 +36,11 @@ bool stands_in_path(char c) {
   return is_unreserved(c) || is_in("$&+,/:;=@", c);
 }
 
+// What may stay unescaped where a client wrote it so.
+bool stays_in_path(char c) {
+  return stands_in_path(c) || is_in("%!'()*[]", c);
+}
+
 Error fault(std::string_view why) {
   return Error(Code::kInvalid, std::string(why));
 }
@@ -178,8 +183,7 @@ Result<void> split_url(std::string_view text, Url& out, bool& opaque) {
   }
   NX_TRY(unescape(rest, Part::kOther));
   for (const char c : rest) {
-    const bool keep = stands_in_path(c) || is_in("%!'()*[]", c);
-    if (keep)
+    if (stays_in_path(c))
       out.path += c;
     else
       append_escaped(out.path, c);
@@ -312,6 +316,10 @@ std::string path_escape(std::string_view text) {
       append_escaped(out, c);
   }
   return out;
+}
+
+bool is_escaped_path(std::string_view text) {
+  return std::ranges::all_of(text, stays_in_path);
 }
 
 }  // namespace narthex::http

@@ -53,5 +53,7 @@ std::string query_escape(std::string_view text);
 std::string encode_query(const std::map<std::string, std::vector<std::string>>& values);
 /// Escapes what may not stand in a path; '/' stays.
 std::string path_escape(std::string_view text);
+/// Whether nothing but the escapes of `text` needs escaping in a path.
+bool is_escaped_path(std::string_view text);
 
 }  // namespace narthex::http

@@ -90,6 +90,8 @@ TEST(HttpFraming, SplitsTargets) {
   EXPECT_EQ(parse_target("http://host:9/x?y")->path, "/x");
   EXPECT_EQ(parse_target("http://host")->path, "/");
   EXPECT_EQ(parse_target("*")->path, "*");
+  EXPECT_EQ(parse_target("/a%2Fb%20(c)")->escaped_path, "/a%2Fb%20(c)");
+  EXPECT_EQ(parse_target("/a\"b%2F")->escaped_path, "") << "a quote should have been escaped";
   EXPECT_FALSE(parse_target("relative"));
   EXPECT_FALSE(parse_target("/%zz"));
   EXPECT_FALSE(parse_target("/%0"));

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include "base/str.h"
 #include "tests/support/fake_clock.h"
 #include "tests/web/await.h"
+#include "web/http_framing.h"
 #include "web/lifecycle_pages.h"
 #include "web/page.h"
 #include "web/responses.h"
@@ -100,6 +102,112 @@ TEST_F(RouterTest, RedirectsTrailingSlashes) {
   EXPECT_EQ(ask("GET", "/b/").status, 404);
 }
 
+// As Prometheus 3.14.0 answers, but for the prefix that its redirects of the API lose.
+TEST_F(RouterTest, LeadsOtherSpellingsToTheirRoute) {
+  add_page_routes(router_);
+  add_lifecycle_routes(router_, {}, executors_, metrics_);
+  router_.add({"OPTIONS"}, "/api/v1/*path", {}, say_path);
+  router_.add({"GET", "POST"}, "/api/v1/query", {}, say_path);
+  router_.add({"GET", "POST"}, "/api/v1/query_range", {}, say_path);
+  router_.add({"GET", "POST"}, "/api/v1/labels", {}, say_path);
+  router_.add({"GET"}, "/api/v1/label/:name/values", {}, say_path);
+  router_.add({"GET"}, "/api/v1/targets", {}, say_path);
+  router_.add({"GET"}, "/api/v1/targets/metadata", {}, say_path);
+  router_.add({"GET"}, "/api/v1/targets/relabel_steps", {}, say_path);
+
+  struct Case {
+    const char* method;
+    const char* target;
+    int status;
+    const char* location;
+  };
+  constexpr Case kCases[] = {
+      {"GET", "/targets/?a=b", 301, "/targets?a=b"},
+      {"GET", "/Targets", 301, "/targets"},
+      {"GET", "/TARGETS/", 301, "/targets"},
+      {"HEAD", "/targets/", 404, ""},
+      {"HEAD", "/-/Healthy/", 307, "/-/healthy"},
+      {"PUT", "/-/reload/", 307, "/-/reload"},
+      {"DELETE", "/targets", 405, ""},
+      {"DELETE", "/targets/", 404, ""},
+      {"GET", "/%2e%2e/targets", 301, "/targets"},
+      {"GET", "/targets%2F", 301, "/targets"},
+      {"GET", "/consoles", 301, "/consoles/"},
+      {"POST", "/consoles/x", 405, ""},
+      {"POST", "/debug", 307, "/debug/"},
+      {"GET", "/debug/pprof?x", 301, "/debug/pprof/"},
+      {"GET", "/debug/x", 404, ""},
+      {"FOO", "/debug/x", 405, ""},
+      {"GET", "/-", 404, ""},
+      {"GET", "/agent", 404, ""},
+      {"GET", "/favicon.ico", 404, ""},
+      {"HEAD", "/favicon.ico", 405, ""},
+      {"HEAD", "/%2F", 307, "/"},
+      {"GET", "/rules", 501, ""},
+      {"GET", "/api", 404, ""},
+      {"GET", "/API/v1/query", 404, ""},
+      {"GET", "/api/v1", 307, "/api/v1/"},
+      {"FOO", "/api//v1?a", 307, "/api/v1/?a"},
+      {"GET", "/api/v1/", 404, ""},
+      {"OPTIONS", "/api/v1/", 200, ""},
+      {"GET", "/api/v1/query/?a", 301, "/api/v1/query?a"},
+      {"POST", "/api/v1/Query", 307, "/api/v1/query"},
+      {"PUT", "/api/v1/query/", 404, ""},
+      {"PUT", "/api/v1/query", 405, ""},
+      {"OPTIONS", "/api/v1/query/", 200, ""},
+      {"GET", "/api/v1/targets/", 301, "/api/v1/targets"},
+      {"GET", "/api/v1/label/%2F/values", 404, ""},
+      {"OPTIONS", "/api/v1/label/%2F/values", 200, ""},
+      {"GET", "/api/v1/label/a%2Fb/values", 404, ""},
+      {"GET", "/api/v1/label/a%20b/VALUES/", 301, "/api/v1/label/a%20b/values"},
+      {"GET", "/api/v1/LABEL/Job/values", 301, "/api/v1/label/Job/values"},
+      {"GET", "/api/v1/label/%C3%A4/values/", 301, "/api/v1/label/%C3%A4/values"},
+      {"GET", "/api/v1/label//values", 307, "/api/v1/label/values"},
+      {"GET", "/api/v1/label", 404, ""},
+      {"GET", "/api%2Fv1/query", 404, ""},
+      {"OPTIONS", "/api/v1%2Fquery", 404, ""},
+      {"GET", "/%61pi/v1/query", 404, ""},
+      {"GET", "/%61pi/v1", 307, "/api/v1/"},
+      {"GET", "//a%20b", 307, "/a%20b"},
+      {"GET", "/api/v1/./query", 307, "/api/v1/query"},
+      {"GET", "/api/v1/x/..", 307, "/api/v1/"},
+      {"OPTIONS", "*", 200, ""},
+      {"GET", "*", 400, ""},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(concat(c.method, " ", c.target));
+    const std::optional<Target> target = parse_target(c.target);
+    ASSERT_TRUE(target);
+    http::Request request = make_request(c.method, target->path);
+    request.query = target->query;
+    request.escaped_path = target->escaped_path;
+    const http::Response response = ask(request);
+    EXPECT_EQ(response.status, c.status);
+    EXPECT_EQ(response.headers.get("Location"), c.location);
+    EXPECT_EQ(response.headers.contains("Allow"), c.status == 405);
+  }
+}
+
+TEST_F(RouterTest, AnswersEveryMethodOfPages) {
+  add_page_routes(router_);
+  for (const char* path : {"/", "/graph", "/query", "/targets", "/service-discovery", "/consoles/x",
+                           "/favicon.ico", "/assets/x"}) {
+    for (const char* method : {"HEAD", "PUT", "DELETE", "PATCH", "TRACE", "get"}) {
+      SCOPED_TRACE(concat(method, " ", path));
+      const http::Response refused = ask(method, path);
+      EXPECT_EQ(refused.status, 405);
+      EXPECT_EQ(refused.body, "Method Not Allowed\n");
+      EXPECT_EQ(refused.headers.get("Allow"), "GET, OPTIONS");
+    }
+    const http::Response options = ask("OPTIONS", path);
+    EXPECT_EQ(options.status, 200);
+    EXPECT_EQ(options.headers.get("Allow"), "GET, OPTIONS");
+    EXPECT_FALSE(options.headers.contains("Content-Type"));
+  }
+  EXPECT_EQ(ask("PUT", "/debug/pprof").headers.get("Allow"), "GET, OPTIONS, POST");
+  EXPECT_EQ(ask("OPTIONS", "/nothing").status, 404);
+}
+
 // A base address that ends with a slash still finds the API.
 TEST_F(RouterTest, RedirectsToCleanPaths) {
   router_.add({"GET"}, "/api/v1/query", {}, say_path);
@@ -192,6 +300,7 @@ TEST_F(RouterTest, StripsThePrefix) {
   const http::Response bare = ask_there("GET", "/prom");
   EXPECT_EQ(bare.status, 301);
   EXPECT_EQ(bare.headers.get("Location"), "/prom/");
+  EXPECT_EQ(ask_there("GET", "/PROM/A/").headers.get("Location"), "/prom/a");
   EXPECT_EQ(ask_there("HEAD", "/prom").status, 404);
   const http::Response root = ask_there("GET", "/");
   EXPECT_EQ(root.status, 302);
@@ -280,7 +389,12 @@ TEST_F(RouterTest, RefusesLifecycleWhenDisabled) {
   EXPECT_EQ(ask("POST", "/-/quit").status, 403);
   EXPECT_EQ(ask("POST", "/-/reload").body, "Lifecycle API is not enabled.");
   EXPECT_EQ(ask("GET", "/-/healthy").body, "Prometheus Server is Healthy.\n");
-  EXPECT_EQ(ask("HEAD", "/-/ready").status, 200);
+  for (const char* path : {"/-/healthy", "/-/ready"}) {
+    const http::Response head = ask("HEAD", path);
+    EXPECT_EQ(head.status, 200);
+    EXPECT_EQ(head.body, "");
+    EXPECT_FALSE(head.headers.contains("Content-Type"));
+  }
 }
 
 TEST_F(RouterTest, CountsRequestsByHandler) {

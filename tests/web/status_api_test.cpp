@@ -234,6 +234,14 @@ TEST(Api, RoutesEveryPath) {
   EXPECT_NE(ask("POST", "/api/v1/admin/tsdb/snapshot").body.find("admin APIs disabled"),
             std::string::npos);
   EXPECT_EQ(ask("POST", "/api/v1/write").status, 404);
+  EXPECT_EQ(ask("GET", "/version").headers.get("Content-Type"), "text/plain; charset=utf-8");
+  // As upstream, which compresses less than it opens to other origins.
+  const http::Response alerts = ask("GET", "/api/v1/alerts");
+  EXPECT_EQ(alerts.headers.get_all("Vary"),
+            (std::vector<std::string_view>{"Accept-Encoding", "Origin"}));
+  EXPECT_EQ(ask("GET", "/api/v1/search/label_names").headers.get("Vary"), "Origin");
+  EXPECT_EQ(ask("GET", "/api/v1/nothing").headers.get("Vary"), "");
+  EXPECT_EQ(ask("PUT", "/api/v1/query").headers.get("Vary"), "");
   executors.stop();
 }
 

@@ -12,8 +12,9 @@ using Answer = std::function<http::Response(const http::Request&)>;
 using Methods = std::vector<std::string_view>;
 
 constexpr RouteTraits kJson{.gated = true, .cors = true, .compress = true};
+constexpr RouteTraits kUncompressed{.gated = true, .cors = true};
 constexpr RouteTraits kUngated{.gated = false, .cors = true};
-constexpr RouteTraits kAdmin{.gated = true, .compress = true, .mutating = true};
+constexpr RouteTraits kAdmin{.gated = true, .cors = true, .compress = true, .mutating = true};
 
 asio::awaitable<http::Response> preflight(const http::Request&) {
   co_return http::Response{.status = 204, .headers = {}, .body = {}};
@@ -97,7 +98,6 @@ void add_query_routes(Adder& adder, const ApiParts& parts) {
 void add_target_routes(Adder& adder, const ApiParts& parts) {
   const TargetsApi* targets = &parts.targets;
   adder.get("/scrape_pools", [targets](const auto& r) { return targets->scrape_pools(r); });
-  adder.missing({"GET"}, "/scrape_pools/config");
   adder.get("/targets", [targets](const auto& r) { return targets->targets(r); });
   adder.get("/targets/metadata", [targets](const auto& r) { return targets->target_metadata(r); });
   adder.missing({"GET"}, "/targets/relabel_steps");
@@ -132,7 +132,7 @@ void add_status_routes(Adder& adder, const ApiParts& parts) {
   adder.add({"GET"}, "/notifications", kUngated,
             [status](const auto& r) { return status->notifications(r); });
   adder.missing({"GET"}, "/notifications/live", kUngated);
-  adder.missing({"GET"}, "/openapi.yaml");
+  adder.missing({"GET"}, "/openapi.yaml", {});
 }
 
 void add_write_routes(Adder& adder) {
@@ -142,7 +142,7 @@ void add_write_routes(Adder& adder) {
   adder.text({"POST"}, "/otlp/v1/metrics", 404,
              "otlp write receiver needs to be enabled with --web.enable-otlp-receiver");
   for (const std::string_view path : {"metric_names", "label_names", "label_values"}) {
-    adder.refuse({"GET", "POST"}, concat("/search/", path), kJson,
+    adder.refuse({"GET", "POST"}, concat("/search/", path), kUncompressed,
                  Error(Code::kUnavailable, "search API disabled"));
   }
   for (const std::string_view path : {"delete_series", "clean_tombstones", "snapshot"}) {
@@ -162,7 +162,7 @@ HttpHandler on_cpu(Executors& executors, Answer answer) {
 void add_api_routes(Router& router, const ApiParts& parts, Executors& serving, Executors& control) {
   Adder queries(router, serving, parts.memory);
   Adder others(router, control, parts.memory);
-  router.add({"OPTIONS"}, "/api/v1/*path", kJson, preflight);
+  router.add({"OPTIONS"}, "/api/v1/*path", kJson, preflight);  // paths without a route, too
   add_query_routes(queries, parts);
   add_target_routes(others, parts);
   add_rule_routes(others, parts);

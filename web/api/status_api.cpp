@@ -7,6 +7,7 @@
 #include "web/api/params.h"
 #include "web/api/targets_api.h"
 #include "web/form.h"
+#include "web/responses.h"
 
 namespace narthex::web {
 namespace {
@@ -86,12 +87,11 @@ http::Response StatusApi::build_info(const http::Request&) const {
 }
 
 http::Response StatusApi::version(const http::Request&) const {
-  http::Response response;
-  JsonWriter json(response.body);
+  std::string body;
+  JsonWriter json(body);
   write_build(json, providers_.build);
-  response.body += '\n';
-  response.headers.add("Content-Type", "application/json");
-  return response;
+  body += '\n';
+  return text_response(200, std::move(body));  // so upstream calls it
 }
 
 http::Response StatusApi::tsdb(const http::Request& request) const {
