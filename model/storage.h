@@ -88,7 +88,13 @@ struct SelectHints {
   DurationMs step = 0;                           // 0: instant
   std::string_view function;                     // surrounding function, empty if none
   std::span<const std::string> labels_needed{};  // empty: all
-  StopToken stop{};                              // asked while series are looked for
+  StopToken stop{};                              // asked while series are looked for and read
+};
+
+/// How much of a listing of labels is wanted.
+struct LabelHints {
+  std::size_t limit = 0;  // 0: all
+  StopToken stop{};       // asked while series are looked for
 };
 
 /// Series of one selection in the store's order (that of creation for one source, label order after
@@ -107,8 +113,8 @@ class SeriesSet {
   /// size()`.
   virtual void label_value_ids(std::string_view name, std::span<std::uint32_t> out) const = 0;
 
-  /// Appends all samples in `range` to `out`, times strictly ascending. kCorrupt, kIo: `out` is
-  /// unspecified.
+  /// Appends all samples in `range` to `out`, times strictly ascending. kCorrupt, kIo and the
+  /// errors of the selection's `stop`: `out` is unspecified.
   virtual Result<void> read(std::size_t index, TimeRange range, SampleColumns& out) const = 0;
 
   /// Only the newest sample in `range`, often without opening a chunk. Stale markers are returned
@@ -126,13 +132,14 @@ class Querier {
   virtual Result<std::unique_ptr<SeriesSet>> select(const Matchers& matchers,
                                                     const SelectHints& hints) = 0;
 
-  /// Sorted, without duplicates, of the series that match (all when `matchers` is empty). `limit`
-  /// 0: all.
+  /// Sorted, without duplicates, of the series that match (all when `matchers` is empty). Of more
+  /// than the limit, those values that came first and the names that sort first are kept, as
+  /// upstream's head does. Errors: as select().
   virtual Result<std::vector<std::string>> label_values(const std::string& name,
                                                         const Matchers& matchers,
-                                                        std::size_t limit) = 0;
+                                                        const LabelHints& hints) = 0;
   virtual Result<std::vector<std::string>> label_names(const Matchers& matchers,
-                                                       std::size_t limit) = 0;
+                                                       const LabelHints& hints) = 0;
 };
 
 /// Opens queriers. Thread-safe.

@@ -100,10 +100,11 @@ class RuleStore final : public model::Appender, public model::Queryable {
       return std::make_unique<Set>(store_, std::move(found));
     }
     Result<std::vector<std::string>> label_values(const std::string&, const model::Matchers&,
-                                                  std::size_t) override {
+                                                  const model::LabelHints&) override {
       return std::vector<std::string>();
     }
-    Result<std::vector<std::string>> label_names(const model::Matchers&, std::size_t) override {
+    Result<std::vector<std::string>> label_names(const model::Matchers&,
+                                                 const model::LabelHints&) override {
       return std::vector<std::string>();
     }
 

@@ -95,21 +95,21 @@ class MemoryQuerier final : public model::Querier {
 
   Result<std::vector<std::string>> label_values(const std::string& name,
                                                 const model::Matchers& matchers,
-                                                std::size_t limit) override {
+                                                const model::LabelHints& hints) override {
     std::set<std::string> values;
     for (const Series* series : matching(matchers)) {
       if (series->labels.has(name)) values.emplace(series->labels.get(name));
     }
-    return cut(values, limit);
+    return cut(values, hints.limit);
   }
 
   Result<std::vector<std::string>> label_names(const model::Matchers& matchers,
-                                               std::size_t limit) override {
+                                               const model::LabelHints& hints) override {
     std::set<std::string> names;
     for (const Series* series : matching(matchers)) {
       for (const auto label : series->labels) names.emplace(label.name);
     }
-    return cut(names, limit);
+    return cut(names, hints.limit);
   }
 
  private:

@@ -124,8 +124,8 @@ TEST_F(HeadLimitsTest, KeepsNothingOfARefusedSeries) {
 
   EXPECT_FALSE(head_->resolve(Labels{{"__name__", "b"}, {"new", "value"}}));
 
-  EXPECT_EQ(head_->registry().label_values("__name__", {}), std::vector<std::string>{"a"});
-  EXPECT_EQ(head_->registry().label_names({}), std::vector<std::string>{"__name__"});
+  EXPECT_EQ(*head_->registry().label_values("__name__", {}), std::vector<std::string>{"a"});
+  EXPECT_EQ(*head_->registry().label_names({}), std::vector<std::string>{"__name__"});
   EXPECT_EQ(head_->registry().find_symbol("value"), 0U);
   EXPECT_EQ(head_->registry().statistics(10).label_pairs, 1U);
 }

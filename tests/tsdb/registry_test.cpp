@@ -98,9 +98,75 @@ TEST_F(RegistryTest, SelectsFromLongLists) {
   EXPECT_EQ(registry_->select(both), expected(both));
   EXPECT_EQ(registry_->select(regex), expected(regex));
   EXPECT_EQ(registry_->select(values), expected(values));
-  EXPECT_EQ(registry_->label_values("id", {}).size(), 40'000U);
-  EXPECT_EQ(registry_->label_values("id", both).size(), 20'000U);
-  EXPECT_EQ(registry_->label_names(both), (std::vector<std::string>{"__name__", "half", "id"}));
+  EXPECT_EQ(registry_->label_values("id", {})->size(), 40'000U);
+  EXPECT_EQ(registry_->label_values("id", both)->size(), 20'000U);
+  EXPECT_EQ(*registry_->label_names(both), (std::vector<std::string>{"__name__", "half", "id"}));
+}
+
+// As upstream's head: cut first, then sorted.
+TEST_F(RegistryTest, KeepsTheValuesThatCameFirst) {
+  using Texts = std::vector<std::string>;
+  for (const char* id : {"z", "b", "y", "b", "a", "x"}) {
+    add(Labels{{"__name__", "m"}, {"id", id}, {"half", *id < 'x' ? "low" : "high"}});
+  }
+  add(Labels{{"__name__", "n"}, {"id", "0"}});
+  const Matchers high = {Matcher::equal("half", "high")};
+  const Matchers letters = {matcher(MatchType::kRegex, "id", "[abx]")};
+
+  EXPECT_EQ(*registry_->label_values("id", {}, {.limit = 2}), (Texts{"b", "z"}));
+  EXPECT_EQ(*registry_->label_values("id", {}, {.limit = 6}),
+            (Texts{"0", "a", "b", "x", "y", "z"}));
+  EXPECT_EQ(*registry_->label_values("id", high, {.limit = 2}), (Texts{"y", "z"}));
+  EXPECT_EQ(*registry_->label_values("id", letters, {.limit = 2}), (Texts{"a", "b"}));
+  EXPECT_EQ(*registry_->label_names({}, {.limit = 2}), (Texts{"__name__", "half"}));
+  EXPECT_EQ(*registry_->label_names(high, {.limit = 1}), Texts{"__name__"});
+}
+
+// A clock that moves by being read: a token of it stops at its n-th check.
+class CountedClock final : public Clock {
+ public:
+  std::int64_t now_ms() const override { return 0; }
+  std::int64_t monotonic_ns() const override { return ++reads_; }
+  std::int64_t reads() const { return reads_; }
+
+ private:
+  mutable std::int64_t reads_ = 0;
+};
+
+// Wherever it is then, at its first value or its last.
+TEST_F(RegistryTest, StopsWithinListings) {
+  for (int i = 0; i < 40'000; ++i) {
+    add(Labels{{"__name__", "m"}, {"id", std::to_string(i)}});
+  }
+  const Matchers regex = {matcher(MatchType::kRegex, "id", ".*1.*|.*[2-7]")};
+  const Matchers of_other = {matcher(MatchType::kRegex, "__name__", "m|n")};
+  const auto code_after = [&](std::int64_t checks, auto look_up) {
+    const CountedClock clock;
+    auto found = look_up(StopToken(clock, checks));
+    return found ? std::optional<Code>() : found.error().code();
+  };
+  const auto checks_of = [&](auto look_up) {
+    const CountedClock clock;
+    EXPECT_TRUE(look_up(StopToken(clock, 1'000'000'000)));
+    return clock.reads();
+  };
+  const auto test = [&](auto look_up) {
+    const std::int64_t checks = checks_of(look_up);
+    EXPECT_GT(checks, 300);
+    for (const std::int64_t at : {std::int64_t{1}, checks / 4, checks / 2, checks - 1}) {
+      EXPECT_EQ(code_after(at, look_up), Code::kTimeout) << at << " of " << checks;
+    }
+  };
+  for (const Matchers& matchers : {Matchers{}, regex, of_other}) {
+    test([&](const StopToken& stop) {
+      return registry_->label_values("id", matchers, {.limit = 0, .stop = stop});
+    });
+    if (matchers.empty()) continue;
+    test([&](const StopToken& stop) {
+      return registry_->label_names(matchers, {.limit = 0, .stop = stop});
+    });
+    test([&](const StopToken& stop) { return registry_->select(matchers, stop); });
+  }
 }
 
 TEST_F(RegistryTest, CountsForTheStatusPage) {

@@ -45,25 +45,28 @@ class FakeStore final : public model::Queryable {
    public:
     explicit FakeQuerier(const std::vector<model::Labels>& series) : series_(series) {}
     Result<std::unique_ptr<model::SeriesSet>> select(const model::Matchers& matchers,
-                                                     const model::SelectHints&) override {
+                                                     const model::SelectHints& hints) override {
+      NX_TRY(hints.stop.check());
       return std::make_unique<Set>(matching(matchers));
     }
     Result<std::vector<std::string>> label_values(const std::string& name,
                                                   const model::Matchers& matchers,
-                                                  std::size_t limit) override {
+                                                  const model::LabelHints& hints) override {
+      NX_TRY(hints.stop.check());
       std::set<std::string> values;
       for (const model::Labels& labels : matching(matchers)) {
         if (labels.has(name)) values.emplace(labels.get(name));
       }
-      return cut(values, limit);
+      return cut(values, hints.limit);
     }
     Result<std::vector<std::string>> label_names(const model::Matchers& matchers,
-                                                 std::size_t limit) override {
+                                                 const model::LabelHints& hints) override {
+      NX_TRY(hints.stop.check());
       std::set<std::string> names;
       for (const model::Labels& labels : matching(matchers)) {
         for (const model::LabelView label : labels) names.emplace(label.name);
       }
-      return cut(names, limit);
+      return cut(names, hints.limit);
     }
 
    private:

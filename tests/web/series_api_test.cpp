@@ -1,8 +1,11 @@
 // Series and label endpoints over a store of label sets.
 #include "web/api/series_api.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
+#include "tests/support/fake_clock.h"
 #include "tests/web/await.h"
 #include "tests/web/fake_store.h"
 #include "web/api/params.h"
@@ -86,6 +89,19 @@ TEST_F(SeriesApiTest, UnescapesNames) {
   EXPECT_EQ(unescape_name("U__a_1f600_"), "a😀");
   EXPECT_EQ(unescape_name("U__a_zz_"), "U__a_zz_");
   EXPECT_EQ(unescape_name("plain"), "plain");
+}
+
+TEST_F(SeriesApiTest, StopsForAClientThatLeft) {
+  const test::FakeClock clock;
+  http::Request request = make_request("GET", "/api/v1/label/job/values?match[]=up");
+  request.client = StopToken(clock, std::numeric_limits<std::int64_t>::max());
+  EXPECT_EQ(api_.label_values(request).status, 200);
+
+  request.client.cancel();
+
+  EXPECT_EQ(api_.label_values(request).status, 499);
+  EXPECT_EQ(api_.label_names(request).status, 499);
+  EXPECT_EQ(api_.series(request).status, 499);
 }
 
 TEST_F(SeriesApiTest, ReportsTheStoresErrors) {

@@ -70,7 +70,7 @@ class Head final : public model::Appender {
 
   /// What a reader at `reader`'s snapshot sees of `slot` in `range`, appended to `out`.
   Result<void> read(Slot slot, const Isolation::Reader& reader, model::TimeRange range,
-                    model::SampleColumns& out) const;
+                    model::SampleColumns& out, const StopToken& stop = {}) const;
   Result<std::optional<model::Sample>> read_newest(Slot slot, const Isolation::Reader& reader,
                                                    model::TimeRange range) const;
 

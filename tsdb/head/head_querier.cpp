@@ -8,8 +8,8 @@ namespace {
 
 class HeadSeriesSet final : public model::SeriesSet {
  public:
-  HeadSeriesSet(const Head& head, const Isolation::Reader& reader, SlotList slots)
-      : head_(head), reader_(reader), slots_(std::move(slots)) {}
+  HeadSeriesSet(const Head& head, const Isolation::Reader& reader, SlotList slots, StopToken stop)
+      : head_(head), reader_(reader), slots_(std::move(slots)), stop_(std::move(stop)) {}
 
   std::size_t size() const override { return slots_.size(); }
   model::Labels labels(std::size_t index) const override {
@@ -26,7 +26,7 @@ class HeadSeriesSet final : public model::SeriesSet {
 
   Result<void> read(std::size_t index, model::TimeRange range,
                     model::SampleColumns& out) const override {
-    return head_.read(slots_[index], reader_, range, out);
+    return head_.read(slots_[index], reader_, range, out, stop_);
   }
 
   Result<std::optional<model::Sample>> read_newest(std::size_t index,
@@ -38,6 +38,7 @@ class HeadSeriesSet final : public model::SeriesSet {
   const Head& head_;
   const Isolation::Reader& reader_;
   SlotList slots_;
+  StopToken stop_;
 };
 
 class HeadQuerier final : public model::Querier {
@@ -55,28 +56,33 @@ class HeadQuerier final : public model::Querier {
     }
     // Who reads samples finds none of a series that ended before; who lists series would not.
     if (hints.function == "series") {
-      std::erase_if(slots, [&](Slot slot) { return !head_.overlaps(slot, hints.range); });
+      NX_TRY_ASSIGN(slots, overlapping(slots, hints));
     }
-    return std::make_unique<HeadSeriesSet>(head_, reader_, std::move(slots));
+    return std::make_unique<HeadSeriesSet>(head_, reader_, std::move(slots), hints.stop);
   }
 
   Result<std::vector<std::string>> label_values(const std::string& name,
                                                 const model::Matchers& matchers,
-                                                std::size_t limit) override {
-    return limited(
-        empty_ ? std::vector<std::string>() : head_.registry().label_values(name, matchers), limit);
+                                                const model::LabelHints& hints) override {
+    if (empty_) return std::vector<std::string>();
+    return head_.registry().label_values(name, matchers, hints);
   }
 
   Result<std::vector<std::string>> label_names(const model::Matchers& matchers,
-                                               std::size_t limit) override {
-    return limited(empty_ ? std::vector<std::string>() : head_.registry().label_names(matchers),
-                   limit);
+                                               const model::LabelHints& hints) override {
+    if (empty_) return std::vector<std::string>();
+    return head_.registry().label_names(matchers, hints);
   }
 
  private:
-  static std::vector<std::string> limited(std::vector<std::string> texts, std::size_t limit) {
-    if (limit != 0 && texts.size() > limit) texts.resize(limit);
-    return texts;
+  Result<SlotList> overlapping(const SlotList& slots, const model::SelectHints& hints) const {
+    constexpr std::size_t kSlotsPerCheck = 1024;  // tuned: well below a millisecond
+    SlotList out;
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      if (i % kSlotsPerCheck == 0) NX_TRY(hints.stop.check());
+      if (head_.overlaps(slots[i], hints.range)) out.push_back(slots[i]);
+    }
+    return out;
   }
 
   const Head& head_;

@@ -138,11 +138,14 @@ Result<void> Head::decode(const ChunkView& chunk, const SeriesHot& line, model::
 }
 
 Result<void> Head::read(Slot slot, const Isolation::Reader& reader, model::TimeRange range,
-                        model::SampleColumns& out) const {
+                        model::SampleColumns& out, const StopToken& stop) const {
+  constexpr std::size_t kChunksPerCheck = 64;  // tuned: well below a millisecond
   const EpochGuard guard(epochs_);
   SeriesHot line;
+  std::size_t decoded = 0;
   for (const ChunkView& chunk : visible_chunks(slot, reader, line)) {
     if (chunk.max_t < range.min || chunk.min_t > range.max) continue;
+    if (++decoded % kChunksPerCheck == 0) NX_TRY(stop.check());
     NX_TRY(decode(chunk, line, range, out));
   }
   return {};

@@ -22,6 +22,7 @@
 #include "base/result.h"
 #include "model/labels.h"
 #include "model/matcher.h"
+#include "model/storage.h"
 #include "tsdb/head/page_table.h"
 #include "tsdb/head/postings.h"
 #include "tsdb/head/symbols.h"
@@ -82,9 +83,12 @@ class SeriesRegistry {
   /// Errors: those of `stop`.
   Result<SlotList> select(const model::Matchers& matchers, const StopToken& stop) const;
   SlotList select(const model::Matchers& matchers) const { return *select(matchers, {}); }
-  std::vector<std::string> label_values(const std::string& name,
-                                        const model::Matchers& matchers) const;
-  std::vector<std::string> label_names(const model::Matchers& matchers) const;
+  /// As model::Querier says.
+  Result<std::vector<std::string>> label_values(const std::string& name,
+                                                const model::Matchers& matchers,
+                                                const model::LabelHints& hints = {}) const;
+  Result<std::vector<std::string>> label_names(const model::Matchers& matchers,
+                                               const model::LabelHints& hints = {}) const;
 
   /// Series created and not yet in the WAL; takes them all, oldest first.
   std::vector<Slot> take_unlogged();

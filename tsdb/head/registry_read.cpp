@@ -17,7 +17,8 @@ namespace {
 constexpr PairId kAllSeries = 0xFFFFFFFF;           // names the list of all slots
 constexpr std::size_t kSlotsPerHold = 16 * 1024;    // tuned: some tens of microseconds of the lock
 constexpr std::size_t kSearchedPerHold = 2 * 1024;  // tuned: the same, where each is looked up
-constexpr std::size_t kMatchesPerCheck = 1024;      // docs: limits of queries
+constexpr std::size_t kCostPerCheck = 64;           // tuned: of matches of a slow expression
+constexpr std::size_t kSortedRun = 16 * 1024;       // tuned: some milliseconds
 constexpr std::size_t kSlotsPerPair = 16;           // tuned: going to a list costs as much
 constexpr std::size_t kMergeListsMax = 8;           // tuned: more lists go through a bitmap
 
@@ -46,13 +47,87 @@ std::vector<NameCount> top(std::vector<Counted> counts, std::size_t limit) {
   return out;
 }
 
-std::vector<std::string> sorted_texts(const std::unordered_set<Symbol>& symbols,
-                                      const SymbolTable& table) {
-  std::vector<std::string> texts;
+// Asks a StopToken now and then: it is to be heard within 100 ms.
+class Pace {
+ public:
+  explicit Pace(const StopToken& stop) : stop_(stop) {}
+  Result<void> tick(std::size_t cost = 1) {
+    done_ += cost;
+    if (done_ < kCostPerCheck) [[likely]]
+      return {};
+    return ask();
+  }
+  /// Before a text of `bytes` bytes is matched.
+  Result<void> tick_match(std::size_t bytes) { return tick(1 + bytes / 64); }
+  Result<void> ask() {
+    done_ = 0;
+    return stop_.check();
+  }
+
+ private:
+  const StopToken& stop_;
+  std::size_t done_ = kCostPerCheck;
+};
+
+// Sorts runs, then merges them. An error leaves the items in any order.
+template <typename T, typename Less>
+Result<void> sort_paced(std::vector<T>& items, Less less, Pace& pace) {
+  const std::size_t count = items.size();
+  const auto at = [&items](std::size_t i) {
+    return items.begin() + static_cast<std::ptrdiff_t>(i);
+  };
+  for (std::size_t i = 0; i < count; i += kSortedRun) {
+    NX_TRY(pace.ask());
+    std::sort(at(i), at(std::min(i + kSortedRun, count)), less);
+  }
+  if (count <= kSortedRun) return {};
+  std::vector<T> merged(count);
+  for (std::size_t width = kSortedRun; width < count; width *= 2) {
+    for (std::size_t start = 0; start < count; start += 2 * width) {
+      const std::size_t middle = std::min(start + width, count);
+      const std::size_t end = std::min(middle + width, count);
+      std::size_t left = start;
+      std::size_t right = middle;
+      for (std::size_t out = start; out < end; ++out) {
+        NX_TRY(pace.tick());
+        const bool is_right = left == middle || (right < end && less(items[right], items[left]));
+        merged[out] = items[is_right ? right++ : left++];
+      }
+    }
+    items.swap(merged);
+  }
+  return {};
+}
+
+// The first symbols that are added, each once.
+class FirstSeen {
+ public:
+  explicit FirstSeen(std::size_t limit) : limit_(limit) {}
+  /// False once there is room for no more.
+  bool add(Symbol symbol) {
+    symbols_.insert(symbol);
+    return limit_ == 0 || symbols_.size() < limit_;
+  }
+  const std::unordered_set<Symbol>& symbols() const { return symbols_; }
+
+ private:
+  std::size_t limit_;
+  std::unordered_set<Symbol> symbols_;
+};
+
+Result<std::vector<std::string>> sorted_texts(const std::unordered_set<Symbol>& symbols,
+                                              const SymbolTable& table, Pace& pace) {
+  std::vector<std::string_view> texts;
   texts.reserve(symbols.size());
-  for (const Symbol symbol : symbols) texts.emplace_back(table.text(symbol));
-  std::ranges::sort(texts);
-  return texts;
+  for (const Symbol symbol : symbols) texts.push_back(table.text(symbol));
+  NX_TRY(sort_paced(texts, std::less<>(), pace));
+  std::vector<std::string> out;
+  out.reserve(texts.size());
+  for (const std::string_view text : texts) {
+    NX_TRY(pace.tick());
+    out.emplace_back(text);
+  }
+  return out;
 }
 
 }  // namespace
@@ -193,10 +268,11 @@ Result<SlotList> SeriesRegistry::keep_matching(const SlotList& found, const mode
                                                const StopToken& stop) const {
   const Symbol name = find_symbol(matcher.name());
   SlotList kept;
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    if (i % kMatchesPerCheck == 0) NX_TRY(stop.check());
-    const PairId pair = name == 0 ? 0 : pair_of(found[i], name);
-    if (matcher.matches(value_text(pair))) kept.push_back(found[i]);
+  Pace pace(stop);
+  for (const Slot slot : found) {
+    const std::string_view text = value_text(name == 0 ? 0 : pair_of(slot, name));
+    NX_TRY(pace.tick_match(text.size()));
+    if (matcher.matches(text)) kept.push_back(slot);
   }
   return kept;
 }
@@ -210,10 +286,11 @@ Result<SlotList> SeriesRegistry::narrow(std::optional<SlotList> found,
   }
   const bool accepts_missing = matcher.matches("");
   std::vector<PairId> wanted;
-  std::size_t seen = 0;
+  Pace pace(stop);
   for (const PairId pair : values_of(matcher.name())) {
-    if (seen++ % kMatchesPerCheck == 0) NX_TRY(stop.check());
-    if (matcher.matches(value_text(pair)) != accepts_missing) wanted.push_back(pair);
+    const std::string_view text = value_text(pair);
+    NX_TRY(pace.tick_match(text.size()));
+    if (matcher.matches(text) != accepts_missing) wanted.push_back(pair);
   }
   SlotList listed = unite_lists(wanted);
   if (accepts_missing) return subtract(found ? *found : copy_list(kAllSeries), listed);
@@ -231,35 +308,53 @@ Result<SlotList> SeriesRegistry::select(const model::Matchers& matchers,
     }
   }
   if (!found) found = copy_list(kAllSeries);
-  std::ranges::sort(*found, {}, [this](Slot slot) { return ref(slot); });
+  Pace pace(stop);
+  NX_TRY(sort_paced(*found, [this](Slot a, Slot b) { return ref(a) < ref(b); }, pace));
   return *std::move(found);
 }
 
-std::vector<std::string> SeriesRegistry::label_values(const std::string& name,
-                                                      const model::Matchers& matchers) const {
-  std::unordered_set<Symbol> values;
-  if (matchers.empty()) {
-    for (const PairId pair : values_of(name)) values.insert(memory_.symbols.pair(pair).value);
+Result<std::vector<std::string>> SeriesRegistry::label_values(
+    const std::string& name, const model::Matchers& matchers,
+    const model::LabelHints& hints) const {
+  Pace pace(hints.stop);
+  FirstSeen values(hints.limit);
+  const auto asks_other = [&name](const model::Matcher& m) { return m.name() != name; };
+  if (std::ranges::none_of(matchers, asks_other)) {  // the values themselves say which match
+    for (const PairId pair : values_of(name)) {
+      const std::string_view text = value_text(pair);
+      NX_TRY(matchers.empty() ? pace.tick() : pace.tick_match(text.size()));
+      const auto accepts = [text](const model::Matcher& matcher) { return matcher.matches(text); };
+      if (!std::ranges::all_of(matchers, accepts)) continue;
+      if (!values.add(memory_.symbols.pair(pair).value)) break;
+    }
   } else if (const Symbol symbol = find_symbol(name); symbol != 0) {
-    for (const Slot slot : select(matchers)) {
+    NX_TRY_ASSIGN(const SlotList slots, select(matchers, hints.stop));
+    for (const Slot slot : slots) {
+      NX_TRY(pace.tick());
       const PairId pair = pair_of(slot, symbol);
-      if (pair != 0) values.insert(memory_.symbols.pair(pair).value);
+      if (pair != 0 && !values.add(memory_.symbols.pair(pair).value)) break;
     }
   }
-  return sorted_texts(values, memory_.symbols);
+  return sorted_texts(values.symbols(), memory_.symbols, pace);
 }
 
-std::vector<std::string> SeriesRegistry::label_names(const model::Matchers& matchers) const {
-  std::unordered_set<Symbol> names;
+Result<std::vector<std::string>> SeriesRegistry::label_names(const model::Matchers& matchers,
+                                                             const model::LabelHints& hints) const {
+  Pace pace(hints.stop);
+  FirstSeen names(0);
   if (matchers.empty()) {
     const ReaderLock lock(mutex_);
-    for (const auto& entry : names_) names.insert(entry.first);
+    for (const auto& entry : names_) names.add(entry.first);
   } else {
-    for (const Slot slot : select(matchers)) {
-      for (const PairId pair : pairs(slot)) names.insert(memory_.symbols.pair(pair).name);
+    NX_TRY_ASSIGN(const SlotList slots, select(matchers, hints.stop));
+    for (const Slot slot : slots) {
+      NX_TRY(pace.tick());
+      for (const PairId pair : pairs(slot)) names.add(memory_.symbols.pair(pair).name);
     }
   }
-  return sorted_texts(names, memory_.symbols);
+  NX_TRY_ASSIGN(auto texts, sorted_texts(names.symbols(), memory_.symbols, pace));
+  if (hints.limit != 0 && texts.size() > hints.limit) texts.resize(hints.limit);
+  return texts;
 }
 
 RegistryStatistics SeriesRegistry::statistics(std::size_t limit) const {

@@ -37,6 +37,8 @@ std::size_t hint(std::size_t limit) {
   return limit == 0 ? 0 : limit + 1;
 }
 
+constexpr std::size_t kSeriesPerCheck = 256;  // tuned: a client that left is seen in a millisecond
+
 template <typename T>
 void sort_unique(std::vector<T>& items) {
   std::ranges::sort(items);
@@ -63,13 +65,13 @@ http::Response strings_response(std::vector<std::string> items, std::size_t limi
 // `look_up` for every selector, or once for all series; results merged.
 template <typename LookUp>
 Result<std::vector<std::string>> collect(model::Queryable& store, const Selection& selection,
-                                         LookUp look_up) {
+                                         const StopToken& client, LookUp look_up) {
   NX_TRY_ASSIGN(auto querier, store.querier(selection.range));
-  const std::size_t limit = hint(selection.limit);
-  if (selection.sets.empty()) return look_up(*querier, model::Matchers{}, limit);
+  const model::LabelHints hints{.limit = hint(selection.limit), .stop = client};
+  if (selection.sets.empty()) return look_up(*querier, model::Matchers{}, hints);
   std::vector<std::string> out;
   for (const model::Matchers& matchers : selection.sets) {
-    NX_TRY_ASSIGN(std::vector<std::string> found, look_up(*querier, matchers, limit));
+    NX_TRY_ASSIGN(std::vector<std::string> found, look_up(*querier, matchers, hints));
     out.insert(out.end(), std::make_move_iterator(found.begin()),
                std::make_move_iterator(found.end()));
   }
@@ -78,16 +80,21 @@ Result<std::vector<std::string>> collect(model::Queryable& store, const Selectio
 }
 
 Result<std::vector<model::Labels>> select_series(model::Queryable& store,
-                                                 const Selection& selection) {
+                                                 const Selection& selection,
+                                                 const StopToken& client) {
   NX_TRY_ASSIGN(auto querier, store.querier(selection.range));
-  const model::SelectHints hints{.range = selection.range, .step = 0, .function = "series"};
+  const model::SelectHints hints{
+      .range = selection.range, .step = 0, .function = "series", .stop = client};
   std::vector<model::Labels> out;
   const bool merges = selection.sets.size() > 1;
   for (const model::Matchers& matchers : selection.sets) {
     NX_TRY_ASSIGN(const auto set, querier->select(matchers, hints));
     std::size_t count = set->size();
     if (!merges && selection.limit > 0) count = std::min(count, hint(selection.limit));
-    for (std::size_t i = 0; i < count; ++i) out.push_back(set->labels(i));
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i % kSeriesPerCheck == 0) NX_TRY(client.check());
+      out.push_back(set->labels(i));
+    }
   }
   if (merges) sort_unique(out);
   return out;
@@ -152,7 +159,7 @@ http::Response SeriesApi::series(const http::Request& request) const {
     return error_response(selection.error());
   }
   if (!selection) return error_response(invalid_parameter("match[]", selection.error()));
-  Result<std::vector<model::Labels>> found = select_series(store_, *selection);
+  Result<std::vector<model::Labels>> found = select_series(store_, *selection, request.client);
   if (!found) return error_response(found.error());
 
   const Remarks remarks = truncate(*found, selection->limit);
@@ -160,6 +167,8 @@ http::Response SeriesApi::series(const http::Request& request) const {
   std::string& body = envelope.body();
   body += '[';
   for (std::size_t i = 0; i < found->size(); ++i) {
+    const Result<void> wanted = i % kSeriesPerCheck == 0 ? request.client.check() : Result<void>();
+    if (!wanted) return error_response(wanted.error());
     if (i > 0) body += ',';
     append_labels_json(body, (*found)[i]);
   }
@@ -170,10 +179,11 @@ http::Response SeriesApi::series(const http::Request& request) const {
 http::Response SeriesApi::label_names(const http::Request& request) const {
   const Result<Selection> selection = read_selection(Form(request));
   if (!selection) return error_response(selection.error());
-  auto look_up = [](model::Querier& querier, const model::Matchers& matchers, std::size_t limit) {
-    return querier.label_names(matchers, limit);
+  auto look_up = [](model::Querier& querier, const model::Matchers& matchers,
+                    const model::LabelHints& hints) {
+    return querier.label_names(matchers, hints);
   };
-  auto names = collect(store_, *selection, look_up);
+  auto names = collect(store_, *selection, request.client, look_up);
   if (!names) return error_response(names.error());
   return strings_response(*std::move(names), selection->limit);
 }
@@ -186,8 +196,10 @@ http::Response SeriesApi::label_values(const http::Request& request) const {
   const Result<Selection> selection = read_selection(Form(request));
   if (!selection) return error_response(selection.error());
   auto look_up = [&name](model::Querier& querier, const model::Matchers& matchers,
-                         std::size_t limit) { return querier.label_values(name, matchers, limit); };
-  auto values = collect(store_, *selection, look_up);
+                         const model::LabelHints& hints) {
+    return querier.label_values(name, matchers, hints);
+  };
+  auto values = collect(store_, *selection, request.client, look_up);
   if (!values) return error_response(values.error());
   return strings_response(*std::move(values), selection->limit);
 }
