@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "model/sample.h"
 #include "query/functions/kahan.h"
@@ -129,6 +130,40 @@ bool nan_first(double a, double b) {
   return std::isnan(a) || a < b;
 }
 
+constexpr std::size_t kUnaskedMax = 64 * 1024;  // tuned: some milliseconds to sort
+
+// False once stopped: then the order means nothing.
+bool sort_values(std::vector<double>& values, const StopToken& stop) {
+  if (values.size() > kUnaskedMax) return go_sort(values, nan_first, {.token = stop}).has_value();
+  go_sort(values, nan_first);
+  return true;
+}
+
+// std::nth_element, one pass over the values at a time. False once stopped.
+bool select_nth(std::vector<double>& values, std::size_t n, const StopToken& stop) {
+  constexpr int kPassesMax = 64;  // of unlucky pivots; then nth_element knows better
+  auto first = values.begin();
+  auto last = values.end();
+  const auto at = first + static_cast<std::ptrdiff_t>(n);
+  for (int pass = 0; pass < kPassesMax && std::cmp_greater(last - first, kUnaskedMax); ++pass) {
+    if (!stop.check()) return false;
+    const double a = *first;
+    const double b = *(first + (last - first) / 2);
+    const double c = *(last - 1);
+    const double pivot = std::max(std::min(a, b), std::min(std::max(a, b), c));
+    const auto equal = std::partition(first, last, [pivot](double v) { return v < pivot; });
+    const auto above = std::partition(equal, last, [pivot](double v) { return v == pivot; });
+    if (at >= equal && at < above) return true;
+    if (at < equal) {
+      last = equal;
+    } else {
+      first = above;
+    }
+  }
+  std::nth_element(first, at, last);
+  return true;
+}
+
 // Whether a sorted form of `values` depends on how it is sorted.
 bool has_nan_or_both_zeros(const std::vector<double>& values) {
   std::uint64_t nan = 0;
@@ -146,7 +181,7 @@ bool has_nan_or_both_zeros(const std::vector<double>& values) {
 void quantile_kernel(const WindowArgs& args, Out out, Bits bits) {
   for_each_window(args, out, bits, 1, [&](std::size_t k, Index lo, Index hi) {
     args.scratch->values.assign(args.values + lo, args.values + hi);
-    return quantile_of(args.a[k], args.scratch->values);
+    return quantile_of(args.a[k], args.scratch->values, *args.stop);
   });
 }
 
@@ -157,15 +192,15 @@ void mad_kernel(const WindowArgs& args, Out out, Bits bits) {
     if (std::ranges::any_of(values, [](double v) { return std::isnan(v); })) {
       return model::normal_nan();
     }
-    const double median = quantile_of(0.5, values);
+    const double median = quantile_of(0.5, values, *args.stop);
     if (std::ranges::any_of(values, [](double v) { return std::isinf(v); })) {
       // Distances from infinity are NaN, and what comes of several depends on their order, which is
       // the one that the first quantile leaves upstream.
       values.assign(args.values + lo, args.values + hi);
-      go_sort(values, nan_first);
+      sort_values(values, *args.stop);
     }
     for (double& v : values) v = std::fabs(v - median);
-    return quantile_of(0.5, values);
+    return quantile_of(0.5, values, *args.stop);
   });
 }
 
@@ -232,13 +267,13 @@ const WindowFunction* find_window_function(std::string_view name) {
   return at != kFunctions.end() && at->name == name ? &*at : nullptr;
 }
 
-double quantile_of(double q, std::vector<double>& values) {
+double quantile_of(double q, std::vector<double>& values, const StopToken& stop) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   if (values.empty() || std::isnan(q)) return model::normal_nan();
   if (q < 0) return -kInfinity;
   if (q > 1) return kInfinity;
   const bool order_matters = has_nan_or_both_zeros(values);
-  if (order_matters) go_sort(values, nan_first);
+  if (order_matters && !sort_values(values, stop)) return model::normal_nan();
   const auto n = static_cast<double>(values.size());
   const double rank = q * (n - 1);
   const double lower = std::max(0.0, std::floor(rank));
@@ -248,7 +283,8 @@ double quantile_of(double q, std::vector<double>& values) {
   double low = *at;
   double high = upper > lower ? *(at + 1) : low;
   if (!order_matters) {
-    std::nth_element(values.begin(), at, values.end());
+    const auto index = static_cast<std::size_t>(lower);
+    if (!select_nth(values, index, stop)) return model::normal_nan();
     low = *at;
     high = upper > lower ? *std::min_element(at + 1, values.end()) : low;
   }

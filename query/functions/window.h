@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/parallel.h"
 #include "query/tile.h"
 
 namespace narthex::query {
@@ -33,6 +34,7 @@ struct WindowArgs {
   const double* a = nullptr;  // scalar arguments, one per step
   const double* b = nullptr;
   WindowScratch* scratch = nullptr;
+  const StopToken* stop = nullptr;  // asked within very large windows; then results mean nothing
 
   TimeMs end(std::size_t k) const { return first_end + static_cast<TimeMs>(k) * end_step; }
   TimeMs eval(std::size_t k) const { return first_eval + static_cast<TimeMs>(k) * eval_step; }
@@ -78,7 +80,8 @@ void predict_linear_kernel(const WindowArgs& args, double* out, std::uint64_t* b
 void smoothing_kernel(const WindowArgs& args, double* out, std::uint64_t* bits);
 
 /// Linear interpolation at `q` between order statistics; NaN sorts first. `values` is reordered.
-/// Upstream's quantile() in promql/quantile.go.
-double quantile_of(double q, std::vector<double>& values);
+/// Upstream's quantile() in promql/quantile.go. `stop` is asked where there are very many: the
+/// caller asks it again before it believes the result.
+double quantile_of(double q, std::vector<double>& values, const StopToken& stop);
 
 }  // namespace narthex::query

@@ -9,6 +9,7 @@
 
 #include "model/sample.h"
 #include "query/functions/kahan.h"
+#include "query/go_sort.h"
 
 namespace narthex::query {
 namespace {
@@ -231,8 +232,10 @@ Result<void> order_groups(const std::vector<std::size_t>& first_rows, Rows& rows
   if (std::ranges::is_sorted(first_rows)) return {};
   std::vector<std::size_t> order(first_rows.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::sort(order, {},
-                    [&](std::size_t group) { return std::pair(first_rows[group], group); });
+  const auto before = [&](std::size_t a, std::size_t b) {
+    return std::pair(first_rows[a], a) < std::pair(first_rows[b], b);
+  };
+  NX_TRY(go_sort(order, before, stop));
   NX_TRY_ASSIGN(rows, rows.select(order, stop));
   return table.reorder(order, stop);
 }

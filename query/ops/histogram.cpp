@@ -11,6 +11,7 @@
 
 #include "base/str.h"
 #include "query/functions/go_math.h"
+#include "query/go_sort.h"
 
 namespace narthex::query {
 namespace {
@@ -160,8 +161,10 @@ Result<void> HistogramOp::order_rows(const Stop& stop) {
   if (std::ranges::is_sorted(scalar_of_row_)) return {};
   std::vector<std::size_t> order(rows_.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::sort(order, {},
-                    [&](std::size_t row) { return std::pair(scalar_of_row_[row], row); });
+  const auto before = [&](std::size_t a, std::size_t b) {
+    return std::pair(scalar_of_row_[a], a) < std::pair(scalar_of_row_[b], b);
+  };
+  NX_TRY(go_sort(order, before, stop));
   NX_TRY_ASSIGN(rows_, rows_.select(order, stop));
   return table_.reorder(order, stop);
 }

@@ -185,9 +185,11 @@ Result<void> QuantileOp::run(QueryContext& context) {
       for (const std::size_t row : rows[group]) {
         if (values->has(row, step)) gathered.push_back(values->value(row, step));
       }
-      if (!gathered.empty()) table_.set(group, step, quantile_of(q->value(0, step), gathered));
+      if (gathered.empty()) continue;
+      table_.set(group, step, quantile_of(q->value(0, step), gathered, context.stop.token));
     }
   }
+  NX_TRY(context.stop.check());
   rows_ = groups_.rows;
   return order_groups(first_rows(*values, rows), rows_, table_, context.stop);
 }
@@ -232,12 +234,15 @@ Result<bool> SelectionOp::check_parameter(QueryContext& context, const Table& pa
 }
 
 // Groups come in the order of their first elements.
-void SelectionOp::order_groups_of(const Table& values) {
+Result<void> SelectionOp::order_groups_of(const Table& values, const Stop& stop) {
   const std::vector<std::size_t> first = first_rows(values, rows_of_group_);
-  if (std::ranges::is_sorted(first)) return;
-  std::ranges::sort(rows_of_group_, {}, [&](const std::vector<std::size_t>& rows) {
+  if (std::ranges::is_sorted(first)) return {};
+  const auto first_of = [&](const std::vector<std::size_t>& rows) {
     return first[groups_.group_of_row[rows[0]]];
-  });
+  };
+  return go_sort(
+      rows_of_group_, [&](const auto& a, const auto& b) { return first_of(a) < first_of(b); },
+      stop);
 }
 
 Result<void> SelectionOp::choose_at(std::size_t step, const Table& values, double parameter,
@@ -273,7 +278,7 @@ Result<void> SelectionOp::run(QueryContext& context) {
   NX_TRY_ASSIGN(const Table* parameter, input(1).materialize(context));
   table_ = Table(rows_.size(), axis_.count);
   NX_TRY_ASSIGN(const bool chooses, check_parameter(context, *parameter));
-  if (axis_.count == 1) order_groups_of(*values);
+  if (axis_.count == 1) NX_TRY(order_groups_of(*values, context.stop));
   std::vector<std::size_t> order;
   for (std::size_t step = 0; chooses && step < axis_.count; ++step) {
     NX_TRY(context.stop.check());

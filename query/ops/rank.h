@@ -41,7 +41,7 @@ class SelectionOp final : public Operator {
 
  private:
   Result<bool> check_parameter(QueryContext& context, const Table& parameter);
-  void order_groups_of(const Table& values);
+  Result<void> order_groups_of(const Table& values, const Stop& stop);
   Result<void> choose_at(std::size_t step, const Table& input, double parameter,
                          std::vector<std::size_t>& order, const Stop& stop);
 

@@ -212,7 +212,8 @@ Result<void> WindowOp::fill_row(QueryContext& context, std::size_t row, std::siz
                         .range_seconds = seconds_of(spec_.range_ns),
                         .a = scalar(0),
                         .b = scalar(1),
-                        .scratch = &scratch_};
+                        .scratch = &scratch_,
+                        .stop = &context.stop.token};
   if (seen <= kKernelSamplesMax) {
     spec_.function->kernel(args, tile.row_values(r), tile.row_bits(r));
   } else {
