@@ -5,6 +5,7 @@
 #include <atomic>
 #include <utility>
 
+#include "base/metrics_refresh.h"
 #include "base/str.h"
 #include "query/context.h"
 #include "query/functions/extended.h"
@@ -217,20 +218,20 @@ struct Engine::State {
         rules_gate(options.rule_concurrency_max, options.queue_max),
         api_memory("all queries", options.memory_max),
         rules_memory("all rules", options.rule_memory_max) {
-    publish_memory(metrics_registry, "api", api_memory);
-    publish_memory(metrics_registry, "rules", rules_memory);
+    refresh.emplace(metrics_registry, [this, &metrics_registry] {
+      publish_memory(metrics_registry, "api", api_memory);
+      publish_memory(metrics_registry, "rules", rules_memory);
+    });
   }
 
-  void publish_memory(Metrics& registry, std::string_view lane, const MemoryBudget& budget) const {
-    registry.on_collect([&registry, &budget, lane] {
-      registry
-          .gauge("narthex_query_memory_bytes", "Memory that running queries have taken.",
-                 {{"lane", lane}})
-          .set(static_cast<double>(budget.taken()));
-      Counter& refused = registry.counter("narthex_query_memory_refused_total",
-                                          "Times a query was refused memory.", {{"lane", lane}});
-      refused.add(static_cast<double>(budget.refusals()) - refused.value());
-    });
+  static void publish_memory(Metrics& registry, std::string_view lane, const MemoryBudget& budget) {
+    registry
+        .gauge("narthex_query_memory_bytes", "Memory that running queries have taken.",
+               {{"lane", lane}})
+        .set(static_cast<double>(budget.taken()));
+    Counter& refused = registry.counter("narthex_query_memory_refused_total",
+                                        "Times a query was refused memory.", {{"lane", lane}});
+    refused.add(static_cast<double>(budget.refusals()) - refused.value());
   }
 
   double seconds_since(std::int64_t start_ns) const {
@@ -247,6 +248,7 @@ struct Engine::State {
   Gate rules_gate;
   MemoryBudget api_memory;
   MemoryBudget rules_memory;
+  std::optional<MetricsRefresh> refresh;  // reads the budgets: ends first
 };
 
 Engine::Engine(EngineOptions options, const Clock& clock, Metrics& metrics)

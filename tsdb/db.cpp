@@ -1,6 +1,9 @@
 // Opening, recovering and closing.
 #include "tsdb/db.h"
 
+#include <optional>
+
+#include "base/metrics_refresh.h"
 #include "base/str.h"
 #include "tsdb/block/directory.h"
 #include "tsdb/head/head.h"
@@ -18,6 +21,7 @@ struct Db::State {
   Observer* fsync_duration = nullptr;
   std::unique_ptr<Head> head;
   std::unique_ptr<WalWriter> wal;
+  std::optional<MetricsRefresh> refresh;  // reads the others: ends first
 };
 
 namespace {
@@ -201,7 +205,7 @@ Result<std::unique_ptr<Db>> Db::open(Options options, FileSystem& fs, const Cloc
   state->head->set_wal(state->wal.get());
   state->fsync_duration = &metrics.summary("prometheus_tsdb_wal_fsync_duration_seconds",
                                            "Duration of write log fsync.");
-  metrics.on_collect([&metrics, s = state.get(), wal_dir] {
+  state->refresh.emplace(metrics, [&metrics, s = state.get(), wal_dir] {
     publish_head(metrics, *s->head, *s->wal);
     metrics.gauge("prometheus_tsdb_wal_storage_size_bytes", "Size of the write log directory.")
         .set(directory_bytes(*s->fs, wal_dir));

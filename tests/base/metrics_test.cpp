@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/metrics_refresh.h"
+
 namespace narthex {
 namespace {
 
@@ -62,6 +64,15 @@ TEST(Metrics, RefreshesBeforeItShows) {
 
   EXPECT_THAT(metrics.expose(), HasSubstr("g 1"));
   EXPECT_THAT(metrics.expose(), HasSubstr("g 2"));
+}
+
+TEST(MetricsRefresh, EndsBeforeTheRegistry) {
+  Metrics metrics;
+  {
+    const MetricsRefresh refresh(metrics, [&] { metrics.gauge("g", "help").add(1); });
+    EXPECT_THAT(metrics.expose(), HasSubstr("g 1"));
+  }
+  EXPECT_THAT(metrics.expose(), HasSubstr("g 1"));
 }
 
 }  // namespace

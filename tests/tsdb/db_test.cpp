@@ -64,6 +64,15 @@ class DbTest : public testing::Test {
   std::unique_ptr<Metrics> metrics_ = std::make_unique<Metrics>();
 };
 
+TEST_F(DbTest, TheRegistryOfMetricsMayOutliveIt) {
+  auto db = open();
+  append(*db, 0, 1);
+  EXPECT_NE(metrics_->expose().find("prometheus_tsdb_head_series 50"), std::string::npos);
+  EXPECT_TRUE(db->close());
+  db.reset();
+  EXPECT_NE(metrics_->expose().find("prometheus_tsdb_head_series 50"), std::string::npos);
+}
+
 TEST_F(DbTest, AnswersAsBeforeAfterAKill) {
   for (int round = 1; round <= 3; ++round) {
     auto db = open();
