@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/str.h"
 #include "model/sample.h"
@@ -212,6 +213,7 @@ Result<bool> Ingest::read_unknown(Pass& pass) {
     NX_TRY(pass.reader.status());
     return false;
   }
+  if (const MemoryAccount* account = MemoryScope::current()) NX_TRY(account->check());
   mark_seen(pass);
   const std::string_view key = pass.reader.body().substr(pass.event.start, pass.event.key_bytes);
   std::uint32_t found = kNoLine;
@@ -293,7 +295,7 @@ Result<void> Ingest::add_sample(Pass& pass, LineEntry& entry) {
     ++pass.counts.out_of_bounds;
     return {};
   }
-  Result<model::SeriesHandle> series = pass.appender.resolve(labels);
+  Result<model::SeriesHandle> series = resolve(pass, labels);
   if (!series) {
     if (series.error().code() != Code::kLimit) return std::unexpected(std::move(series).error());
     ++pass.counts.scraped;
@@ -308,6 +310,12 @@ Result<void> Ingest::add_sample(Pass& pass, LineEntry& entry) {
     entry.series = model::SeriesHandle();
   }
   return {};
+}
+
+// The store's memory is not the scrape's: it outlives it, and must not be refused halfway.
+Result<model::SeriesHandle> Ingest::resolve(Pass& pass, const model::Labels& labels) {
+  const MemoryScope uncharged(nullptr);
+  return pass.appender.resolve(labels);
 }
 
 // From here on every row's series is noted, because a new key may be another spelling of a known

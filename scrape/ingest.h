@@ -154,6 +154,7 @@ class Ingest {
   void stage_vanished(Pass& pass);
   void stage_stale(Pass& pass, model::SeriesHandle series);
   void mark_seen(Pass& pass);
+  static Result<model::SeriesHandle> resolve(Pass& pass, const model::Labels& labels);
   void collect_slots(Pass& pass);
   void collect_texts(Pass& pass);
   bool has_bad_time(const Pass& pass) const;

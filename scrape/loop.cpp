@@ -309,7 +309,13 @@ Result<ScrapeCounts> TargetLoop::read(Result<http::ClientResponse>& response, mo
     format_ = text::Format::kPrometheus;
   }
   const std::size_t size = text::pad_body(format_, batch.body);
-  return ingest_.stage(format_, size, time, context_.appender, batch);
+  MemoryAccount account(context_.parsed, 0);
+  const MemoryScope charged(&account);
+  try {
+    return ingest_.stage(format_, size, time, context_.appender, batch);
+  } catch (const MemoryRefused&) {
+    return account.refusal();
+  }
 }
 
 void TargetLoop::count_failure(const Error& error, std::int64_t body_bytes) const {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/budget.h"
 #include "base/byte_budget.h"
 #include "base/clock.h"
 #include "base/executors.h"
@@ -81,6 +82,7 @@ struct LoopContext {
   ScrapeMetrics& metrics;
   BatchPool& batches;
   ByteBudget& bodies;
+  MemoryBudget& parsed;
   const ScrapeOptions& options;
 };
 

@@ -47,8 +47,8 @@ struct ScrapeManager::State {
         }) {}
 
   LoopContext loop_context() {
-    return {context.executors, context.appender, context.clock, context.log,
-            metrics,           batches,          bodies,        options};
+    return {context.executors, context.appender, context.clock, context.log, metrics,
+            batches,           bodies,           parsed,        options};
   }
   asio::awaitable<void> watch_discovery();
   void sync_when_changed();
@@ -59,6 +59,7 @@ struct ScrapeManager::State {
   ScrapeMetrics metrics;
   BatchPool batches;
   ByteBudget bodies{options.bodies_bytes_max};
+  MemoryBudget parsed{"all scrapes", options.parsed_bytes_max};
   discovery::Manager discovery;
   TaskGroup tasks;
   mutable Mutex mutex;

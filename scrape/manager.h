@@ -32,6 +32,8 @@ struct ScrapeOptions {
   model::DurationMs timestamp_tolerance = 2;  // upstream's default
   /// Of the bodies of all scrapes under way, as far as one has more than 4 MiB.
   std::size_t bodies_bytes_max = std::size_t{1} << 30;
+  /// Of what all scrapes under way make of their bodies: rows, new lines, texts. 0: no limit.
+  std::size_t parsed_bytes_max = std::size_t{1} << 30;
 };
 
 enum class Health : unsigned char { kUnknown, kUp, kDown };

@@ -71,7 +71,7 @@ scrape::ScrapeOptions scrape_options(const Flags& flags) {
   scrape::ScrapeOptions options;
   options.host_name = host_name();
   const std::size_t memory = machine_memory(real_file_system());
-  if (memory != 0) options.bodies_bytes_max = memory / 8;
+  if (memory != 0) options.bodies_bytes_max = options.parsed_bytes_max = memory / 8;
   options.discovery_reload_interval = flags.discovery_reload_ms;
   options.align_timestamps = flags.adjust_timestamps;
   options.timestamp_tolerance = flags.timestamp_tolerance_ms;

@@ -7,15 +7,9 @@
 #include <gtest/gtest.h>
 
 #include "model/sample.h"
+#include "tests/support/counting.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_store.h"
-
-// The thread sanitizer's own operator new counts nothing.
-#if __has_feature(thread_sanitizer)
-#define SKIP_WITHOUT_COUNTING() GTEST_SKIP() << "the thread sanitizer replaces operator new"
-#else
-#define SKIP_WITHOUT_COUNTING() static_cast<void>(0)
-#endif
 
 namespace narthex::query {
 namespace {

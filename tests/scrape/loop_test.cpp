@@ -7,6 +7,7 @@
 #include "base/compress.h"
 #include "base/str.h"
 #include "model/sample.h"
+#include "tests/support/counting.h"
 #include "tests/support/fake_appender.h"
 #include "tests/support/fake_clock.h"
 
@@ -27,9 +28,10 @@ class LoopTest : public testing::Test {
     model::Labels discovered;
     auto target =
         make_target(group.targets[0], group.labels, *config, *job->target_relabeler, discovered);
-    loop_ = std::make_shared<TargetLoop>(LoopContext{executors_, store_, clock_, null_log(),
-                                                     scrape_metrics_, batches_, bodies_, options_},
-                                         job, **std::move(target), 0);
+    loop_ = std::make_shared<TargetLoop>(
+        LoopContext{executors_, store_, clock_, null_log(), scrape_metrics_, batches_, bodies_,
+                    parsed_, options_},
+        job, **std::move(target), 0);
   }
 
   // The error the API shows.
@@ -54,6 +56,7 @@ class LoopTest : public testing::Test {
   ScrapeMetrics scrape_metrics_{metrics_};
   BatchPool batches_;
   ByteBudget bodies_{std::size_t{1} << 30};
+  MemoryBudget parsed_{"all scrapes", 2U << 20};
   ScrapeOptions options_;
   std::shared_ptr<TargetLoop> loop_;
 };
@@ -173,6 +176,23 @@ TEST_F(LoopTest, CountsInflatedBodiesTogether) {
   loop_->process(std::move(response), clock_.now_ms(), 0, &share);
 
   EXPECT_EQ(loop_->snapshot().last_error, "body size limit exceeded");
+}
+
+// What a body is parsed into may be far larger than the body, and many are parsed at once.
+TEST_F(LoopTest, CountsWhatABodyBecomes) {
+  SKIP_WITHOUT_COUNTING();
+  answer_text("a 1\n");
+  std::string body;
+  for (int i = 0; i < 100'000; ++i) body += concat("x", i, " 1\n");
+
+  const std::string error = answer_text(body);
+
+  EXPECT_NE(error.find("all scrapes"), std::string::npos) << error;
+  EXPECT_EQ(newest("up"), 0);
+  EXPECT_TRUE(model::is_stale(newest("a")));
+  EXPECT_EQ(parsed_.taken(), 0U) << "it was given back";
+  EXPECT_EQ(answer_text("a 2\n"), "");
+  EXPECT_EQ(newest("a"), 2);
 }
 
 // What a library or operator new throws costs that scrape and nothing else.

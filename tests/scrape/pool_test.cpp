@@ -20,9 +20,10 @@ class PoolTest : public testing::Test {
   std::unique_ptr<Pool> make(std::string_view text) {
     const auto node = yaml::parse(text, "p.yml");
     auto config = decode_scrape_config(*node, {});
-    return std::make_unique<Pool>(LoopContext{executors_, store_, clock_, null_log(),
-                                              scrape_metrics_, batches_, bodies_, options_},
-                                  tasks_, *Job::create(*std::move(config)));
+    return std::make_unique<Pool>(
+        LoopContext{executors_, store_, clock_, null_log(), scrape_metrics_, batches_, bodies_,
+                    parsed_, options_},
+        tasks_, *Job::create(*std::move(config)));
   }
   static discovery::TargetGroup group(std::string_view meta) {
     discovery::TargetGroup out;
@@ -37,6 +38,7 @@ class PoolTest : public testing::Test {
   ScrapeMetrics scrape_metrics_{metrics_};
   BatchPool batches_;
   ByteBudget bodies_{std::size_t{1} << 30};
+  MemoryBudget parsed_{"all scrapes", 2U << 20};
   ScrapeOptions options_;
   TaskGroup tasks_{executors_};
 };
