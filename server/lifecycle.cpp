@@ -570,7 +570,7 @@ void Server::stop() {
   p.rules.stop();
   p.query_api.cancel_all();
   p.background.stop();
-  p.background.wait(kStopGrace);
+  while (!p.background.wait(kStopGrace)) p.log.warn("syncing is slow to stop");
   if (p.http) p.http->stop(kStopGrace);
   p.store.close();
   if (p.db) {

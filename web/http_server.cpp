@@ -284,13 +284,14 @@ void HttpServer::drain() {
 }
 
 void HttpServer::stop(std::chrono::milliseconds grace) {
-  constexpr std::chrono::seconds kCutDeadline{5};
+  constexpr std::chrono::seconds kPatience{5};  // before it is said that stopping is slow
   drain();
-  if (!state_->acceptors.wait(kCutDeadline)) state_->log.error("listeners did not stop in time");
+  while (!state_->acceptors.wait(kPatience)) state_->log.warn("listeners are slow to stop");
   state_->bound.clear();
-  if (!state_->sessions.wait(grace)) {
-    state_->sessions.stop();
-    if (!state_->sessions.wait(kCutDeadline)) state_->log.error("connections did not end in time");
+  if (state_->sessions.wait(grace)) return;
+  state_->sessions.stop();
+  while (!state_->sessions.wait(kPatience)) {  // a handler in the middle uses what would go away
+    state_->log.warn("requests are slow to stop", {{"running", state_->sessions.size()}});
   }
 }
 

@@ -78,7 +78,7 @@ void Manager::apply(const std::map<std::string, DiscoveryConfig>& sets) {
 
 void Manager::stop() {
   tasks_.stop();
-  if (!tasks_.wait(std::chrono::seconds(10))) context_.log.warn("discovery is slow to stop");
+  while (!tasks_.wait(std::chrono::seconds(10))) context_.log.warn("discovery is slow to stop");
 }
 
 asio::awaitable<void> Manager::watch_loop() NX_NO_THREAD_SAFETY_ANALYSIS {
