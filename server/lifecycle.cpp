@@ -238,6 +238,8 @@ struct Server::Parts {
   Result<Prepared> prepare_file();
   void commit(Prepared next);
   Result<void> go_live();
+  Result<void> start(std::function<Result<void>()> reload);
+  Result<void> reload_locked() NX_REQUIRES(reload_mutex);
   Result<void> listen(std::function<Result<void>()> reload);
   Result<void> open_store();
   void note_reload(bool ok);
@@ -512,25 +514,42 @@ Result<void> Server::Parts::go_live() {
   return {};
 }
 
-Result<void> Server::start() {
-  Parts& p = *parts_;
-  p.publish_build_info();
+Result<void> Server::Parts::start(std::function<Result<void>()> reload) {
+  publish_build_info();
   {
-    const MutexLock one_at_a_time(p.reload_mutex);
-    Result<Parts::Prepared> first = p.prepare(p.current_config());
+    const MutexLock one_at_a_time(reload_mutex);
+    Result<Prepared> first = prepare(current_config());
     if (!first) return std::unexpected(std::move(first).error().with("error loading config"));
-    p.waiting = *std::move(first);
-    p.note_reload(true);  // as upstream: a long replay must not look like a bad configuration
+    waiting = *std::move(first);
+    note_reload(true);  // as upstream: a long replay must not look like a bad configuration
   }
-  NX_TRY(p.listen([this] { return reload(); }));
-  NX_TRY(p.open_store());
-  NX_TRY(p.go_live());
-  p.log.info("server is ready to receive web requests");
+  NX_TRY(listen(std::move(reload)));
+  NX_TRY(open_store());
+  NX_TRY(go_live());
+  log.info("server is ready to receive web requests");
   return {};
+}
+
+Result<void> Server::start() {
+  auto work = [this] { return parts_->start([this] { return reload(); }); };
+  return guarded(parts_->log, parts_->metrics, {"server", "starting"}, work);
 }
 
 void Server::cancel_start() {
   parts_->start_stop.cancel();
+}
+
+Result<void> Server::Parts::reload_locked() {
+  NX_TRY_ASSIGN(Prepared next, prepare_file());
+  const bool starting = phase == Phase::kStarting;
+  if (starting) {
+    waiting = std::move(next);
+  } else {
+    commit(std::move(next));
+  }
+  log.info("completed loading of configuration file",
+           {{"file", flags.config_file}, {"takes_effect", starting ? "after replay" : "now"}});
+  return {};
 }
 
 Result<void> Server::reload() {
@@ -539,21 +558,11 @@ Result<void> Server::reload() {
   if (p.phase == Parts::Phase::kStopping) {
     return Error(Code::kUnavailable, "the server is stopping");
   }
-  Result<Parts::Prepared> next = p.prepare_file();
-  p.note_reload(next.has_value());
-  if (!next) {
-    p.log.error("error reloading config", {{"err", next.error()}});
-    return std::unexpected(std::move(next).error());
-  }
-  if (p.phase == Parts::Phase::kStarting) {
-    p.waiting = *std::move(next);
-    p.log.info("completed loading of configuration file, it takes effect once the store is open",
-               {{"file", p.flags.config_file}});
-    return {};
-  }
-  p.commit(*std::move(next));
-  p.log.info("completed loading of configuration file", {{"file", p.flags.config_file}});
-  return {};
+  auto work = [&p]() NX_NO_THREAD_SAFETY_ANALYSIS { return p.reload_locked(); };  // it is locked
+  Result<void> reloaded = guarded(p.log, p.metrics, {"server", "reloading"}, work);
+  p.note_reload(reloaded.has_value());
+  if (!reloaded) p.log.error("error reloading config", {{"err", reloaded.error()}});
+  return reloaded;
 }
 
 // Samples first: the store is closed before notifications drain, because an Alertmanager that hangs
@@ -583,15 +592,6 @@ void Server::stop() {
   p.control.stop();
   p.serving.stop();
   p.log.info("see you next time");
-}
-
-std::vector<std::string> unknown_features(const Flags& flags) {
-  std::vector<std::string> unknown = flags.features;
-  for (const char* known : {"promql-experimental-functions", "promql-extended-range-selectors",
-                            "promql-binop-fill-modifiers", "promql-delayed-name-removal"}) {
-    std::erase(unknown, known);
-  }
-  return unknown;
 }
 
 }  // namespace narthex::server

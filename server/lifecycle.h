@@ -26,6 +26,7 @@ class Server {
   /// Listens, recovers the store, starts scraping and rules. Until the store is open, gated
   /// endpoints answer 503. Errors: kIo (address taken), kCancelled after cancel_start(), whatever
   /// opening the store returns. stop() must follow in any case.
+  /// An exception on the way is reported, and kInternal.
   Result<void> start();
 
   /// A start() under way ends soon.
@@ -44,8 +45,5 @@ class Server {
   struct Parts;
   std::unique_ptr<Parts> parts_;
 };
-
-/// The names after --enable-feature that mean nothing here; upstream only warns of those, too.
-std::vector<std::string> unknown_features(const Flags& flags);
 
 }  // namespace narthex::server

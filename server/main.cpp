@@ -1,8 +1,10 @@
 // narthex: the server's entry.
 #include <cstdio>
+#include <exception>
 #include <string>
 #include <vector>
 
+#include "base/executors.h"
 #include "base/fs.h"
 #include "server/flags.h"
 #include "server/run.h"
@@ -12,7 +14,7 @@
 [[gnu::used,
   gnu::section(".preinit_array")]] static void (*const kFirst)() = narthex::server::block_signals;
 
-int main(int argc, char** argv) {
+static int run(int argc, char** argv) {
   const auto line =
       narthex::server::parse_command_line({argv + 1, argv + argc}, narthex::real_file_system());
   if (!line) {
@@ -24,4 +26,14 @@ int main(int argc, char** argv) {
     return line->status;
   }
   return narthex::server::run_server(line->flags);
+}
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (...) {
+    const std::string what = narthex::describe_exception(std::current_exception());
+    std::fprintf(stderr, "narthex: cannot start: %s\n", what.c_str());
+    return 1;
+  }
 }

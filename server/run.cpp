@@ -2,7 +2,10 @@
 #include "server/run.h"
 
 #include <atomic>
+#include <string>
+#include <vector>
 
+#include "base/executors.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/parallel.h"
@@ -26,10 +29,17 @@ void serve_signals(Server& server, const std::atomic<bool>& failed, Log& log) {
   }
 }
 
-}  // namespace
+// The names after --enable-feature that mean nothing here; upstream only warns of those, too.
+std::vector<std::string> unknown_features(const Flags& flags) {
+  std::vector<std::string> unknown = flags.features;
+  for (const char* known : {"promql-experimental-functions", "promql-extended-range-selectors",
+                            "promql-binop-fill-modifiers", "promql-delayed-name-removal"}) {
+    std::erase(unknown, known);
+  }
+  return unknown;
+}
 
-int run_server(const Flags& flags) {
-  Log log(flags.log_level, flags.log_format);
+int run_until_signal(const Flags& flags, Log& log) {
   Result<Config> config = load_config(flags.config_file, real_file_system(), flags.retention_ms);
   if (!config) {
     log.error("error loading config", {{"file", flags.config_file}, {"err", config.error()}});
@@ -55,6 +65,19 @@ int run_server(const Flags& flags) {
   run_beside(start, serve);
   server.stop();
   return failed.load(std::memory_order_acquire) ? 1 : 0;
+}
+
+}  // namespace
+
+// The server guards its own parts; this is for what comes before there is one.
+int run_server(const Flags& flags) {
+  Log log(flags.log_level, flags.log_format);
+  try {
+    return run_until_signal(flags, log);
+  } catch (...) {
+    log.error("cannot start", {{"err", describe_exception(std::current_exception())}});
+    return 1;
+  }
 }
 
 }  // namespace narthex::server
