@@ -1,5 +1,6 @@
 """Starting, reloading and stopping: a bad file changes nothing, a stop loses nothing."""
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -64,6 +65,24 @@ class Lifecycle(EndToEnd):
         self.assertEqual(server.api("status/config")["data"]["yaml"], before)
         self.assertFalse(server.api("status/runtimeinfo")["data"]["reloadConfigSuccess"])
         self.assertEqual(len(server.query("up")), 2)
+
+    def test_a_reload_by_signal_without_memory_costs_that_reload(self):
+        server = self.narthex(CONFIG)
+        pid = server.process.pid
+        with open(server.config, "a", encoding="utf-8") as out:
+            out.write(("# " + "x" * 200 + "\n") * 60_000)  # larger than what the process may still have
+        with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
+            mapped = int(statm.read().split()[0]) * resource.getpagesize()
+        _, hard = resource.prlimit(pid, resource.RLIMIT_AS)
+        resource.prlimit(pid, resource.RLIMIT_AS, (mapped + 4_000_000, hard))
+        server.signal(signal.SIGHUP)
+        eventually(lambda: "error reloading config" in server.log(), 10, "the failed reload")
+        self.assertIn("out of memory", server.log())
+
+        resource.prlimit(pid, resource.RLIMIT_AS, (hard, hard))
+        server.signal(signal.SIGHUP)
+        eventually(lambda: "completed loading of configuration file" in server.log(), 10, "the next reload")
+        self.assertTrue(server.api("status/runtimeinfo")["data"]["reloadConfigSuccess"])
 
     def test_lifecycle_is_off_by_default(self):
         server = self.narthex(CONFIG)
