@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include <fmt/format.h>
 #include <re2/re2.h>
 
 #include "base/regex_syntax.h"
@@ -13,8 +14,11 @@
 namespace narthex {
 namespace {
 
-constexpr std::size_t kPatternBytesMax = 64 * 1024;         // design: limits for queries
-constexpr std::int64_t kProgramBytesMax = 8 * 1024 * 1024;  // design: limits for queries
+constexpr std::size_t kPatternBytesMax = 64 * 1024;  // design: limits for queries
+// For a program and what matching keeps: nearly all need far less than the first. The larger one is
+// for repetitions of large classes, such as \pL{1000}.
+constexpr std::int64_t kProgramBytes = std::int64_t{8} << 20;
+constexpr std::int64_t kProgramBytesMax = std::int64_t{64} << 20;
 
 bool is_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -81,55 +85,84 @@ Error too_long(std::size_t bytes_max) {
   return Error(Code::kLimit, concat("replacement is longer than ", bytes_max, " bytes"));
 }
 
-// What Go's regexp/syntax calls the error.
-std::string_view go_error_text(re2::RE2::ErrorCode code) {
-  switch (code) {
-    case re2::RE2::ErrorBadEscape:
-      return "invalid escape sequence";
-    case re2::RE2::ErrorBadCharClass:
-      return "invalid character class";
-    case re2::RE2::ErrorBadCharRange:
-      return "invalid character class range";
-    case re2::RE2::ErrorMissingBracket:
-      return "missing closing ]";
-    case re2::RE2::ErrorMissingParen:
-      return "missing closing )";
-    case re2::RE2::ErrorUnexpectedParen:
-      return "unexpected )";
-    case re2::RE2::ErrorTrailingBackslash:
-      return "trailing backslash at end of expression";
-    case re2::RE2::ErrorRepeatArgument:
-      return "missing argument to repetition operator";
-    case re2::RE2::ErrorRepeatSize:
-      return "invalid repeat count";
-    case re2::RE2::ErrorRepeatOp:
-      return "invalid nested repetition operator";
-    case re2::RE2::ErrorBadPerlOp:
-      return "invalid or unsupported Perl syntax";
-    case re2::RE2::ErrorBadUTF8:
-      return "invalid UTF-8";
-    case re2::RE2::ErrorBadNamedCapture:
-      return "invalid named capture";
-    case re2::RE2::NoError:
-    case re2::RE2::ErrorInternal:
-    case re2::RE2::ErrorPatternTooLarge:
-      break;
-  }
-  return "expression too large";
+// Whether the byte at `at` is inside a letter of UTF-8.
+bool is_continuation(std::string_view text, std::size_t at) {
+  return at < text.size() && (text[at] & 0xC0) == 0x80;
 }
 
-// `pattern` is what was compiled, before its translation.
-Error syntax_error(std::string_view pattern, const TranslatedRegex& translated,
-                   const re2::RE2& program) {
-  const re2::RE2::ErrorCode code = program.error_code();
-  const bool whole = code == re2::RE2::ErrorMissingParen ||
-                     code == re2::RE2::ErrorUnexpectedParen ||
-                     code == re2::RE2::ErrorPatternTooLarge || code == re2::RE2::ErrorInternal;
-  if (whole) return regex_error(go_error_text(code), pattern);
-  const auto spelled = std::ranges::find(translated.spellings, program.error_arg(),
-                                         [](const auto& pair) { return pair.first; });
-  return regex_error(go_error_text(code),
-                     spelled == translated.spellings.end() ? program.error_arg() : spelled->second);
+// A text as Go's regexp reads it: each byte that is no part of valid UTF-8 is one U+FFFD. RE2 would
+// match none of them. Nearly every text is read as it is, without a copy.
+class Subject {
+ public:
+  Subject(std::string_view text, bool raw) : text_(text), read_(text) {
+    if (!raw && !is_valid_utf8(text)) mend();
+  }
+
+  Subject(const Subject&) = delete;
+  Subject& operator=(const Subject&) = delete;
+
+  std::string_view read() const { return read_; }
+  /// The place in the text itself of a place in what is read.
+  std::size_t place(std::size_t at) const { return places_.empty() ? at : places_[at]; }
+  /// How many bytes of what is read the letter at `at` takes.
+  std::size_t width(std::size_t at) const {
+    std::size_t next = at + 1;
+    while (is_continuation(read_, next)) ++next;
+    return next - at;
+  }
+  /// Groups of a match in what is read become those of the text.
+  void translate(std::vector<re2::StringPiece>& groups) const {
+    if (places_.empty()) return;
+    for (re2::StringPiece& group : groups) {
+      if (group.data() == nullptr) continue;
+      const auto start = static_cast<std::size_t>(group.data() - read_.data());
+      const std::size_t from = place(start);
+      group = {text_.data() + from, place(start + group.size()) - from};
+    }
+  }
+
+ private:
+  void mend() {
+    constexpr std::string_view kBad = "\xef\xbf\xbd";
+    for (std::size_t i = 0; i < text_.size();) {
+      std::size_t bytes = 1;
+      while (bytes <= 4 && !is_valid_utf8(text_.substr(i, bytes))) ++bytes;
+      const bool valid = bytes <= std::min<std::size_t>(4, text_.size() - i);
+      if (!valid) bytes = 1;
+      mended_ += valid ? text_.substr(i, bytes) : kBad;
+      places_.resize(mended_.size(), i);
+      i += bytes;
+    }
+    places_.push_back(text_.size());
+    read_ = mended_;
+  }
+
+  std::string_view text_;
+  std::string_view read_;
+  std::string mended_;
+  std::vector<std::size_t> places_;  // by byte of mended_ and its end; empty: not mended
+};
+
+// What upstream's label matchers take for plain texts between bars, whatever their bytes.
+bool is_alternatives(std::string_view pattern) {
+  return pattern.find_first_of("\\.+*?()[]{}^$") == std::string_view::npos;
+}
+
+// The same bytes for a program that reads bytes.
+std::string escape_bytes(std::string_view pattern) {
+  std::string out;
+  for (const char c : pattern) {
+    if (c == '|')
+      out += c;
+    else
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
+Result<void> check_length(std::string_view pattern) {
+  if (pattern.size() <= kPatternBytesMax) return {};
+  return Error(Code::kLimit, concat("regular expression longer than ", kPatternBytesMax, " bytes"));
 }
 
 }  // namespace
@@ -137,46 +170,78 @@ Error syntax_error(std::string_view pattern, const TranslatedRegex& translated,
 struct Regex::Program {
   std::string pattern;
   std::vector<std::string> names;
+  bool anchored;  // at the start at least
+  bool bytes;     // the program reads bytes, not UTF-8
   re2::RE2 program;
-  Program(std::string_view given, const TranslatedRegex& translated,
+  Program(std::string_view given, const TranslatedRegex& translated, Reading reading,
           const re2::RE2::Options& options)
-      : pattern(given), names(translated.names), program(translated.text, options) {}
+      : pattern(given),
+        names(translated.names),
+        anchored(reading != Reading::kAnywhere),
+        bytes(reading == Reading::kBytes),
+        program(translated.text, options) {}
+
+  // The first match from `from` on. RE2 looks at bytes and may find an empty one inside a letter
+  // (\B); Go does not.
+  bool match(std::string_view text, std::size_t from, std::vector<re2::StringPiece>& groups) const {
+    groups.resize(static_cast<std::size_t>(program.NumberOfCapturingGroups()) + 1);
+    while (program.Match(re2::StringPiece(text.data(), text.size()), from, text.size(),
+                         re2::RE2::UNANCHORED, groups.data(), static_cast<int>(groups.size()))) {
+      from = static_cast<std::size_t>(groups[0].data() - text.data());
+      if (bytes || !is_continuation(text, from)) return true;
+      while (is_continuation(text, from)) ++from;
+    }
+    return false;
+  }
 };
 
-Result<Regex> Regex::compile(std::string_view pattern, bool anchored) {
-  if (pattern.size() > kPatternBytesMax) {
-    return Error(Code::kLimit,
-                 concat("regular expression longer than ", kPatternBytesMax, " bytes"));
+Result<Regex> Regex::compile(std::string_view pattern, const TranslatedRegex& translated,
+                             Reading reading) {
+  for (std::int64_t program_bytes = kProgramBytes;; program_bytes = kProgramBytesMax) {
+    re2::RE2::Options options(re2::RE2::Quiet);
+    options.set_max_mem(program_bytes);
+    if (reading == Reading::kBytes) options.set_encoding(re2::RE2::Options::EncodingLatin1);
+    auto program = std::make_shared<const Program>(pattern, translated, reading, options);
+    if (program->program.ok()) return Regex(std::move(program));
+    if (program_bytes == kProgramBytesMax) return regex_error("expression too large", pattern);
   }
-  re2::RE2::Options options(re2::RE2::Quiet);
-  options.set_max_mem(kProgramBytesMax);
-  const std::string whole = anchored ? concat("^(?s:", pattern, ")$") : std::string(pattern);
-  NX_TRY_ASSIGN(const TranslatedRegex translated, translate_regex(whole));
-  auto program = std::make_shared<const Program>(pattern, translated, options);
-  if (!program->program.ok()) return syntax_error(whole, translated, program->program);
-  return Regex(std::move(program));
 }
 
 Result<Regex> Regex::matcher(std::string_view pattern) {
-  auto regex = anchored(pattern);
-  if (!regex) {  // upstream reads the pattern by itself first
-    auto alone = unanchored(pattern);
-    return alone ? std::move(regex) : std::move(alone);
+  NX_TRY(check_length(pattern));
+  if (is_alternatives(pattern) && !is_valid_utf8(pattern)) {
+    const TranslatedRegex escaped{.text = concat("^(?s:", escape_bytes(pattern), ")$")};
+    return compile(pattern, escaped, Reading::kBytes);
   }
-  NX_TRY_ASSIGN(const TranslatedRegex alone, translate_regex(pattern));
-  if (!alone.balanced) return regex_error("unexpected )", pattern);
-  return regex;
+  NX_TRY_ASSIGN(TranslatedRegex translated, translate_regex(pattern, UnicodeNames::kExact));
+  translated.text = concat("^(?s:", translated.text, ")$");
+  if (translated.anchored_height > kRegexHeightMax) {
+    return regex_error("expression nests too deeply", concat("^(?s:", pattern, ")$"));
+  }
+  return compile(pattern, translated, Reading::kWhole);
 }
 
 Result<Regex> Regex::anchored(std::string_view pattern) {
-  return compile(pattern, true);
+  NX_TRY(check_length(pattern));
+  NX_TRY_ASSIGN(const TranslatedRegex translated,
+                translate_regex(concat("^(?s:", pattern, ")$"), UnicodeNames::kLoose));
+  return compile(pattern, translated, Reading::kWhole);
 }
+
 Result<Regex> Regex::unanchored(std::string_view pattern) {
-  return compile(pattern, false);
+  NX_TRY(check_length(pattern));
+  NX_TRY_ASSIGN(const TranslatedRegex translated, translate_regex(pattern, UnicodeNames::kLoose));
+  return compile(pattern, translated, Reading::kAnywhere);
 }
 
 bool Regex::matches(std::string_view text) const {
-  return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), program_->program);
+  const bool plain = program_->anchored && (program_->bytes || is_valid_utf8(text));
+  if (plain) [[likely]] {
+    return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), program_->program);
+  }
+  const Subject subject(text, program_->bytes);
+  std::vector<re2::StringPiece> groups;
+  return program_->match(subject.read(), 0, groups);
 }
 
 bool Regex::expand(std::string_view text, std::string_view replacement, std::string& out) const {
@@ -185,13 +250,10 @@ bool Regex::expand(std::string_view text, std::string_view replacement, std::str
 
 Result<bool> Regex::expand(std::string_view text, std::string_view replacement,
                            std::size_t bytes_max, std::string& out) const {
-  const auto count = static_cast<std::size_t>(program_->program.NumberOfCapturingGroups()) + 1;
-  std::vector<re2::StringPiece> groups(count);
-  const re2::StringPiece input(text.data(), text.size());
-  if (!program_->program.Match(input, 0, text.size(), re2::RE2::UNANCHORED, groups.data(),
-                               static_cast<int>(count))) {
-    return false;
-  }
+  const Subject subject(text, program_->bytes);
+  std::vector<re2::StringPiece> groups;
+  if (!program_->match(subject.read(), 0, groups)) return false;
+  subject.translate(groups);
   out.clear();
   expand_into(program_->names, groups, replacement, bytes_max, out);
   if (out.size() > bytes_max) return too_long(bytes_max);
@@ -200,30 +262,26 @@ Result<bool> Regex::expand(std::string_view text, std::string_view replacement,
 
 Result<std::string> Regex::replace_all(std::string_view text, std::string_view replacement,
                                        std::size_t bytes_max) const {
-  const auto count = static_cast<std::size_t>(program_->program.NumberOfCapturingGroups()) + 1;
-  std::vector<re2::StringPiece> groups(count);
-  const re2::StringPiece input(text.data(), text.size());
+  const Subject subject(text, program_->bytes);
+  const std::string_view read = subject.read();
+  std::vector<re2::StringPiece> groups;
   std::string out;
-  std::size_t position = 0;                // where the next search starts
-  std::size_t copied = 0;                  // input up to here is in `out`
-  std::size_t last_end = text.size() + 1;  // end of the match before, none yet
-  while (position <= text.size() &&
-         program_->program.Match(input, position, text.size(), re2::RE2::UNANCHORED, groups.data(),
-                                 static_cast<int>(count))) {
-    const auto start = static_cast<std::size_t>(groups[0].data() - text.data());
+  std::size_t position = 0;  // where the next search starts
+  std::size_t last_end = 0;  // end of the match before: what is read up to here is in `out`
+  while (position <= read.size() && program_->match(read, position, groups)) {
+    const auto start = static_cast<std::size_t>(groups[0].data() - read.data());
     const std::size_t end = start + groups[0].size();
-    const bool touches_last =
-        start == end && start == last_end;  // as Go: no empty match right behind a match
-    if (!touches_last) {
-      out.append(text.substr(copied, start - copied));
+    out.append(
+        text.substr(subject.place(last_end), subject.place(start) - subject.place(last_end)));
+    if (end > last_end || start == 0) {  // as Go: no empty match right behind a match
+      subject.translate(groups);
       expand_into(program_->names, groups, replacement, bytes_max, out);
       if (out.size() > bytes_max) return too_long(bytes_max);
-      copied = end;
-      last_end = end;
     }
-    position = end > start ? end : end + 1;
+    last_end = end;
+    position = std::max(end, position + subject.width(position));
   }
-  if (copied < text.size()) out.append(text.substr(copied));
+  out.append(text.substr(subject.place(last_end)));
   if (out.size() > bytes_max) return too_long(bytes_max);
   return out;
 }

@@ -11,12 +11,15 @@
 
 namespace narthex {
 
+struct TranslatedRegex;
+
 class Regex {
  public:
-  /// Compiles ^(?s:pattern)$. kInvalid in Go's words for a bad pattern; kLimit above 64 KiB or 8
-  /// MiB of program.
+  /// Compiles ^(?s:pattern)$. kInvalid in Go's words for a bad pattern or one that needs more
+  /// than 64 MiB; kLimit above 64 KiB.
   static Result<Regex> anchored(std::string_view pattern);
-  /// The same for a label matcher, whose pattern must be one by itself: `a)(b` is none.
+  /// The same for a label matcher, whose pattern must be one by itself (`a)(b` is none) and knows
+  /// fewer names of Unicode sets. Plain texts between bars match bytes, whatever they are.
   static Result<Regex> matcher(std::string_view pattern);
   /// Compiles the pattern as it stands, for search and replacement in templates.
   static Result<Regex> unanchored(std::string_view pattern);
@@ -42,7 +45,9 @@ class Regex {
  private:
   struct Program;
   explicit Regex(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
-  static Result<Regex> compile(std::string_view pattern, bool anchored);
+  enum class Reading : unsigned char { kAnywhere, kWhole, kBytes };  // kBytes: whole, any bytes
+  static Result<Regex> compile(std::string_view pattern, const TranslatedRegex& translated,
+                               Reading reading);
   std::shared_ptr<const Program> program_;
 };
 

@@ -1,136 +1,203 @@
 // One pass over the pattern with a stack of open groups.
 //
-// Differences mended here, Go against RE2 2022-06: (?<name>x) is a group; group names are
-// [A-Za-z0-9_]+ and may repeat; \C is refused; \_ is an underscore; names in \p{} are compared
-// without case, blanks, dashes and underscores, have long forms, and scripts of several words are
-// not found; trees higher than 1000 are refused.
+// Everything Go refuses is refused here, at the place and in the words Go's parser would: errors
+// are found from left to right, those about the whole come last. What is taken is written for RE2
+// with nothing left to interpret: characters that mean something as \x{}, sets by names that RE2
+// knows. Beside the text, the tree that Go would build is followed as far as its limits need it:
+// heights (of 1,000 at most) and the product of nested repetitions.
 #include "base/regex_syntax.h"
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+
+#include <fmt/format.h>
 
 #include "base/str.h"
 
 namespace narthex {
 namespace {
 
-constexpr std::size_t kHeightMax = 1000;  // fixed by regexp/syntax
+constexpr int kRepeatMax = 1000;                                    // fixed by regexp/syntax
+constexpr std::uint32_t kRuneMax = 0x10FFFF;                        // fixed by Unicode
+constexpr std::size_t kTranslationBytesMax = std::size_t{4} << 20;  // more is no program for RE2
 
-bool is_alnum(char c) {
+constexpr auto kPosixClasses = std::to_array<std::string_view>(
+    {"alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct",
+     "space", "upper", "word", "xdigit"});
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_octal(char c) {
+  return c >= '0' && c <= '7';
+}
+bool is_alnum(std::uint32_t c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-struct Alias {
-  std::string_view name;  // in the form of canonical_name()
-  std::string_view category;
-};
-constexpr Alias kAliases[] = {{"Casedletter", "LC"},
-                              {"Closepunctuation", "Pe"},
-                              {"Cntrl", "Cc"},
-                              {"Combiningmark", "M"},
-                              {"Connectorpunctuation", "Pc"},
-                              {"Control", "Cc"},
-                              {"Currencysymbol", "Sc"},
-                              {"Dashpunctuation", "Pd"},
-                              {"Decimalnumber", "Nd"},
-                              {"Digit", "Nd"},
-                              {"Enclosingmark", "Me"},
-                              {"Finalpunctuation", "Pf"},
-                              {"Format", "Cf"},
-                              {"Initialpunctuation", "Pi"},
-                              {"Letter", "L"},
-                              {"Letternumber", "Nl"},
-                              {"Lineseparator", "Zl"},
-                              {"Lowercaseletter", "Ll"},
-                              {"Mark", "M"},
-                              {"Mathsymbol", "Sm"},
-                              {"Modifierletter", "Lm"},
-                              {"Modifiersymbol", "Sk"},
-                              {"Nonspacingmark", "Mn"},
-                              {"Number", "N"},
-                              {"Openpunctuation", "Ps"},
-                              {"Other", "C"},
-                              {"Otherletter", "Lo"},
-                              {"Othernumber", "No"},
-                              {"Otherpunctuation", "Po"},
-                              {"Othersymbol", "So"},
-                              {"Paragraphseparator", "Zp"},
-                              {"Privateuse", "Co"},
-                              {"Punct", "P"},
-                              {"Punctuation", "P"},
-                              {"Separator", "Z"},
-                              {"Spaceseparator", "Zs"},
-                              {"Spacingmark", "Mc"},
-                              {"Surrogate", "Cs"},
-                              {"Symbol", "S"},
-                              {"Titlecaseletter", "Lt"},
-                              {"Uppercaseletter", "Lu"}};
-
-// An upper case letter, then lower case ones, no separators.
-std::string canonical_name(std::string_view name) {
-  std::string out;
-  for (const char c : name) {
-    if (c == '_' || c == '-' || c == ' ') continue;
-    const bool first = out.empty();
-    if (first && c >= 'a' && c <= 'z')
-      out += static_cast<char>(c - 32);
-    else if (!first && c >= 'A' && c <= 'Z')
-      out += static_cast<char>(c + 32);
-    else
-      out += c;
-  }
-  return out;
+std::uint32_t hex_value(std::uint32_t c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return 16;
 }
+
+// A node of the tree that Go builds, and what its parents need to know.
+struct Node {
+  enum class Kind : unsigned char { kOther, kRune, kConcat, kAlternate };
+  Kind kind = Kind::kOther;  // kRune: one character or a class, which alternation melts into one
+  std::size_t height = 1;
+  int repeats = 1;  // product of nested repetitions
+
+  // Of what it brings into a parent of the same kind, where it leaves only its children.
+  std::size_t height_in(Kind parent) const { return kind == parent ? height - 1 : height; }
+};
+
+// The children of a concatenation or an alternation.
+struct Children {
+  std::size_t count = 0;
+  Node last;
+  std::size_t height = 0;  // of the highest before the last
+  int repeats = 1;
+
+  void add(Node node, Node::Kind kind) {
+    settle(kind);
+    ++count;
+    last = node;
+  }
+  void settle(Node::Kind kind) {
+    if (count == 0) return;
+    height = std::max(height, last.height_in(kind));
+    repeats = std::max(repeats, last.repeats);
+  }
+  Node joined(Node::Kind kind) {
+    if (count == 0) return {};
+    if (count == 1) return last;
+    settle(kind);
+    return {.kind = kind, .height = height + 1, .repeats = repeats};
+  }
+};
 
 class Translator {
  public:
-  explicit Translator(std::string_view pattern) : pattern_(pattern), rest_(pattern) {
+  Translator(std::string_view pattern, UnicodeNames names)
+      : pattern_(pattern), rest_(pattern), names_(names) {
     out_.text.reserve(pattern.size() + 16);
     open_.emplace_back();
   }
 
   Result<TranslatedRegex> run() {
-    while (!rest_.empty()) NX_TRY(step());
-    if (open_.size() == 1 && height_of(open_.front()) > kHeightMax) return too_deep();
+    while (!rest_.empty()) {
+      const std::string_view before = repeated_;
+      repeated_ = {};
+      NX_TRY(step(before));
+      if (out_.text.size() > kTranslationBytesMax) {
+        return regex_error("expression too large", pattern_);
+      }
+    }
+    if (open_.size() > 1) return regex_error("missing closing )", pattern_);
+    end_branch();
+    const Node tree = open_.front().branches.joined(Node::Kind::kAlternate);
+    NX_TRY(check_height(tree));
+    out_.anchored_height = tree.height_in(Node::Kind::kConcat) + 1;
     return std::move(out_);
   }
 
  private:
-  /// A group that is open: heights as Go counts those of its syntax tree.
   struct Group {
     bool captures = false;
-    std::size_t highest = 0;       // branch so far
-    std::size_t alternatives = 1;  // branches
-    std::size_t atoms = 0;         // in this branch; runs of plain characters count once
-    std::size_t branch = 0;        // highest atom of this branch
-    std::size_t last = 0;          // height of the last atom
-    bool last_plain = false;
+    bool in_string = false;  // the last atom is a plain character
+    Children atoms;          // of this branch
+    Children branches;       // before it
   };
 
-  static std::size_t branch_height(const Group& group) {
-    return group.atoms > 1 ? group.branch + 1 : std::max<std::size_t>(group.branch, 1);
-  }
-  static std::size_t height_of(const Group& group) {
-    const std::size_t highest = std::max(group.highest, branch_height(group));
-    return highest + (group.alternatives > 1 ? 1 : 0) + (group.captures ? 1 : 0);
+  Result<void> check_height(const Node& node) const {
+    if (node.height <= kRegexHeightMax) return {};
+    return regex_error("expression nests too deeply", pattern_);
   }
 
-  Error too_deep() const { return regex_error("expression nests too deeply", pattern_); }
-
-  void copy(std::size_t bytes) {
-    out_.text += rest_.substr(0, bytes);
-    rest_.remove_prefix(std::min(bytes, rest_.size()));
-  }
-
-  void add_atom(std::size_t height, bool plain = false) {
+  void add(Node node) {
     Group& group = open_.back();
-    if (!(plain && group.last_plain)) ++group.atoms;
-    group.last_plain = plain;
-    group.last = height;
-    group.branch = std::max(group.branch, height);
+    group.in_string = false;
+    group.atoms.add(node, Node::Kind::kConcat);
   }
 
-  Result<void> step() {
+  // Characters in a row are one string, but the last is an atom as long as it may be repeated.
+  void add_character() {
+    Group& group = open_.back();
+    if (group.in_string)
+      group.atoms.last.kind = Node::Kind::kOther;
+    else
+      add({.kind = Node::Kind::kRune});
+    group.in_string = true;
+  }
+
+  void end_branch() {
+    Group& group = open_.back();
+    const Node branch = group.atoms.joined(Node::Kind::kConcat);
+    const bool melts = branch.kind == Node::Kind::kRune && group.branches.count > 0 &&
+                       group.branches.last.kind == Node::Kind::kRune;
+    if (!melts) group.branches.add(branch, Node::Kind::kAlternate);
+    group.atoms = {};
+    group.in_string = false;
+  }
+
+  void emit(std::string_view text) { out_.text += text; }
+  void emit_rune(std::uint32_t rune) {
+    if (is_alnum(rune))
+      out_.text += static_cast<char>(rune);
+    else
+      fmt::format_to(std::back_inserter(out_.text), "\\x{{{:x}}}", rune);
+  }
+
+  void take(std::size_t bytes) {
+    emit(rest_.substr(0, bytes));
+    rest_.remove_prefix(bytes);
+  }
+
+  // `from` up to what is left of the pattern; `from` is one of its ends.
+  std::string_view since(std::string_view from) const {
+    return from.substr(0, from.size() - rest_.size());
+  }
+
+  static Error invalid_utf8(std::string_view where) { return regex_error("invalid UTF-8", where); }
+  static Error bad_range(std::string_view where) {
+    return regex_error("invalid character class range", where);
+  }
+  Error bad_escape(std::string_view from) const {
+    return regex_error("invalid escape sequence", since(from));
+  }
+
+  // Takes one character off what is left; at the end, one that is none.
+  Result<std::uint32_t> next_rune() {
+    constexpr std::uint32_t kNone = 0xFFFD;
+    if (rest_.empty()) return kNone;
+    std::size_t bytes = 1;
+    while (bytes <= 4 && !is_valid_utf8(rest_.substr(0, bytes))) ++bytes;
+    if (bytes > std::min<std::size_t>(4, rest_.size())) return invalid_utf8(rest_);
+    const auto lead = static_cast<unsigned char>(rest_.front());
+    std::uint32_t rune = bytes == 1 ? lead : lead & (0xFFU >> (bytes + 1));
+    for (std::size_t i = 1; i < bytes; ++i) {
+      rune = rune << 6 | (static_cast<unsigned char>(rest_[i]) & 0x3FU);
+    }
+    rest_.remove_prefix(bytes);
+    return rune;
+  }
+
+  // The first place of `text` that is not UTF-8 is an error.
+  static Result<void> check_utf8(std::string_view text) {
+    while (!text.empty()) {
+      std::size_t bytes = 1;
+      while (bytes <= 4 && !is_valid_utf8(text.substr(0, bytes))) ++bytes;
+      if (bytes > std::min<std::size_t>(4, text.size())) return invalid_utf8(text);
+      text.remove_prefix(bytes);
+    }
+    return {};
+  }
+
+  // `before`: the repetition right before, if any.
+  Result<void> step(std::string_view before) {
     switch (rest_.front()) {
       case '\\':
         return escape();
@@ -141,219 +208,350 @@ class Translator {
       case ')':
         return close_group();
       case '|':
-        next_branch();
-        copy(1);
+        end_branch();
+        take(1);
+        return {};
+      case '^':
+      case '$':
+        add({});
+        take(1);
+        return {};
+      case '.':
+        add({.kind = Node::Kind::kRune});
+        take(1);
         return {};
       case '*':
       case '+':
       case '?':
-        repeat();
-        copy(1);
-        return {};
+        return repetition(before);
+      case '{':
+        if (parse_counts()) return repetition(before);
+        [[fallthrough]];
       default:
-        if (rest_.front() == '{' && is_repetition())
-          repeat();
-        else
-          add_atom(1, true);
-        copy(1);
-        return {};
+        return character();
     }
   }
 
-  // {n}, {n,} or {n,m}; anything else is plain text.
-  bool is_repetition() const {
-    std::size_t at = 1;
-    const auto digits = [&] {
-      const std::size_t start = at;
-      while (at < rest_.size() && rest_[at] >= '0' && rest_[at] <= '9') ++at;
-      return at > start;
-    };
-    if (!digits()) return false;
-    if (at < rest_.size() && rest_[at] == ',') {
-      ++at;
-      digits();
+  Result<void> character() {
+    NX_TRY_ASSIGN(const std::uint32_t rune, next_rune());
+    add_character();
+    emit_rune(rune);
+    return {};
+  }
+
+  // A count of {}: no leading zeros; one that is too large is past every limit.
+  static bool parse_count(std::string_view& text, int& count) {
+    if (text.empty() || !is_digit(text[0])) return false;
+    if (text.size() > 1 && text[0] == '0' && is_digit(text[1])) return false;
+    for (count = 0; !text.empty() && is_digit(text[0]); text.remove_prefix(1)) {
+      count = std::min(count * 10 + (text[0] - '0'), kRepeatMax + 1);
     }
-    return at < rest_.size() && rest_[at] == '}';
+    return true;
   }
 
-  void repeat() {
-    Group& group = open_.back();
-    if (group.atoms == 0) return;         // RE2 says what is missing
-    if (group.last_plain) ++group.atoms;  // the last character leaves its run
-    group.last_plain = false;
-    group.branch = std::max(group.branch, ++group.last);
+  // {n}, {n,} or {n,m} into min_, max_ (-1: none) and bytes_; anything else is plain text.
+  bool parse_counts() {
+    std::string_view text = rest_.substr(1);
+    if (!parse_count(text, min_) || text.empty()) return false;
+    max_ = min_;
+    if (text[0] == ',') {
+      text.remove_prefix(1);
+      if (text.starts_with('}'))
+        max_ = -1;
+      else if (!parse_count(text, max_))
+        return false;
+    }
+    if (!text.starts_with('}')) return false;
+    bytes_ = rest_.size() - text.size() + 1;
+    return true;
   }
 
-  void next_branch() {
+  Result<void> repetition(std::string_view before) {
+    const std::string_view from = rest_;
+    const bool counted = rest_.front() == '{';
+    const bool out_of_range =
+        counted && (min_ > kRepeatMax || max_ > kRepeatMax || (max_ >= 0 && min_ > max_));
+    take(counted ? bytes_ : 1);
+    if (out_of_range) return regex_error("invalid repeat count", since(from));
+    if (rest_.starts_with('?')) take(1);
+    if (!before.empty()) {
+      return regex_error("invalid nested repetition operator", since(before));
+    }
     Group& group = open_.back();
-    group.highest = std::max(group.highest, branch_height(group));
-    ++group.alternatives;
-    group.atoms = group.branch = group.last = 0;
-    group.last_plain = false;
+    if (group.atoms.count == 0) {
+      return regex_error("missing argument to repetition operator", since(from));
+    }
+    if (group.in_string && group.atoms.last.kind != Node::Kind::kRune) {
+      add({});  // the last character leaves its string
+    }
+    group.in_string = false;
+    Node& last = group.atoms.last;
+    last.kind = Node::Kind::kOther;
+    ++last.height;
+    NX_TRY(check_height(last));
+    if (counted) {
+      last.repeats *= std::max(1, max_ < 0 ? min_ : max_);
+      if (last.repeats > kRepeatMax) return regex_error("invalid repeat count", since(from));
+      if (max_ == 0) last.repeats = 1;
+    }
+    repeated_ = from;
+    return {};
   }
 
   Result<void> escape() {
-    if (rest_.size() == 1) {
-      copy(1);
+    const char next = rest_.size() > 1 ? rest_[1] : '\0';
+    switch (next) {
+      case 'A':
+      case 'b':
+      case 'B':
+      case 'z':
+        add({});
+        take(2);
+        return {};
+      case 'C':
+        return regex_error("invalid escape sequence", rest_.substr(0, 2));
+      case 'Q':
+        return quoted();
+      default:
+        break;
+    }
+    if (next == 'p' || next == 'P') {
+      NX_TRY_ASSIGN(const std::string items, unicode_items());
+      add({.kind = Node::Kind::kRune});
+      emit(concat("[", items, "]"));
       return {};
     }
-    if (rest_[1] == 'Q') return quoted();
-    add_atom(1, !is_alnum(rest_[1]));
-    return class_escape();
-  }
-
-  // What a backslash means in a class and outside alike.
-  Result<void> class_escape() {
-    if (rest_.size() > 1 && rest_[1] == 'C') {
-      return regex_error("invalid escape sequence", rest_.substr(0, 2));
-    }
-    if (rest_.size() > 1 && rest_[1] == '_') {
-      rest_.remove_prefix(1);
-      copy(1);
+    if (is_perl_class()) {
+      add({.kind = Node::Kind::kRune});
+      take(2);
       return {};
     }
-    if (rest_.size() > 1 && (rest_[1] == 'p' || rest_[1] == 'P')) return unicode_class();
-    copy(2);
+    NX_TRY_ASSIGN(const std::uint32_t rune, escaped_rune());
+    add_character();
+    emit_rune(rune);
     return {};
   }
 
-  // Up to \E or the end; what is inside is escaped, because RE2 must not see our own groups in it.
+  bool is_perl_class() const {
+    return rest_.size() > 1 && rest_[0] == '\\' &&
+           std::string_view("dDsSwW").find(rest_[1]) != std::string_view::npos;
+  }
+
+  // Up to \E or the end. Nothing between them is no atom: what is before may still be repeated.
   Result<void> quoted() {
-    rest_.remove_prefix(2);
-    const std::size_t end = rest_.find("\\E");
-    const std::string_view inside = rest_.substr(0, end);
-    for (const char c : inside) {
-      const bool special = static_cast<unsigned char>(c) < 0x80 && !is_alnum(c) && c != '_';
-      if (special) out_.text += '\\';
-      out_.text += c;
-    }
-    if (!inside.empty()) add_atom(1, true);
-    rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 2);
+    const std::size_t end = rest_.find("\\E", 2);
+    const std::string_view behind =
+        end == std::string_view::npos ? std::string_view() : rest_.substr(end + 2);
+    const std::string_view inside = rest_.substr(2, end == std::string_view::npos ? end : end - 2);
+    if (inside.empty()) emit("\\Q\\E");
+    rest_ = inside;
+    while (!rest_.empty()) NX_TRY(character());
+    rest_ = behind;
     return {};
   }
 
-  Result<void> unicode_class() {
-    const bool braced = rest_.size() > 2 && rest_[2] == '{';
-    std::size_t bytes = std::min<std::size_t>(rest_.size(), 3);
-    std::string_view name = rest_.substr(2, 1);
-    if (braced) {
-      const std::size_t close = rest_.find('}');
-      if (close == std::string_view::npos) return bad_range(rest_);
-      bytes = close + 1;
-      name = rest_.substr(3, close - 3);
-    } else {
-      while (bytes < rest_.size() && (rest_[bytes] & 0xC0) == 0x80) ++bytes;
+  // What \a, \012, \x{41}, \. stand for, taken off what is left.
+  Result<std::uint32_t> escaped_rune() {
+    const std::string_view from = rest_;
+    rest_.remove_prefix(1);
+    if (rest_.empty()) return regex_error("trailing backslash at end of expression", "");
+    NX_TRY_ASSIGN(const std::uint32_t c, next_rune());
+    if (c >= '1' && c <= '7' && (rest_.empty() || !is_octal(rest_[0]))) return bad_escape(from);
+    if (c >= '0' && c <= '7') {
+      std::uint32_t value = c - '0';
+      for (int i = 1; i < 3 && !rest_.empty() && is_octal(rest_[0]); ++i) {
+        value = value * 8 + static_cast<std::uint32_t>(rest_[0] - '0');
+        rest_.remove_prefix(1);
+      }
+      return value;
     }
-    const std::string_view whole = rest_.substr(0, bytes);
+    if (c == 'x') return hexadecimal(from);
+    constexpr std::string_view kNames = "afnrtv";
+    constexpr std::string_view kValues = "\a\f\n\r\t\v";
+    if (c < 0x80 && !is_alnum(c)) return c;
+    const std::size_t at = c < 0x80 ? kNames.find(static_cast<char>(c)) : std::string_view::npos;
+    if (at == std::string_view::npos) return bad_escape(from);
+    return static_cast<std::uint32_t>(kValues[at]);
+  }
+
+  Result<std::uint32_t> hexadecimal(std::string_view from) {
+    if (rest_.empty()) return bad_escape(from);
+    NX_TRY_ASSIGN(const std::uint32_t first, next_rune());
+    if (first != '{') {
+      NX_TRY_ASSIGN(const std::uint32_t second, next_rune());
+      if (hex_value(first) > 15 || hex_value(second) > 15) return bad_escape(from);
+      return hex_value(first) * 16 + hex_value(second);
+    }
+    std::uint32_t value = 0;
+    for (std::size_t digits = 0;; ++digits) {
+      if (rest_.empty()) return bad_escape(from);
+      NX_TRY_ASSIGN(const std::uint32_t c, next_rune());
+      if (c == '}' && digits > 0) return value;
+      if (hex_value(c) > 15) return bad_escape(from);
+      value = value * 16 + hex_value(c);
+      if (value > kRuneMax) return bad_escape(from);
+    }
+  }
+
+  // \p or \P at the start of what is left, as the inside of a class.
+  Result<std::string> unicode_items() {
+    const std::string_view from = rest_;
     bool negated = rest_[1] == 'P';
+    rest_.remove_prefix(2);
+    NX_TRY_ASSIGN(const std::uint32_t first, next_rune());
+    std::string_view name = since(from).substr(2);
+    if (first == '{') {
+      const std::size_t close = from.find('}');
+      if (close == std::string_view::npos) {
+        NX_TRY(check_utf8(from));
+        return bad_range(from);
+      }
+      name = from.substr(3, close - 3);
+      rest_ = from.substr(close + 1);
+      NX_TRY(check_utf8(name));
+    }
     if (name.starts_with('^')) {
       negated = !negated;
       name.remove_prefix(1);
     }
-    const std::string canonical = canonical_name(name);
-    const bool is_ascii_class = canonical == "Ascii";
-    std::string known = canonical == "Any" ? "Any" : canonical;
-    for (const Alias& alias : kAliases) {
-      if (alias.name == canonical) known = alias.category;
-    }
-    if (canonical == "Lc") known = "LC";
-    if (name.empty() || canonical == "Signwriting") return bad_range(whole);
-    rest_.remove_prefix(bytes);
-    if (is_ascii_class) {
-      const std::string_view name_of_class = negated ? "[:^ascii:]" : "[:ascii:]";
-      out_.text += in_class_ ? std::string(name_of_class) : concat("[", name_of_class, "]");
-      return {};
-    }
-    if (known == "LC" && !negated) {
-      out_.text += in_class_ ? "\\p{Lu}\\p{Ll}\\p{Lt}" : "[\\p{Lu}\\p{Ll}\\p{Lt}]";
-      return {};
-    }
-    if (known == "LC" && !in_class_) {
-      out_.text += "[^\\p{Lu}\\p{Ll}\\p{Lt}]";
-      return {};
-    }
-    std::string spelling = concat(negated ? "\\P{" : "\\p{", known, "}");
-    out_.text += spelling;
-    out_.spellings.emplace_back(std::move(spelling), whole);
-    return {};
-  }
-
-  static Error bad_range(std::string_view where) {
-    return regex_error("invalid character class range", where);
+    std::optional<std::string> items = unicode_class(name, negated, names_);
+    if (!items) return bad_range(since(from));
+    return *std::move(items);
   }
 
   Result<void> char_class() {
-    add_atom(1);
-    in_class_ = true;
-    copy(1);
-    if (rest_.starts_with('^')) copy(1);
-    for (bool first = true; !rest_.empty() && (first || rest_.front() != ']'); first = false) {
-      if (rest_.front() == '\\') {
-        NX_TRY(class_escape());
-      } else if (rest_.starts_with("[:") && rest_.find(":]", 2) != std::string_view::npos) {
-        copy(rest_.find(":]", 2) + 2);
-      } else {
-        copy(1);
-      }
+    const std::string_view whole = rest_;
+    take(1);
+    if (rest_.starts_with('^')) take(1);
+    for (bool first = true; first || !rest_.starts_with(']'); first = false) {
+      NX_TRY(class_item(whole));
     }
-    in_class_ = false;
-    copy(1);
+    take(1);
+    add({.kind = Node::Kind::kRune});
+    return {};
+  }
+
+  Result<void> class_item(std::string_view whole) {
+    if (rest_.starts_with("[:")) {
+      const std::size_t end = rest_.find(":]", 2);
+      if (end != std::string_view::npos) return posix_class(end + 2);
+    }
+    if (rest_.starts_with("\\p") || rest_.starts_with("\\P")) {
+      NX_TRY_ASSIGN(const std::string items, unicode_items());
+      emit(items);
+      return {};
+    }
+    if (is_perl_class()) {
+      take(2);
+      return {};
+    }
+    const std::string_view from = rest_;
+    NX_TRY_ASSIGN(const std::uint32_t low, class_rune(whole));
+    std::uint32_t high = low;
+    if (rest_.size() > 1 && rest_[0] == '-' && rest_[1] != ']') {  // [a-] is a or -
+      rest_.remove_prefix(1);
+      NX_TRY_ASSIGN(high, class_rune(whole));
+      if (high < low) return bad_range(since(from));
+    }
+    emit_rune(low);
+    if (high != low) {
+      emit("-");
+      emit_rune(high);
+    }
+    return {};
+  }
+
+  Result<std::uint32_t> class_rune(std::string_view whole) {
+    if (rest_.empty()) return regex_error("missing closing ]", whole);
+    if (rest_[0] == '\\') return escaped_rune();
+    return next_rune();
+  }
+
+  Result<void> posix_class(std::size_t bytes) {
+    std::string_view name = rest_.substr(2, bytes - 4);
+    if (name.starts_with('^')) name.remove_prefix(1);
+    if (std::ranges::find(kPosixClasses, name) == kPosixClasses.end()) {
+      return bad_range(rest_.substr(0, bytes));
+    }
+    take(bytes);
     return {};
   }
 
   Result<void> open_group() {
-    Group group;
-    const bool with_p = rest_.starts_with("(?P<");
-    const bool named = with_p || rest_.starts_with("(?<");
-    if (named) {
-      const std::size_t end = rest_.find('>');
-      const auto invalid = [](std::string_view where) {
-        return regex_error("invalid named capture", where);
-      };
-      if (end == std::string_view::npos) return invalid(rest_);
-      const std::size_t start = with_p ? 4 : 3;
-      const std::string_view name = rest_.substr(start, end - start);
-      const bool valid = !name.empty() &&
-                         std::ranges::all_of(name, [](char c) { return is_alnum(c) || c == '_'; });
-      if (!valid) return invalid(rest_.substr(0, end + 1));
-      out_.text += '(';
-      out_.names.emplace_back(name);
-      rest_.remove_prefix(end + 1);
-      group.captures = true;
-    } else if (rest_.starts_with("(?")) {
-      // Flags: (?i) opens nothing, (?i: does.
-      std::size_t at = 2;
-      while (at < rest_.size() && (is_alnum(rest_[at]) || rest_[at] == '-')) ++at;
-      const bool opens = at < rest_.size() && rest_[at] == ':';
-      copy(opens || (at < rest_.size() && rest_[at] == ')') ? at + 1 : 2);
-      if (!opens) return {};
-    } else {
-      copy(1);
-      out_.names.emplace_back();
-      group.captures = true;
-    }
-    open_.push_back(group);
+    const bool with_p = rest_.size() > 4 && rest_.starts_with("(?P<");
+    if (with_p || (rest_.size() > 3 && rest_.starts_with("(?<")))
+      return named_group(with_p ? 4 : 3);
+    if (rest_.starts_with("(?")) return flags();
+    take(1);
+    out_.names.emplace_back();
+    open_.emplace_back().captures = true;
     return {};
   }
 
-  Result<void> close_group() {
-    copy(1);
-    if (open_.size() == 1) {  // RE2 says that it is one too many
-      out_.balanced = false;
-      return {};
+  // The name starts at `start`.
+  Result<void> named_group(std::size_t start) {
+    const std::size_t end = rest_.find('>');
+    if (end == std::string_view::npos) {
+      NX_TRY(check_utf8(rest_));
+      return regex_error("invalid named capture", rest_);
     }
-    const std::size_t height = height_of(open_.back());
-    open_.pop_back();
-    add_atom(height);
-    if (height > kHeightMax) return too_deep();
+    const std::string_view name = rest_.substr(start, end - start);
+    NX_TRY(check_utf8(name));
+    const auto is_name = [](char c) { return c == '_' || is_alnum(static_cast<unsigned char>(c)); };
+    if (name.empty() || !std::ranges::all_of(name, is_name)) {
+      return regex_error("invalid named capture", rest_.substr(0, end + 1));
+    }
+    emit("(");
+    out_.names.emplace_back(name);
+    rest_.remove_prefix(end + 1);
+    open_.emplace_back().captures = true;
     return {};
+  }
+
+  // (?i) opens nothing, (?i: does; both may say - once.
+  Result<void> flags() {
+    const std::string_view from = rest_;
+    rest_.remove_prefix(2);
+    bool negative = false;
+    bool any = false;  // since the -
+    while (!rest_.empty()) {
+      NX_TRY_ASSIGN(const std::uint32_t c, next_rune());
+      if (c == 'i' || c == 'm' || c == 's' || c == 'U') {
+        any = true;
+      } else if (c == '-' && !negative) {
+        negative = true;
+        any = false;
+      } else if ((c == ':' || c == ')') && (any || !negative)) {
+        emit(since(from));
+        if (c == ':') open_.emplace_back();
+        return {};
+      } else {
+        break;
+      }
+    }
+    return regex_error("invalid or unsupported Perl syntax", since(from));
+  }
+
+  Result<void> close_group() {
+    if (open_.size() == 1) return regex_error("unexpected )", pattern_);
+    take(1);
+    end_branch();
+    Node node = open_.back().branches.joined(Node::Kind::kAlternate);
+    if (open_.back().captures) node = {.height = node.height + 1, .repeats = node.repeats};
+    open_.pop_back();
+    add(node);
+    return check_height(node);
   }
 
   std::string_view pattern_;
   std::string_view rest_;
+  UnicodeNames names_;
   TranslatedRegex out_;
   std::vector<Group> open_;
-  bool in_class_ = false;
+  std::string_view repeated_;  // from the repetition that this step read; else empty
+  int min_ = 0;                // of the counts read last
+  int max_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace
@@ -362,8 +560,8 @@ Error regex_error(std::string_view what, std::string_view where) {
   return Error(Code::kInvalid, concat("error parsing regexp: ", what, ": `", where, "`"));
 }
 
-Result<TranslatedRegex> translate_regex(std::string_view pattern) {
-  return Translator(pattern).run();
+Result<TranslatedRegex> translate_regex(std::string_view pattern, UnicodeNames names) {
+  return Translator(pattern, names).run();
 }
 
 }  // namespace narthex
