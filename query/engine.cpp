@@ -283,6 +283,7 @@ Result<QueryResult> Engine::run_here(model::Queryable& store, const QueryRequest
   NX_TRY_ASSIGN(const ExprPtr expr, parse_expression(request.expression, state.options.parser));
   NX_TRY(check_type(*expr, instant));
   NX_TRY(check_durations(*expr, times_of(request)));
+  if (!instant && request.end < request.start) return QueryResult{.value = MatrixValue()};
   const Counted counted(state.metrics.queries);
   const std::int64_t start_ns = state.clock.monotonic_ns();
   DurationMs timeout_ms = state.options.timeout_ms;
@@ -299,14 +300,13 @@ Result<QueryResult> Engine::run_here(model::Queryable& store, const QueryRequest
 Result<QueryResult> Engine::State::evaluate(model::Queryable& store, const QueryRequest& request,
                                             const Expr& expr, const Stop& stop) {
   const std::int64_t prepare_ns = clock.monotonic_ns();
-  QueryContext context{
-      .text = request.expression,
-      .axis = axis_of(request),
-      .lookback_ms = request.lookback_ms > 0 ? request.lookback_ms : options.lookback_ms,
-      .subquery_step_ms = subquery_step_ms.load(std::memory_order_relaxed),
-      .samples_max = options.samples_max,
-      .delayed_name_removal = options.delayed_name_removal,
-      .stop = stop};
+  QueryContext context{.text = request.expression,
+                       .axis = axis_of(request),
+                       .lookback_ms = request.lookback_ms.value_or(options.lookback_ms),
+                       .subquery_step_ms = subquery_step_ms.load(std::memory_order_relaxed),
+                       .samples_max = options.samples_max,
+                       .delayed_name_removal = options.delayed_name_removal,
+                       .stop = stop};
   NX_TRY_ASSIGN(Plan plan, build_plan(context, expr, times_of(request)));
   Result<std::unique_ptr<model::Querier>> querier = store.querier(plan.needed);
   if (!querier) return store_error(std::move(querier).error());

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,14 +35,15 @@ struct EngineOptions {
   ParserOptions parser;
 };
 
-/// One evaluation. For an instant query start == end and step == 0.
+/// One evaluation. For an instant query start == end and step == 0; a range that ends before it
+/// starts has no steps.
 struct QueryRequest {
   std::string expression;
   TimeMs start = 0;
   TimeMs end = 0;
   DurationMs step = 0;
-  DurationMs lookback_ms = 0;  // 0: the engine's
-  DurationMs timeout_ms = 0;   // 0: the engine's; the smaller of both wins
+  std::optional<DurationMs> lookback_ms;  // the engine's unless set; 0 selects nothing
+  DurationMs timeout_ms = 0;              // 0: the engine's; the smaller of both wins
 };
 
 /// Whose places a query takes: those of the API are many people's, those of rules the alerts'.

@@ -350,7 +350,9 @@ bool parse_float(std::string_view text, double& value) {
   const bool sign = !text.empty() && (text.front() == '-' || text.front() == '+');
   std::string digits(text.substr(sign ? 1 : 0));
   const bool hex = digits.size() > 2 && digits[0] == '0' && (digits[1] | 0x20) == 'x';
-  if (!hex && digits.find('_') == std::string::npos) return narthex::parse_float(text, value);
+  if (!hex && digits.find('_') == std::string::npos) {
+    return narthex::parse_float(text, value) && !(sign && std::isnan(value));  // no +NaN in Go
+  }
   if (!underscores_fit(digits, hex)) return false;
   std::erase(digits, '_');
   if (hex) {

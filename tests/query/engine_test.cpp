@@ -72,6 +72,28 @@ TEST_F(EngineTest, SortsRangeResultsByLabels) {
   EXPECT_EQ(series[2].times.size(), 10U);
 }
 
+// Upstream's times wrap around, so that a range may end before it starts.
+TEST_F(EngineTest, AnswersNothingForARangeWithoutSteps) {
+  for (const char* expression : {"a", "1", "absent(nope)"}) {
+    SCOPED_TRACE(expression);
+    const Result<QueryResult> result =
+        engine_.run(store_, {.expression = expression, .start = 60'000, .end = 0, .step = 60'000});
+    ASSERT_TRUE(result);
+    EXPECT_TRUE(std::get<MatrixValue>(result->value).series.empty());
+  }
+}
+
+TEST_F(EngineTest, FindsNothingInALookbackOfZero) {
+  const auto series_with = [&](std::optional<DurationMs> lookback) {
+    const auto result = engine_.run(
+        store_, {.expression = "a", .start = 60'000, .end = 60'000, .lookback_ms = lookback});
+    return std::get<VectorValue>(result->value).labels.size();
+  };
+  EXPECT_EQ(series_with(std::nullopt), 2U);
+  EXPECT_EQ(series_with(1), 2U);
+  EXPECT_EQ(series_with(0), 0U);
+}
+
 TEST_F(EngineTest, CallsBadDurationsABadQuery) {
   const Result<QueryResult> result = instant("a[1m - 1m]");
 

@@ -35,7 +35,7 @@ TEST(GoParseFloat, ReadsWhatStrconvReads) {
 
 TEST(GoParseFloat, RefusesTheRest) {
   for (const char* text :
-       {"", "-", "abc", "0x", "0x1", "0x1p", "1_", "_1", "1__0", "1_.5", "0xg"}) {
+       {"", "-", "abc", "0x", "0x1", "0x1p", "1_", "_1", "1__0", "1_.5", "0xg", "+nan", "-NaN"}) {
     SCOPED_TRACE(text);
     double value = 0;
     EXPECT_FALSE(go::parse_float(text, value));

@@ -14,6 +14,7 @@ namespace narthex::web {
 namespace {
 
 constexpr std::size_t kSelectorsMax = 1'000;  // reliability.md 7.4
+constexpr std::int64_t kNanosecondsPerMs = 1'000'000;
 constexpr double kNanosecondsPerSecond = 1e9;
 constexpr double kInt64Limit = 9223372036854775808.0;
 
@@ -21,13 +22,21 @@ Error invalid(std::string message) {
   return Error(Code::kInvalid, std::move(message));
 }
 
-model::TimeMs to_milliseconds(double seconds) {
-  double whole = 0;
-  const double fraction = std::modf(seconds, &whole);
-  const double ms = whole * 1000 + std::round(fraction * 1000);
-  if (ms <= static_cast<double>(kApiTimeMin)) return kApiTimeMin;
-  if (ms >= static_cast<double>(kApiTimeMax)) return kApiTimeMax;
-  return static_cast<model::TimeMs>(ms);
+constexpr std::int64_t kNanoseconds = 1'000'000'000;
+constexpr std::int64_t kSecondsFromYearOne = 62'135'596'800;  // to 1970
+
+// How Go converts on amd64: whatever does not fit is the smallest integer.
+std::int64_t to_int64(double value) {
+  if (value >= -kInt64Limit && value < kInt64Limit) return static_cast<std::int64_t>(value);
+  return std::numeric_limits<std::int64_t>::min();
+}
+
+// Sums and products as Go's, which wrap around.
+std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+std::int64_t wrapping_multiply(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
 }
 
 bool selects_something(const model::Matchers& matchers) {
@@ -39,21 +48,66 @@ bool selects_something(const model::Matchers& matchers) {
 
 }  // namespace
 
-Result<model::TimeMs> parse_time(std::string_view text) {
-  double seconds = 0;
-  if (query::go::parse_float(text, seconds) && std::isfinite(seconds)) {
-    return to_milliseconds(seconds);
+ApiTime ApiTime::from_ms(model::TimeMs ms) {
+  const std::int64_t rest = (ms % 1000 + 1000) % 1000;
+  // The last time is the last nanosecond of its second.
+  const std::int64_t ns = ms == kApiTimeMax ? kNanoseconds - 1 : rest * kNanosecondsPerMs;
+  return {ms / 1000 - (ms % 1000 < 0 ? 1 : 0), ns};
+}
+
+ApiTime ApiTime::from_seconds(double seconds) {
+  double whole = seconds;
+  double fraction = std::numeric_limits<double>::quiet_NaN();  // Go's, of an infinity
+  if (std::isfinite(seconds)) fraction = std::modf(seconds, &whole);
+  std::int64_t sum = to_int64(whole);
+  std::int64_t ns = to_int64(std::round(fraction * 1000) / 1000 * kNanosecondsPerSecond);
+  if (ns < 0 || ns >= kNanoseconds) {
+    sum = wrapping_add(sum, ns / kNanoseconds);
+    ns %= kNanoseconds;
+    if (ns < 0) {
+      ns += kNanoseconds;
+      sum = wrapping_add(sum, -1);
+    }
   }
-  if (auto time = model::parse_rfc3339(text)) return *time;
-  if (text == "-292273086-05-16T16:47:06Z") return kApiTimeMin;
-  if (text == "292277025-08-18T07:12:54.999999999Z") return kApiTimeMax;
+  return {sum, ns};
+}
+
+std::int64_t ApiTime::since_year_one() const {
+  return wrapping_add(seconds_, kSecondsFromYearOne);
+}
+
+model::TimeMs ApiTime::ms() const {
+  return wrapping_add(wrapping_multiply(seconds_, 1000), nanoseconds_ / kNanosecondsPerMs);
+}
+
+model::TimeMs ApiTime::query_ms() const {
+  return wrapping_add(wrapping_multiply(seconds_, kNanoseconds), nanoseconds_) / kNanosecondsPerMs;
+}
+
+bool ApiTime::is_before(const ApiTime& other) const {
+  if (since_year_one() != other.since_year_one()) return since_year_one() < other.since_year_one();
+  return nanoseconds_ < other.nanoseconds_;
+}
+
+std::int64_t ApiTime::since_ns(const ApiTime& earlier) const {
+  const __int128 seconds = static_cast<__int128>(since_year_one()) - earlier.since_year_one();
+  const __int128 ns = seconds * kNanoseconds + nanoseconds_ - earlier.nanoseconds_;
+  constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
+  return ns > kMax ? kMax : static_cast<std::int64_t>(ns);
+}
+
+Result<ApiTime> parse_time(std::string_view text) {
+  double seconds = 0;
+  if (query::go::parse_float(text, seconds)) return ApiTime::from_seconds(seconds);
+  if (auto time = model::parse_rfc3339(text)) return ApiTime::from_ms(*time);
+  if (text == "-292273086-05-16T16:47:06Z") return ApiTime::from_ms(kApiTimeMin);
+  if (text == "292277025-08-18T07:12:54.999999999Z") return ApiTime::from_ms(kApiTimeMax);
   return invalid(concat("cannot parse ", quote(text), " to a valid timestamp"));
 }
 
-Result<model::TimeMs> time_parameter(const Form& form, std::string_view name,
-                                     model::TimeMs fallback) {
+Result<ApiTime> time_parameter(const Form& form, std::string_view name, model::TimeMs fallback) {
   const std::string_view text = form.get(name);
-  if (text.empty()) return fallback;
+  if (text.empty()) return ApiTime::from_ms(fallback);
   auto time = parse_time(text);
   if (time) return time;
   return invalid_parameter(
@@ -62,15 +116,15 @@ Result<model::TimeMs> time_parameter(const Form& form, std::string_view name,
 
 Result<std::int64_t> parse_duration_ns(std::string_view text) {
   double seconds = 0;
-  if (query::go::parse_float(text, seconds) && !std::isnan(seconds)) {
+  if (query::go::parse_float(text, seconds)) {
     const double ns = seconds * kNanosecondsPerSecond;
-    if (ns >= kInt64Limit || ns < -kInt64Limit) {
+    if (ns > kInt64Limit || ns < -kInt64Limit) {
       return invalid(
           concat("cannot parse ", quote(text), " to a valid duration. It overflows int64"));
     }
-    return static_cast<std::int64_t>(ns);
+    return to_int64(ns);
   }
-  if (auto duration = model::parse_duration(text)) return *duration * 1'000'000;
+  if (auto duration = model::parse_duration(text)) return *duration * kNanosecondsPerMs;
   return invalid(concat("cannot parse ", quote(text), " to a valid duration"));
 }
 
@@ -99,9 +153,9 @@ Result<std::size_t> limit_parameter(const Form& form) {
 }
 
 Result<model::TimeRange> range_parameters(const Form& form) {
-  NX_TRY_ASSIGN(const model::TimeMs start, time_parameter(form, "start", kApiTimeMin));
-  NX_TRY_ASSIGN(const model::TimeMs end, time_parameter(form, "end", kApiTimeMax));
-  return model::TimeRange{.min = start, .max = end};
+  NX_TRY_ASSIGN(const ApiTime start, time_parameter(form, "start", kApiTimeMin));
+  NX_TRY_ASSIGN(const ApiTime end, time_parameter(form, "end", kApiTimeMax));
+  return model::TimeRange{.min = start.ms(), .max = end.ms()};
 }
 
 Result<std::vector<model::Matchers>> matchers_parameter(const Form& form) {

@@ -19,15 +19,40 @@ namespace narthex::web {
 inline constexpr model::TimeMs kApiTimeMin = -9'223'309'901'257'974'000;
 inline constexpr model::TimeMs kApiTimeMax = 9'223'309'901'257'974'999;
 
+/// A time as a parameter says it: any float is one. It reckons as Go's time.Time, which wraps
+/// around where 64 bits end; so infinities, NaN and years beyond 2262 become what upstream makes of
+/// them.
+class ApiTime {
+ public:
+  static ApiTime from_ms(model::TimeMs ms);
+  static ApiTime from_seconds(double seconds);
+
+  /// Where selections begin and end: seconds times 1,000, wrapped.
+  model::TimeMs ms() const;
+  /// Where queries are evaluated: nanoseconds, wrapped, in milliseconds. Within 292 years of 1970.
+  model::TimeMs query_ms() const;
+  bool is_before(const ApiTime& other) const;
+  /// Nanoseconds from `earlier` to this, at most 2^63 - 1.
+  std::int64_t since_ns(const ApiTime& earlier) const;
+
+ private:
+  ApiTime(std::int64_t seconds, std::int64_t nanoseconds)
+      : seconds_(seconds), nanoseconds_(nanoseconds) {}
+  std::int64_t since_year_one() const;
+
+  std::int64_t seconds_;      // since 1970
+  std::int64_t nanoseconds_;  // in [0, 1e9)
+};
+
 /// Seconds since 1970 with fraction, RFC 3339, or upstream's two boundary texts.
-Result<model::TimeMs> parse_time(std::string_view text);
+Result<ApiTime> parse_time(std::string_view text);
 
 /// parse_time() of the parameter `name`, `fallback` when it is empty; errors name the parameter as
 /// upstream does.
-Result<model::TimeMs> time_parameter(const Form& form, std::string_view name,
-                                     model::TimeMs fallback);
+Result<ApiTime> time_parameter(const Form& form, std::string_view name, model::TimeMs fallback);
 
-/// Nanoseconds: seconds with fraction, or Prometheus duration text.
+/// Nanoseconds: seconds with fraction, or Prometheus duration text. NaN and 2^63 are the smallest
+/// one, as Go converts them.
 Result<std::int64_t> parse_duration_ns(std::string_view text);
 
 /// 0 for none. Errors carry the name `limit` already.
