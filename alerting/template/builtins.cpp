@@ -99,7 +99,7 @@ std::optional<std::size_t> length_of(const Value& value) {
 }
 
 Result<Value> len(const Environment&, Args args) {
-  if (args[0].is_none()) return execution("len of nil pointer");
+  if (args[0].is_none()) return execution("reflect: call of reflect.Value.Type on zero Value");
   if (const auto length = length_of(args[0])) return Value(static_cast<std::int64_t>(*length));
   return execution(concat("len of type ", args[0].type_name()));
 }
@@ -222,7 +222,7 @@ Result<Value> urlquery(const Environment&, Args args) {
 
 Result<Value> call(const Environment&, Args args) {
   if (args[0].is_none()) return execution("call of nil");
-  return execution(concat("non-function of type ", args[0].type_name()));
+  return execution(concat("non-function ", args[0].to_text(), " of type ", args[0].type_name()));
 }
 
 }  // namespace

@@ -240,10 +240,23 @@ Result<Value> match(const Environment&, Args args) {
   NX_TRY_ASSIGN(const Regex regex, Regex::unanchored(text_of(args[0])));
   return Value(regex.matches(text_of(args[1])));
 }
+// What Go's strconv.CanBackquote allows.
+bool can_backquote(std::string_view text) {
+  const bool plain = std::ranges::all_of(text, [](char c) {
+    return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != '`' && c != 0x7f);
+  });
+  return plain && is_valid_utf8(text) && text.find("\xef\xbb\xbf") == std::string_view::npos;
+}
+
 Result<Value> re_replace_all(const Environment&, Args args) {
-  NX_TRY_ASSIGN(const Regex regex, Regex::unanchored(text_of(args[0])));
+  const std::string& pattern = text_of(args[0]);
+  Result<Regex> regex = Regex::unanchored(pattern);
+  if (!regex) {  // upstream compiles it with Go's MustCompile, whose panic says this
+    const std::string quoted = can_backquote(pattern) ? concat("`", pattern, "`") : quote(pattern);
+    return std::move(regex).error().with(concat("regexp: Compile(", quoted, ")"));
+  }
   NX_TRY_ASSIGN(std::string replaced,
-                regex.replace_all(text_of(args[2]), text_of(args[1]), kTemplateBytesMax));
+                regex->replace_all(text_of(args[2]), text_of(args[1]), kTemplateBytesMax));
   return Value(std::move(replaced));
 }
 

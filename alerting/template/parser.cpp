@@ -367,12 +367,15 @@ class Parser {
 
   Result<void> parse_operand(Operand& out) {
     NX_TRY(parse_term(out));
-    bool is_value = out.kind == Operand::Kind::kConstant || out.kind == Operand::Kind::kNil;
+    bool chained = false;
+    const bool is_value = out.kind == Operand::Kind::kConstant || out.kind == Operand::Kind::kNil;
     while (peek().kind == TokenKind::kField) {
       const Token& field = next();
       if (is_value || out.kind == Operand::Kind::kDot) {
         return error(concat("unexpected . after term ", quote(out.to_text())));
       }
+      if (!chained) out.position = field.position;  // where Go places a chain
+      chained = true;
       out.fields.emplace_back(field.text.substr(1));
     }
     return {};

@@ -61,9 +61,10 @@ class Executor {
     if (const auto* command = std::get_if<const Command*>(&place_)) return (*command)->to_text();
     if (const auto* pipe = std::get_if<const Pipeline*>(&place_)) return (*pipe)->to_text();
     if (const auto* node = std::get_if<const Node*>(&place_)) {
+      const std::string pipe = (*node)->pipeline ? (*node)->pipeline->to_text() : "";
       return (*node)->kind == Node::Kind::kRange
-                 ? concat("range ", (*node)->pipeline->to_text())
-                 : concat("{{template ", quote((*node)->text), "}}");
+                 ? concat("range ", pipe)
+                 : concat("{{template ", quote((*node)->text), pipe.empty() ? "" : " ", pipe, "}}");
     }
     return {};
   }
@@ -442,6 +443,10 @@ class Executor {
     const bool constant = operand.kind == Operand::Kind::kConstant;
     if (constant && wanted == Parameter::kString && value.as<std::string>() == nullptr) {
       return error(concat("expected string; found ", operand.to_text()));
+    }
+    if (constant && (wanted == Parameter::kSample || wanted == Parameter::kSamples)) {
+      return error(
+          concat("can't handle ", operand.to_text(), " for arg of type ", parameter_name(wanted)));
     }
     NX_TRY(check_type(value, wanted));
     return value;

@@ -203,6 +203,39 @@ TEST(Template, ReportsErrorsAsGo) {
   });
 }
 
+// Go places a chain of fields at the first of them.
+TEST(Template, PlacesErrorsInChainsAsGo) {
+  const std::pair<std::string_view, std::string_view> rows[] = {
+      {"{{ $labels.job.b }}",
+       "1:122: executing \"test\" at <$labels.job.b>: can't evaluate field b "},
+      {"{{ $value.x }}", "1:121: executing \"test\" at <$value.x>: can't evaluate field x in "},
+      {"{{ .Foo }}",
+       "1:115: executing \"test\" at <.Foo>: can't evaluate field Foo in type struct"},
+      {"{{ .Foo.Bar }}", "1:119: executing \"test\" at <.Foo.Bar>: can't evaluate field Foo in "},
+      {"a\nb {{ $labels.job.b }}", "2:12: executing \"test\" at <$labels.job.b>: can't evaluate "}};
+  for (const auto& [text, part] : rows) {
+    SCOPED_TRACE(text);
+    EXPECT_NE(expand_alert(text).find(concat("template: test:", part)), std::string::npos)
+        << expand_alert(text);
+  }
+}
+
+// Upstream compiles the pattern of reReplaceAll with MustCompile, that of match without.
+TEST(Template, SaysWhichPatternIsBadAsGo) {
+  const auto ending = [](std::string_view text) {
+    const std::string all = expand(text);
+    return all.substr(std::min(all.find("error calling"), all.size()));
+  };
+  EXPECT_EQ(ending(R"({{ reReplaceAll "a(" "x" "y" }})"),
+            "error calling reReplaceAll: regexp: Compile(`a(`): error parsing regexp: missing "
+            "closing ): `a(`");
+  EXPECT_EQ(ending(R"({{ reReplaceAll "`(" "x" "y" }})"),
+            "error calling reReplaceAll: regexp: Compile(\"`(\"): error parsing regexp: missing "
+            "closing ): ``(`");
+  EXPECT_EQ(ending(R"({{ match "(" "y" }})"),
+            "error calling match: error parsing regexp: missing closing ): `(`");
+}
+
 // A rule must not stop the server, whatever its template says.
 TEST(Template, BoundsStepsDepthAndOutput) {
   EXPECT_NE(expand("{{range 1000}}{{range 1000}}{{end}}{{end}}").find("steps"), std::string::npos);
