@@ -72,26 +72,24 @@ Slot SeriesRegistry::find_locked(const model::Labels& labels, std::vector<PairId
     all_known = all_known && out[i] != 0;
     ++i;
   }
-  if (!all_known) return kNoSlot;
+  return all_known ? find_pairs_locked(out, hash_pairs(out)) : kNoSlot;
+}
+
+Slot SeriesRegistry::find_pairs_locked(std::span<const PairId> wanted, std::uint32_t hash) const {
   const std::uint32_t known = index_.find(
-      hash_pairs(out), [&](std::uint32_t id) { return std::ranges::equal(pairs(id - 1), out); });
+      hash, [&](std::uint32_t id) { return std::ranges::equal(pairs(id - 1), wanted); });
   return known == 0 ? kNoSlot : known - 1;
 }
 
-// Makes the pairs that find_locked() did not know.
-void SeriesRegistry::intern_locked(const model::Labels& labels, std::vector<PairId>& out) {
-  std::size_t i = 0;
-  for (const auto [name, value] : labels) {
-    PairId& id = out[i++];
-    if (id != 0) continue;
-    bool is_new = false;
-    id = memory_.symbols.intern_pair(name, value, is_new);
-    if (!is_new) continue;
-    const Symbol symbol = memory_.symbols.pair(id).name;
-    const auto [at, first] = name_index_.try_emplace(symbol, names_.size());
-    if (first) names_.push_back({symbol, {}});
-    names_[at->second].second.push_back(id);
-  }
+PairId SeriesRegistry::intern_locked(std::string_view name, std::string_view value) {
+  bool is_new = false;
+  const PairId id = memory_.symbols.intern_pair(name, value, is_new);
+  if (!is_new) return id;
+  const Symbol symbol = memory_.symbols.pair(id).name;
+  const auto [at, first] = name_index_.try_emplace(symbol, names_.size());
+  if (first) names_.push_back({symbol, {}});
+  names_[at->second].second.push_back(id);
+  return id;
 }
 
 SeriesRegistry::Run& SeriesRegistry::run_locked() {
@@ -99,10 +97,11 @@ SeriesRegistry::Run& SeriesRegistry::run_locked() {
 }
 
 // Everything that can be refused is asked for before anything is kept.
-Result<void> SeriesRegistry::make_room_locked(const model::Labels& labels, std::size_t pairs) {
+Result<void> SeriesRegistry::make_room_locked(const model::Labels& labels) {
   const auto full = [](Error error) { return std::move(error).with("no room for a new series"); };
+  const std::size_t pairs_max = labels.data().size() / kPairBytesMin;
   if (Result<void> room = memory_.symbols.make_room(labels); !room) return full(room.error());
-  const std::size_t label_bytes = (next_label_ + pairs + 1) * sizeof(PairId);
+  const std::size_t label_bytes = (next_label_ + pairs_max + 1) * sizeof(PairId);
   if (Result<void> room = memory_.labels.commit(label_bytes); !room) return full(room.error());
   Run& run = run_locked();
   if (run.next != run.end) return {};
@@ -119,19 +118,17 @@ Result<void> SeriesRegistry::make_room_locked(const model::Labels& labels, std::
   return {};
 }
 
-// `wanted` is what find_locked() found, and there is room.
-Slot SeriesRegistry::add_locked(const model::Labels& labels, std::vector<PairId>& wanted,
-                                SeriesRef ref) {
-  intern_locked(labels, wanted);
+// There is room, and no series of these pairs.
+Slot SeriesRegistry::add_locked(std::span<const PairId> wanted, std::uint32_t hash, SeriesRef ref) {
   const Slot slot = run_locked().next++;
   auto* at = reinterpret_cast<std::uint32_t*>(memory_.labels.data()) + next_label_;
   *at = static_cast<std::uint32_t>(wanted.size());
-  std::memcpy(at + 1, wanted.data(), wanted.size() * sizeof(PairId));
+  std::memcpy(at + 1, wanted.data(), wanted.size_bytes());
   handles()[slot] = static_cast<std::uint32_t>(next_label_);
   next_label_ += wanted.size() + 1;
   last_ref_ = std::max(last_ref_, ref);
   refs()[slot] = ref;
-  index_.insert(hash_pairs(wanted), slot + 1);
+  index_.insert(hash, slot + 1);
   for (const PairId id : wanted) postings_.add(id, slot);
   const auto place = slots_.empty() || slots_.back() < slot
                          ? slots_.end()
@@ -163,8 +160,13 @@ Result<Slot> SeriesRegistry::resolve(const model::Labels& labels, bool& is_new) 
   if (last_ref_ == std::numeric_limits<SeriesRef>::max()) {
     return Error(Code::kLimit, "no room for a new series: all references are used");
   }
-  NX_TRY(make_room_locked(labels, wanted.size()));
-  const Slot slot = add_locked(labels, wanted, last_ref_ + 1);
+  NX_TRY(make_room_locked(labels));
+  std::size_t i = 0;
+  for (const auto [name, value] : labels) {
+    PairId& id = wanted[i++];
+    if (id == 0) id = intern_locked(name, value);
+  }
+  const Slot slot = add_locked(wanted, hash_pairs(wanted), last_ref_ + 1);
   is_new = true;
   // Before anyone else can find the series and log a sample of it.
   const MutexLock unlogged(unlogged_mutex_);
@@ -172,14 +174,25 @@ Result<Slot> SeriesRegistry::resolve(const model::Labels& labels, bool& is_new) 
   return slot;
 }
 
+// In the order in which scrapes made them, so most pairs are those of the series before: a look at
+// these costs two comparisons in memory just used, interning two hashes and three tables.
 Result<Slot> SeriesRegistry::restore(const model::Labels& labels, SeriesRef ref) {
   const WriterLock lock(mutex_);
-  std::vector<PairId> wanted;
-  Slot slot = find_locked(labels, wanted);
-  if (slot == kNoSlot) {
-    NX_TRY(make_room_locked(labels, wanted.size()));
-    slot = add_locked(labels, wanted, ref);
+  const SymbolTable& symbols = memory_.symbols;
+  std::size_t count = 0;
+  NX_TRY(make_room_locked(labels));
+  for (const auto [name, value] : labels) {
+    if (count == restored_.size()) restored_.push_back(0);
+    PairId& id = restored_[count++];
+    const Pair before = symbols.pair(id);  // 0 is the pair of empty texts
+    if (symbols.text(before.value) != value || symbols.text(before.name) != name) {
+      id = intern_locked(name, value);
+    }
   }
+  restored_.resize(count);
+  const std::uint32_t hash = hash_pairs(restored_);
+  Slot slot = find_pairs_locked(restored_, hash);
+  if (slot == kNoSlot) slot = add_locked(restored_, hash, ref);
   last_ref_ = std::max(last_ref_, ref);
   return slot;
 }

@@ -103,12 +103,14 @@ class SeriesRegistry {
   std::uint32_t* handles() const {
     return reinterpret_cast<std::uint32_t*>(memory_.handles.data());
   }
-  Slot add_locked(const model::Labels& labels, std::vector<PairId>& wanted, SeriesRef ref)
+  Slot add_locked(std::span<const PairId> wanted, std::uint32_t hash, SeriesRef ref)
       NX_REQUIRES(mutex_);
-  Result<void> make_room_locked(const model::Labels& labels, std::size_t pairs) NX_REQUIRES(mutex_);
+  Result<void> make_room_locked(const model::Labels& labels) NX_REQUIRES(mutex_);
   Slot find_locked(const model::Labels& labels, std::vector<PairId>& out) const
       NX_REQUIRES_SHARED(mutex_);
-  void intern_locked(const model::Labels& labels, std::vector<PairId>& out) NX_REQUIRES(mutex_);
+  Slot find_pairs_locked(std::span<const PairId> wanted, std::uint32_t hash) const
+      NX_REQUIRES_SHARED(mutex_);
+  PairId intern_locked(std::string_view name, std::string_view value) NX_REQUIRES(mutex_);
 
   // Of a selection, in registry_read.cpp. All of them take the lock for a slice at a time.
   std::optional<SlotList> select_equal(const model::Matchers& matchers) const;
@@ -137,6 +139,7 @@ class SeriesRegistry {
   std::unordered_map<Symbol, std::size_t> name_index_ NX_GUARDED_BY(mutex_);
   SlotList slots_ NX_GUARDED_BY(mutex_);  // all of them, ascending
   SeriesRef last_ref_ NX_GUARDED_BY(mutex_) = 0;
+  std::vector<PairId> restored_ NX_GUARDED_BY(mutex_);  // of the last series that replay brought
   std::atomic<Slot> next_page_slot_{0};  // written under mutex_; release once the page is there
   struct Run {
     Slot next = 0;

@@ -74,15 +74,14 @@ Symbol SymbolTable::find(std::string_view text_wanted) const {
   return symbols_.find(hash_text(text_wanted), [&](Symbol s) { return text(s) == text_wanted; });
 }
 
+// By the bytes of the set, which costs no walk over it.
 Result<void> SymbolTable::make_room(const model::Labels& labels) {
-  std::size_t units = next_unit_;
-  std::size_t pairs = pair_count_ + 1;  // id 0 takes a place too
-  for (const auto [name, value] : labels) {
-    units += units_of(name) + units_of(value);
-    ++pairs;
-  }
-  NX_TRY(texts_.commit(units * kTextUnitBytes));
-  return pair_memory_.commit(pairs * sizeof(Pair));
+  const std::size_t bytes = labels.data().size();
+  const std::size_t pairs = bytes / kPairBytesMin;
+  // Each of the two texts of a pair has its length in front and is rounded up.
+  const std::size_t units = bytes / kTextUnitBytes + 1 + pairs * 2 * 2;
+  NX_TRY(texts_.commit((next_unit_ + units) * kTextUnitBytes));
+  return pair_memory_.commit((pair_count_ + pairs + 1) * sizeof(Pair));  // id 0 takes a place too
 }
 
 Symbol SymbolTable::intern(std::string_view wanted) {

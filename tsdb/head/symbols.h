@@ -17,6 +17,9 @@ namespace narthex::tsdb {
 using Symbol = std::uint32_t;
 using PairId = std::uint32_t;  // 0: no such pair
 
+/// A label takes this much of a Labels at least: two lengths and a byte of each text.
+inline constexpr std::size_t kPairBytesMin = 4;
+
 /// Open addressing over u32 ids; the owner says what an id's hash and equality are.
 class IdTable {
  public:
