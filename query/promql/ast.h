@@ -22,7 +22,6 @@ namespace narthex::query {
 
 inline constexpr std::size_t kQueryTextBytesMax = 1024 * 1024;  // design: limits of queries
 inline constexpr std::size_t kNestingMax = 512;                 // design: limits of queries
-inline constexpr std::size_t kNodesMax = 100'000;               // design: limits of queries
 
 /// One node of arithmetic on durations: `step() * 2` has three.
 struct DurationNode {

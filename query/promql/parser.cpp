@@ -83,9 +83,6 @@ Error Parser::error() const {
 }
 
 ExprPtr Parser::make(Expr::Node node, Position position, ValueType type) {
-  if (++nodes_ > kNodesMax) {
-    fail(position, concat("expression has more than ", kNodesMax, " nodes"));
-  }
   auto expr = std::make_unique<Expr>();
   expr->node = std::move(node);
   expr->position = position;

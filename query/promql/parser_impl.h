@@ -116,7 +116,6 @@ class Parser {
   Lexeme lexeme_;
   std::string error_;
   std::size_t depth_ = 0;
-  std::size_t nodes_ = 0;
   std::size_t open_aggregations_ = 0;
   DurationExpr durations_;  // the duration being read
   // The literal that to_spec() saw last.
