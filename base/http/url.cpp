@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <limits>
+#include <vector>
 
 #include "base/hex.h"
 #include "base/str.h"
@@ -192,6 +193,25 @@ Result<void> split_url(std::string_view text, Url& out, bool& opaque) {
   return {};
 }
 
+// RFC 3986, 5.2.4, as Go's url.ResolveReference does it: "." and ".." are taken out of `path`.
+std::string without_dots(std::string_view path) {
+  if (path.empty()) return {};
+  std::vector<std::string_view> kept;
+  bool ends_in_dots = false;
+  for (std::size_t start = 0; start <= path.size();) {
+    const std::size_t slash = std::min(path.find('/', start), path.size());
+    const std::string_view part = path.substr(start, slash - start);
+    ends_in_dots = part == "." || part == "..";
+    if (part == ".." && !kept.empty()) kept.pop_back();
+    const bool leads = start == 0 && part.empty();  // the slash in front
+    if (!ends_in_dots && !leads) kept.push_back(part);
+    start = slash + 1;
+  }
+  std::string out;
+  for (const std::string_view part : kept) out += concat("/", part);
+  return ends_in_dots || out.empty() ? out + "/" : out;
+}
+
 }  // namespace
 
 std::string_view Url::effective_port() const {
@@ -269,18 +289,25 @@ std::string make_url_text(std::string_view scheme, std::string_view authority,
 }
 
 Result<Url> resolve_reference(const Url& base, std::string_view reference) {
-  if (reference.find("://") != std::string_view::npos) return parse_url(reference);
-  if (reference.starts_with("//")) return parse_url(concat(base.scheme, ":", reference));
-  std::string path;
-  if (reference.starts_with('/')) {
-    path = reference;
-  } else if (reference.starts_with('?')) {
-    path = concat(base.path, reference);
-  } else {
-    path = concat(base.path.substr(0, base.path.rfind('/') + 1), reference);
-    if (!path.starts_with('/')) path.insert(0, "/");
+  Url ref;
+  bool opaque = false;
+  NX_TRY(split_url(reference, ref, opaque));
+  if (!ref.scheme.empty() || reference.starts_with("//")) {
+    const bool has_scheme = !ref.scheme.empty();
+    NX_TRY_ASSIGN(Url url, has_scheme ? parse_url(reference)
+                                      : parse_url(concat(base.scheme, ":", reference)));
+    url.path = without_dots(url.path);
+    return url;
   }
-  return parse_url(concat(base.scheme, "://", base.authority(), path));
+  Url url = base;
+  if (!ref.path.empty() || reference.starts_with('?')) url.query = ref.query;
+  if (ref.path.starts_with('/')) {
+    url.path = without_dots(ref.path);
+  } else {
+    const std::size_t end = ref.path.empty() ? base.path.size() : base.path.rfind('/') + 1;
+    url.path = without_dots(concat(base.path.substr(0, end), ref.path));
+  }
+  return url;
 }
 
 std::string query_escape(std::string_view text) {

@@ -109,6 +109,50 @@ TEST(Url, ResolvesReferences) {
   EXPECT_EQ(resolve_reference(base, "https://o/x")->to_string(), "https://o/x");
 }
 
+// As Go 1.26's URL.ResolveReference.
+TEST(Url, ResolvesDotsAsGo) {
+  const Url base = *parse_url("http://h/a/b/c?q");
+  const std::pair<const char*, const char*> table[] = {
+      {"", "http://h/a/b/c?q"},
+      {"?z", "http://h/a/b/c?z"},
+      {"#f", "http://h/a/b/c?q"},
+      {".", "http://h/a/b/"},
+      {"..", "http://h/a/"},
+      {"./", "http://h/a/b/"},
+      {"../", "http://h/a/"},
+      {"./x", "http://h/a/b/x"},
+      {"../x", "http://h/a/x"},
+      {"../../x", "http://h/x"},
+      {"../../../x", "http://h/x"},
+      {"/x/./y", "http://h/x/y"},
+      {"/x/../y", "http://h/y"},
+      {"/..", "http://h/"},
+      {"/.", "http://h/"},
+      {"/x/..", "http://h/"},
+      {"/x/../..", "http://h/"},
+      {"x//y", "http://h/a/b/x//y"},
+      {"//o", "http://o"},
+      {"//o/../x", "http://o/x"},
+      {"http://o/x/../y", "http://o/y"},
+      {"HTTP://o/./", "http://o/"},
+      {"x?u=http://o/..", "http://h/a/b/x?u=http://o/.."},
+      {"...", "http://h/a/b/..."},
+      {"x/...", "http://h/a/b/x/..."},
+      {"/x/.../y", "http://h/x/.../y"},
+      {"//o/x/./../y?z", "http://o/y?z"},
+      {"x/./", "http://h/a/b/x/"},
+      {"x;a=1/../y", "http://h/a/b/y"},
+      {"/%2e%2e/x", "http://h/%2e%2e/x"},
+      {"../%2E./x", "http://h/a/%2E./x"},
+      {"/x//../y", "http://h/x/y"},
+      {"?u=a/../b", "http://h/a/b/c?u=a/../b"},
+      {"/", "http://h/"},
+  };
+  for (const auto& [reference, expected] : table) {
+    EXPECT_EQ(resolve_reference(base, reference)->to_string(), expected) << reference;
+  }
+}
+
 TEST(Url, EscapesAsGo) {
   EXPECT_EQ(query_escape("a b&c=/é~"), "a+b%26c%3D%2F%C3%A9~");
   EXPECT_EQ(encode_query({{"b", {"1", "2"}}, {"a", {"x y"}}}), "a=x+y&b=1&b=2");
