@@ -69,6 +69,11 @@ class Appender {
   /// closing.
   virtual Result<SeriesHandle> resolve(const Labels& labels) = 0;
 
+  /// Rows of a new series that are older than this are out of bounds. Who asks for a series on the
+  /// sight of such a row makes one that stays empty, so ask first. The lowest time: there is no
+  /// bound.
+  virtual TimeMs oldest_time() const = 0;
+
   /// Writes the batch to the WAL, then makes all its good rows visible at once. Rows that cannot be
   /// appended are told apart in the report and do not disturb the others. Errors (kIo,
   /// kUnavailable): nothing is visible.

@@ -31,6 +31,7 @@ struct Ingest::Pass {
   model::Appender& appender;
   Batch& batch;
   model::TimeMs time;
+  model::TimeMs oldest;  // what the store takes of new series
   ScrapeCounts counts;
   text::Event event;
   std::size_t expected = 0;      // the entry the next line should be
@@ -125,8 +126,11 @@ void Ingest::forget() {
 Result<ScrapeCounts> Ingest::stage(text::Format format, std::size_t body_bytes, model::TimeMs time,
                                    model::Appender& appender, Batch& batch) {
   const std::string_view body(batch.body.data(), body_bytes);
-  Pass pass{
-      .reader = text::Reader(format, body), .appender = appender, .batch = batch, .time = time};
+  Pass pass{.reader = text::Reader(format, body),
+            .appender = appender,
+            .batch = batch,
+            .time = time,
+            .oldest = appender.oldest_time()};
   pass.before = body.data();
   pass.samples_max = rules_.limits.samples == 0 ? kSamplesMax : rules_.limits.samples;
   const Result<void> read = template_.hash_mode() ? read_by_hash(pass) : read_in_order(pass);
@@ -288,7 +292,9 @@ Result<void> Ingest::add_sample(Pass& pass, LineEntry& entry) {
     pass.over_limit = true;
     return {};
   }
-  if (has_bad_time(pass)) {  // no series for a sample that no store takes
+  const bool has_time = pass.event.has_time && rules_.honor_timestamps;
+  // No series for a sample that the store does not take.
+  if (has_bad_time(pass) || (has_time ? pass.event.time : pass.time) < pass.oldest) {
     ++pass.staged;
     ++pass.counts.scraped;
     ++pass.counts.added;

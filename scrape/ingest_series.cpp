@@ -73,7 +73,9 @@ model::LabelLimits hard_limits(const ScrapeLimits& limits) {
 void Ingest::add_target_labels(Batch& batch) const {
   model::LabelsBuilder& builder = batch.builder;
   builder.reset(model::Labels());
-  for (const auto& [name, value] : batch.labels) builder.set(name, value);
+  for (const auto& [name, value] : batch.labels) {
+    if (!value.empty()) builder.set(name, value);
+  }
   if (rules_.honor_labels) {
     for (const auto& [name, value] : target_labels_) {
       // An exposed label wins even when it is empty.
@@ -106,6 +108,7 @@ Result<bool> Ingest::target_series(Batch& batch, model::Labels& out) const {
   for (std::size_t i = 1; i < batch.labels.size(); ++i) {
     for (std::size_t k = 0; k < i; ++k) {
       if (batch.labels[i].first != batch.labels[k].first) continue;
+      if (batch.labels[i].second.empty() || batch.labels[k].second.empty()) continue;
       return Error(Code::kInvalid, concat("label name ", quote(batch.labels[i].first),
                                           " is not unique: invalid sample"));
     }

@@ -1,6 +1,8 @@
 // LateStore.
 #include "server/late_store.h"
 
+#include <limits>
+
 namespace narthex::server {
 namespace {
 
@@ -14,6 +16,11 @@ Result<model::SeriesHandle> LateStore::resolve(const model::Labels& labels) {
   model::Appender* store = appender_.load(std::memory_order_acquire);
   if (store == nullptr) return not_ready();
   return store->resolve(labels);
+}
+
+model::TimeMs LateStore::oldest_time() const {
+  const model::Appender* store = appender_.load(std::memory_order_acquire);
+  return store == nullptr ? std::numeric_limits<model::TimeMs>::min() : store->oldest_time();
 }
 
 Result<model::AppendReport> LateStore::append(const model::FloatBatch& batch) {

@@ -11,6 +11,7 @@ namespace narthex::server {
 class LateStore final : public model::Appender, public model::Queryable {
  public:
   Result<model::SeriesHandle> resolve(const model::Labels& labels) override;
+  model::TimeMs oldest_time() const override;
   Result<model::AppendReport> append(const model::FloatBatch& batch) override;
   Result<std::unique_ptr<model::Querier>> querier(model::TimeRange range) override;
 

@@ -217,6 +217,10 @@ Result<model::SeriesHandle> Db::resolve(const model::Labels& labels) {
   return state_->head->resolve(labels);
 }
 
+model::TimeMs Db::oldest_time() const {
+  return state_->head->oldest_time();
+}
+
 Result<model::AppendReport> Db::append(const model::FloatBatch& batch) {
   return state_->head->append(batch);
 }

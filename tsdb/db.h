@@ -41,6 +41,7 @@ class Db final : public model::Appender, public model::Queryable {
   ~Db() override;
 
   Result<model::SeriesHandle> resolve(const model::Labels& labels) override;
+  model::TimeMs oldest_time() const override;
   Result<model::AppendReport> append(const model::FloatBatch& batch) override;
   Result<std::unique_ptr<model::Querier>> querier(model::TimeRange range) override;
 

@@ -316,8 +316,13 @@ Result<void> RuleGroup::write(Rule& rule, const std::vector<RuleSample>& samples
   Rows rows;
   std::vector<const model::Labels*> written;
   Result<void> outcome;
+  const bool too_old = time < context_.appender.oldest_time();
   for (const RuleSample& sample : samples) {
     const auto known = rule.series.find(sample.labels);
+    if (known == rule.series.end() && too_old) {
+      outcome = Error(Code::kExecution, std::string(verdict_text(model::RowVerdict::kOutOfBounds)));
+      continue;
+    }
     Result<model::SeriesHandle> handle =
         known != rule.series.end() ? known->second : context_.appender.resolve(sample.labels);
     if (!handle) {

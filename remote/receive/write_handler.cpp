@@ -48,12 +48,19 @@ Result<WriteReport> receive_write(model::Appender& appender, std::string_view bo
   NX_TRY_ASSIGN(const std::vector<WriteSeries> request, decode_write_request(message));
   WriteReport report;
   Columns columns;
+  const model::TimeMs oldest = appender.oldest_time();
+  std::size_t too_old = 0;
   for (const WriteSeries& series : request) {
     if (series.histograms > 0)
       return Error(Code::kExecution, "not implemented yet: native histograms");
     model::Labels labels;
     if (!to_labels(series, labels)) {
       ++report.skipped_series;
+      continue;
+    }
+    const auto newest = std::ranges::max_element(series.samples, {}, &model::Sample::time);
+    if (newest != series.samples.end() && newest->time < oldest) {  // makes no series
+      too_old += series.samples.size();
       continue;
     }
     NX_TRY_ASSIGN(const model::SeriesHandle handle, appender.resolve(labels));
@@ -63,10 +70,12 @@ Result<WriteReport> receive_write(model::Appender& appender, std::string_view bo
       columns.values.push_back(sample.value);
     }
   }
-  if (columns.series.empty()) return report;
+  if (columns.series.empty() && too_old == 0) return report;
   const model::FloatBatch batch{
       .series = columns.series, .values = columns.values, .times = columns.times};
-  NX_TRY_ASSIGN(const model::AppendReport appended, appender.append(batch));
+  NX_TRY_ASSIGN(model::AppendReport appended, appender.append(batch));
+  appended.out_of_bounds += too_old;
+  appended.verdicts.resize(appended.verdicts.size() + too_old, model::RowVerdict::kOutOfBounds);
   report.samples = appended.appended;
   NX_TRY(refuse_bad_rows(appended));
   return report;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -23,6 +24,7 @@ class RuleStore final : public model::Appender, public model::Queryable {
     return model::SeriesHandle{static_cast<std::uint32_t>(found - labels_.begin()), 0};
   }
 
+  model::TimeMs oldest_time() const override { return std::numeric_limits<model::TimeMs>::min(); }
   Result<model::AppendReport> append(const model::FloatBatch& batch) override {
     model::AppendReport report;
     for (std::size_t i = 0; i < batch.series.size(); ++i) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <random>
 #include <sstream>
 #include <string>
@@ -25,6 +26,7 @@ class NullAppender final : public model::Appender {
     benchmark::DoNotOptimize(labels.data().data());
     return model::SeriesHandle{.slot = next_++ & 0xFFFFFF, .generation = 0};
   }
+  model::TimeMs oldest_time() const override { return std::numeric_limits<model::TimeMs>::min(); }
   Result<model::AppendReport> append(const model::FloatBatch& batch) override {
     model::AppendReport report;
     report.appended = batch.series.size();

@@ -295,6 +295,25 @@ TEST_F(IngestTest, ReportsSyntaxAndLabelErrors) {
   EXPECT_EQ(scrape("a 1\nb x\n"), "parsing \"x\": invalid syntax at line 2, byte 6");
 }
 
+TEST_F(IngestTest, EmptyLabelsAreNoneHoweverOften) {
+  scrape("a{b=\"\",b=\"2\"} 1\na{b=\"3\",b=\"\",b=\"\"} 2\n");
+
+  EXPECT_EQ(store_.newest("a{b=\"2\", instance=\"h:1\", job=\"j\"}"), 1);
+  EXPECT_EQ(store_.newest("a{b=\"3\", instance=\"h:1\", job=\"j\"}"), 2);
+}
+
+TEST_F(IngestTest, MakesNoSeriesForSamplesThatAreTooOld) {
+  scrape("a 1 1000\n");
+  const std::size_t known = store_.resolves();
+  store_.set_oldest_time(2000);
+  scrape("a 2 1500\nb 1 1999\nc 1\n");
+
+  EXPECT_EQ(counts_.out_of_bounds, 1u);  // b; the store judges a, which has samples
+  EXPECT_EQ(store_.resolves(), known + 1);
+  scrape("b 3 2000\n");
+  EXPECT_EQ(newest("b"), 3);
+}
+
 TEST_F(IngestTest, RefusedNewSeriesDoNotFailTheScrape) {
   scrape("a 1\n");
   store_.refuse_new_series(true);

@@ -1,6 +1,8 @@
 // The store's door: closed before the store is open and after it is closed.
 #include "server/late_store.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 namespace narthex::server {
@@ -12,6 +14,7 @@ class Store final : public model::Appender, public model::Queryable {
   Result<model::SeriesHandle> resolve(const model::Labels&) override {
     return model::SeriesHandle{7, 0};
   }
+  model::TimeMs oldest_time() const override { return std::numeric_limits<model::TimeMs>::min(); }
   Result<model::AppendReport> append(const model::FloatBatch&) override {
     return model::AppendReport{};
   }

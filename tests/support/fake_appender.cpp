@@ -21,6 +21,16 @@ Result<model::SeriesHandle> FakeAppender::resolve(const model::Labels& labels) {
                              .generation = series_[known->second].generation};
 }
 
+model::TimeMs FakeAppender::oldest_time() const {
+  const std::lock_guard lock(mutex_);
+  return oldest_;
+}
+
+void FakeAppender::set_oldest_time(model::TimeMs time) {
+  const std::lock_guard lock(mutex_);
+  oldest_ = time;
+}
+
 Result<model::AppendReport> FakeAppender::append(const model::FloatBatch& batch) {
   const std::lock_guard lock(mutex_);
   if (fail_) return Error(Code::kIo, "disk is gone");
@@ -33,10 +43,14 @@ Result<model::AppendReport> FakeAppender::append(const model::FloatBatch& batch)
     const model::Sample sample{.time = batch.times.empty() ? batch.time : batch.times[row],
                                .value = batch.values[row]};
     const bool is_late = !series.samples.empty() && series.samples.back().time >= sample.time;
+    const bool too_old = series.samples.empty() && sample.time < oldest_;
     model::RowVerdict verdict = model::RowVerdict::kAppended;
     if (series.generation != handle.generation) {
       verdict = model::RowVerdict::kGone;
       ++report.gone;
+    } else if (too_old) {
+      verdict = model::RowVerdict::kOutOfBounds;
+      ++report.out_of_bounds;
     } else if (is_late && series.batch == batches_) {
       verdict = model::RowVerdict::kSameAgain;
     } else if (is_late && series.samples.back().time > sample.time) {

@@ -1,6 +1,7 @@
 // A store that keeps rows in vectors, for tests of what writes to one.
 #pragma once
 
+#include <limits>
 #include <map>
 #include <mutex>
 #include <string>
@@ -15,6 +16,7 @@ namespace narthex::test {
 class FakeAppender final : public model::Appender {
  public:
   Result<model::SeriesHandle> resolve(const model::Labels& labels) override;
+  model::TimeMs oldest_time() const override;
   Result<model::AppendReport> append(const model::FloatBatch& batch) override;
 
   /// Samples by the series' text form, in order of arrival.
@@ -33,6 +35,8 @@ class FakeAppender final : public model::Appender {
   /// No new series from now on.
   void refuse_new_series(bool on);
   void fail_appends(bool on);
+  /// Rows of series without a sample are out of bounds when older. None by default.
+  void set_oldest_time(model::TimeMs time);
   /// From now on no memory is left for these: std::bad_alloc. Empty: there is enough.
   void lack_memory_for(std::string series);
   void lack_memory_for_appends(bool on);
@@ -50,6 +54,7 @@ class FakeAppender final : public model::Appender {
   std::size_t batches_ = 0;
   std::size_t resolves_ = 0;
   bool refuse_ = false;
+  model::TimeMs oldest_ = std::numeric_limits<model::TimeMs>::min();
   bool fail_ = false;
   bool lacks_append_memory_ = false;
   std::string lacks_memory_for_;

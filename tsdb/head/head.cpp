@@ -144,6 +144,10 @@ Result<model::SeriesHandle> Head::resolve(const model::Labels& labels) {
   return model::SeriesHandle{slot, pages_.control(slot).generation.load(std::memory_order_relaxed)};
 }
 
+TimeMs Head::oldest_time() const {
+  return saturating_add(max_time(), -kChunkRangeMs / 2);
+}
+
 Result<Slot> Head::restore_series(const model::Labels& labels, SeriesRef ref) {
   NX_TRY_ASSIGN(const Slot slot, registry_->restore(labels, ref));
   counters_.series_created.fetch_add(1, std::memory_order_relaxed);
@@ -178,9 +182,8 @@ Result<std::size_t> Head::restore_samples(std::span<const Slot> slots,
 void Head::check(const model::FloatBatch& batch, model::AppendReport& report,
                  Staged& staged) const {
   const std::size_t count = batch.series.size();
-  const TimeMs newest = max_time();
   const Slot slot_end = registry_->slot_end();
-  const TimeMs oldest_allowed = saturating_add(newest, -kChunkRangeMs / 2);
+  const TimeMs oldest_allowed = oldest_time();
   const TimeMs future = options_.future_limit_ms == 0
                             ? std::numeric_limits<TimeMs>::max()
                             : saturating_add(clock_.now_ms(), options_.future_limit_ms);

@@ -57,6 +57,8 @@ class Head final : public model::Appender {
   void set_wal(WalWriter* wal);
 
   Result<model::SeriesHandle> resolve(const model::Labels& labels) override;
+  /// Half a chunk range behind the newest sample.
+  model::TimeMs oldest_time() const override;
   /// Errors besides those of the interface: kLimit when there is no room for chunks.
   Result<model::AppendReport> append(const model::FloatBatch& batch) override;
 
