@@ -69,6 +69,21 @@ Result<model::AppendReport> append(model::Appender& appender, const Rows& rows,
   return appender.append({.series = rows.series, .values = rows.values, .time = time});
 }
 
+// What a group shows as long as the state of the one before it is still to come, so that alerts do
+// not vanish from a reload to the end of an evaluation.
+void lend_state(GroupSnapshot from, GroupSnapshot& to) {
+  to.evaluation_seconds = from.evaluation_seconds;
+  to.last_evaluation = from.last_evaluation;
+  for (RuleSnapshot& rule : to.rules) {
+    const auto same = std::ranges::find_if(from.rules, [&](const RuleSnapshot& old) {
+      return old.name == rule.name && old.labels == rule.labels;
+    });
+    if (same == from.rules.end()) continue;
+    if (rule.is_alert) rule.alerts = std::move(same->alerts);
+    from.rules.erase(same);
+  }
+}
+
 }  // namespace
 
 std::int64_t evaluation_slot_ns(const std::string& name, const std::string& file,
@@ -427,21 +442,17 @@ void RuleGroup::take_over() {
   std::shared_ptr<RuleGroup> before;
   {
     const MutexLock lock(mutex_);
-    before = std::exchange(before_, nullptr);
+    before = before_;
   }
   if (!before) return;
   const MutexLock theirs(before->work_);
-  take_rules(*before);
-  double seconds = 0;
-  model::TimeMs last = 0;
-  {
-    const MutexLock lock(before->mutex_);
-    seconds = before->evaluation_seconds_;
-    last = before->last_evaluation_;
-  }
   const MutexLock lock(mutex_);
-  evaluation_seconds_ = seconds;
-  last_evaluation_ = last;
+  if (before_ != before) return;  // a still newer group takes it from there
+  before_ = nullptr;
+  take_rules(*before);
+  const MutexLock shown(before->mutex_);
+  evaluation_seconds_ = before->evaluation_seconds_;
+  last_evaluation_ = before->last_evaluation_;
 }
 
 // Moves only: nothing here can fail half-way.
@@ -478,6 +489,7 @@ void RuleGroup::count_missed(std::int64_t iterations) {
 }
 
 GroupSnapshot RuleGroup::snapshot() const {
+  const MutexLock state_stays(mutex_);
   GroupSnapshot out;
   out.name = settings_.config.name;
   out.file = settings_.config.file;
@@ -504,9 +516,9 @@ GroupSnapshot RuleGroup::snapshot() const {
     if (shown.last_evaluation == 0) shown.state = AlertState::kUnknown;
     out.rules.push_back(std::move(shown));
   }
-  const MutexLock lock(mutex_);
   out.evaluation_seconds = evaluation_seconds_;
   out.last_evaluation = last_evaluation_;
+  if (before_) lend_state(before_->snapshot(), out);
   return out;
 }
 

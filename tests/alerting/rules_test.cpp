@@ -366,7 +366,9 @@ TEST_F(RuleGroupTest, HandsStateToItsSuccessor) {
   auto next = make({alert(0), recording("come", "up")});
   EXPECT_EQ(old->replace(), nullptr);
   next->follow(old);
+  EXPECT_EQ(next->snapshot().rules[0].alerts.size(), 1U);  // the old one's, until they are here
   next->take_over();
+  EXPECT_EQ(next->snapshot().rules[1].name, "come");
   evaluate(*old, 90'000);
   evaluate(*next, 2 * kMinute);
 
@@ -610,6 +612,7 @@ TEST_F(RuleManagerTest, KeepsAlertsOverReloadsDuringAnEvaluation) {
   for (const char* label : {"two", "three"}) {
     fs_.files["r.yml"] = file(label);
     manager.commit(*manager.prepare({.files = {"r.yml"}}));
+    ASSERT_EQ(manager.groups()[0].rules[0].alerts.size(), 1U);
   }
   release.set_value();
   again.get_future().wait();
