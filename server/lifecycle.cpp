@@ -21,6 +21,7 @@
 #include "server/memory_limits.h"
 #include "server/process.h"
 #include "server/signals.h"
+#include "server/wiring.h"
 #include "tsdb/db.h"
 #include "web/api/api.h"
 #include "web/lifecycle_pages.h"
@@ -37,173 +38,10 @@ constexpr std::int64_t kSyncIntervalNs =
 // a ninth; on a core with nothing else to do, all of it.
 constexpr int kRulesNice = 5;
 constexpr int kQueriesNice = 10;
-constexpr unsigned kControlThreads = 4;  // a long reload and a few status pages beside /metrics
+constexpr unsigned kControlThreads = 4;  // a few status pages beside /metrics
 
 unsigned cores() {
   return std::max(1U, std::thread::hardware_concurrency());
-}
-
-query::ParserOptions parser_options(const Flags& flags) {
-  query::ParserOptions options;
-  options.experimental_functions = flags.has_feature("promql-experimental-functions");
-  options.extended_range_selectors = flags.has_feature("promql-extended-range-selectors");
-  options.fill_modifiers = flags.has_feature("promql-binop-fill-modifiers");
-  return options;
-}
-
-query::EngineOptions engine_options(const Flags& flags, const Config& config) {
-  query::EngineOptions options;
-  options.lookback_ms = flags.lookback_ms;
-  options.timeout_ms = flags.query_timeout_ms;
-  options.samples_max = flags.query_samples_max;
-  options.concurrency_max = flags.query_concurrency;
-  const MemoryLimits memory = memory_limits(flags, machine_memory(real_file_system()));
-  options.query_memory_max = memory.query;
-  options.memory_max = memory.queries;
-  options.rule_memory_max = memory.rules;
-  options.subquery_step_ms = config.global.evaluation_interval_ms;
-  options.parser = parser_options(flags);
-  options.delayed_name_removal = flags.has_feature("promql-delayed-name-removal");
-  return options;
-}
-
-scrape::ScrapeOptions scrape_options(const Flags& flags) {
-  scrape::ScrapeOptions options;
-  options.host_name = host_name();
-  const std::size_t memory = machine_memory(real_file_system());
-  if (memory != 0) options.bodies_bytes_max = options.parsed_bytes_max = memory / 8;
-  options.discovery_reload_interval = flags.discovery_reload_ms;
-  options.align_timestamps = flags.adjust_timestamps;
-  options.timestamp_tolerance = flags.timestamp_tolerance_ms;
-  return options;
-}
-
-web::HttpServerOptions http_options(const Flags& flags) {
-  web::HttpServerOptions options;
-  options.listen_addresses = flags.listen_addresses;
-  options.connections_max = flags.connections_max;
-  options.body_timeout = std::chrono::milliseconds(flags.read_timeout_ms);
-  return options;
-}
-
-tsdb::Options store_options(const Flags& flags, const Config& config) {
-  tsdb::Options options;
-  options.path = flags.storage_path;
-  while (options.path.size() > 1 && options.path.ends_with('/')) options.path.pop_back();
-  options.no_lockfile = flags.no_lockfile;
-  options.head.wal_compression = flags.wal_compression;
-  if (flags.wal_segment_bytes != 0) options.wal_segment_bytes = flags.wal_segment_bytes;
-  options.retention_ms = config.retention_ms;
-  return options;
-}
-
-web::TsdbStatus tsdb_status(const tsdb::DbStatistics& s) {
-  const auto counts = [](const std::vector<tsdb::NameCount>& in) {
-    std::vector<web::NamedCount> out;
-    for (const tsdb::NameCount& c : in) out.push_back({c.name, c.count});
-    return out;
-  };
-  web::TsdbStatus status;
-  status.series = s.registry.series;
-  status.label_pairs = s.registry.label_pairs;
-  status.chunks = static_cast<std::int64_t>(s.chunks);
-  status.min_time = s.min_time;
-  status.max_time = s.max_time;
-  status.series_by_metric = counts(s.registry.series_by_metric_name);
-  status.values_by_label = counts(s.registry.values_by_label_name);
-  status.bytes_by_label = counts(s.registry.bytes_by_label_name);
-  status.series_by_pair = counts(s.registry.series_by_label_pair);
-  return status;
-}
-
-std::string port_of(const std::string& address) {
-  return address.substr(address.rfind(':') + 1);
-}
-
-/// Scheme, host with port and path of `--web.external-url`, or of this host and its first listen
-/// address.
-struct ExternalUrl {
-  std::string scheme = "http";
-  std::string host;
-  std::string path;  // without a slash at its end
-  std::string text() const { return concat(scheme, "://", host, path); }
-};
-
-ExternalUrl external_url(const Flags& flags) {
-  ExternalUrl url;
-  std::string_view rest = flags.external_url;
-  if (rest.empty()) {
-    url.host = concat(host_name(), ":", port_of(flags.listen_addresses.front()));
-    return url;
-  }
-  if (const std::size_t colon = rest.find("://"); colon != std::string_view::npos) {
-    url.scheme = rest.substr(0, colon);
-    rest.remove_prefix(colon + 3);
-  }
-  const std::size_t slash = std::min(rest.find('/'), rest.size());
-  url.host = rest.substr(0, slash);
-  url.path = rest.substr(slash);
-  while (url.path.ends_with('/')) url.path.pop_back();
-  return url;
-}
-
-alerting::NotifierOptions notifier_options(const Flags& flags) {
-  alerting::NotifierOptions options;
-  options.queue.capacity = flags.notification_queue;
-  options.queue.batch_size = flags.notification_batch;
-  options.drain_on_shutdown = flags.drain_notifications;
-  options.discovery_reload_interval = flags.discovery_reload_ms;
-  return options;
-}
-
-alerting::RuleOptions rule_options(const Flags& flags) {
-  const ExternalUrl url = external_url(flags);
-  alerting::RuleOptions options;
-  options.external_url = url.text();
-  options.path_prefix = url.path;
-  options.resend_delay = flags.resend_delay_ms;
-  options.outage_tolerance = flags.outage_tolerance_ms;
-  options.grace_period = flags.grace_period_ms;
-  options.parser = parser_options(flags);
-  return options;
-}
-
-alerting::RulesConfig rules_config(const Config& config) {
-  alerting::RulesConfig rules;
-  rules.files = config.rule_files;
-  rules.evaluation_interval = config.global.evaluation_interval_ms;
-  rules.query_offset = config.global.rule_query_offset_ms;
-  rules.external_labels = config.global.external_labels;
-  return rules;
-}
-
-std::string route_prefix(const Flags& flags) {
-  std::string prefix = flags.route_prefix.empty() ? external_url(flags).path : flags.route_prefix;
-  while (prefix.ends_with('/')) prefix.pop_back();
-  if (!prefix.empty() && !prefix.starts_with('/')) prefix.insert(0, "/");
-  return prefix;
-}
-
-// Flags as the server runs under them, which is what upstream shows: `config` is the one it started
-// with.
-std::map<std::string, std::string> effective_flags(const Flags& flags, const Config& config) {
-  constexpr model::DurationMs kBlockMsMax = 31LL * 24 * 60 * 60 * 1000;  // copied from upstream
-  std::map<std::string, std::string> all = flags.all;
-  all["web.route-prefix"] = route_prefix(flags).empty() ? "/" : route_prefix(flags);
-  all["storage.tsdb.retention.time"] = model::format_duration(config.retention_ms);
-  const model::DurationMs tenth = config.retention_ms / 10;
-  all["storage.tsdb.max-block-duration"] =
-      model::format_duration(tenth == 0 ? kBlockMsMax : std::min(tenth, kBlockMsMax));
-  return all;
-}
-
-web::RouterOptions router_options(const Flags& flags) {
-  web::RouterOptions options;
-  options.prefix = route_prefix(flags);
-  if (flags.cors_origin != ".*") {
-    if (auto regex = Regex::anchored(flags.cors_origin)) options.cors_origin = *std::move(regex);
-  }
-  return options;
 }
 
 // A replay is told to stop by hand only.
@@ -239,7 +77,8 @@ struct Server::Parts {
   void commit(Prepared next);
   Result<void> go_live();
   Result<void> start(std::function<Result<void>()> reload);
-  Result<void> reload_locked() NX_REQUIRES(reload_mutex);
+  Result<void> check_running();
+  Result<void> take(Prepared next) NX_REQUIRES(reload_mutex);
   Result<void> listen(std::function<Result<void>()> reload);
   Result<void> open_store();
   void note_reload(bool ok);
@@ -253,7 +92,8 @@ struct Server::Parts {
   Metrics metrics;
   const model::TimeMs start_time = clock.now_ms();
 
-  Mutex reload_mutex;  // rank 1: one change of configuration or phase at a time
+  Mutex files_mutex;   // rank 0: one reading of the configuration's files at a time
+  Mutex reload_mutex;  // rank 1: one change of configuration or phase at a time; waits for no file
   Phase phase NX_GUARDED_BY(reload_mutex) = Phase::kStarting;
   std::optional<Prepared> waiting NX_GUARDED_BY(reload_mutex);  // for the store to open
   Mutex mutex;                                                  // rank 2: what /status shows
@@ -266,6 +106,7 @@ struct Server::Parts {
   Executors ruling{executor_options(1, std::max(2U, cores()), kRulesNice)};
   Executors serving{executor_options(std::min(cores(), 4U), std::max(2U, cores()), kQueriesNice)};
   Executors control{executor_options(1, kControlThreads, 0)};
+  Executors reloading{executor_options(1, 1, 0)};  // in turn; a file that hangs costs only reloads
   LateStore store;
   const StopToken start_stop = cancellable(clock);
   tsdb::ReplayProgress replay;
@@ -458,7 +299,7 @@ Result<void> Server::Parts::listen(std::function<Result<void>()> reload) {
   hooks.enabled = flags.enable_lifecycle;
   hooks.reload = std::move(reload);
   hooks.quit = send_terminate;
-  web::add_lifecycle_routes(router, std::move(hooks), control, metrics);
+  web::add_lifecycle_routes(router, std::move(hooks), {control, reloading}, metrics);
   add_routes();
   auto handler = [this](const http::Request& request) { return router.handle(request); };
   auto is_vital = [this](const http::Request& request) { return router.is_vital(request); };
@@ -497,9 +338,10 @@ void Server::Parts::note_reload(bool ok) {
 // The file is read again, as upstream does: it may have changed while the WAL was replayed. When it
 // is bad now, the newest that was good is taken.
 Result<void> Server::Parts::go_live() {
+  const MutexLock in_turn(files_mutex);
+  Result<Prepared> newest = prepare_file();
   const MutexLock one_at_a_time(reload_mutex);
   if (!start_stop.check()) return Error(Code::kCancelled, "stopped while starting");
-  Result<Prepared> newest = prepare_file();
   if (newest) waiting = *std::move(newest);
   commit(*std::move(waiting));
   waiting.reset();
@@ -539,8 +381,15 @@ void Server::cancel_start() {
   parts_->start_stop.cancel();
 }
 
-Result<void> Server::Parts::reload_locked() {
-  NX_TRY_ASSIGN(Prepared next, prepare_file());
+// Those that wait in turn when the server stops read no files any more.
+Result<void> Server::Parts::check_running() {
+  const MutexLock lock(reload_mutex);
+  if (phase != Phase::kStopping) return {};
+  return Error(Code::kUnavailable, "the server is stopping");
+}
+
+Result<void> Server::Parts::take(Prepared next) {
+  if (phase == Phase::kStopping) return Error(Code::kUnavailable, "the server is stopping");
   const bool starting = phase == Phase::kStarting;
   if (starting) {
     waiting = std::move(next);
@@ -554,15 +403,26 @@ Result<void> Server::Parts::reload_locked() {
 
 Result<void> Server::reload() {
   Parts& p = *parts_;
-  const MutexLock one_at_a_time(p.reload_mutex);
-  if (p.phase == Parts::Phase::kStopping) {
-    return Error(Code::kUnavailable, "the server is stopping");
-  }
-  auto work = [&p]() NX_NO_THREAD_SAFETY_ANALYSIS { return p.reload_locked(); };  // it is locked
+  const MutexLock in_turn(p.files_mutex);
+  auto work = [&p]() -> Result<void> {
+    NX_TRY(p.check_running());
+    NX_TRY_ASSIGN(Parts::Prepared next, p.prepare_file());
+    const MutexLock one_at_a_time(p.reload_mutex);
+    return p.take(std::move(next));
+  };
   Result<void> reloaded = guarded(p.log, p.metrics, {"server", "reloading"}, work);
   p.note_reload(reloaded.has_value());
   if (!reloaded) p.log.error("error reloading config", {{"err", reloaded.error()}});
   return reloaded;
+}
+
+void Server::reload_later() {
+  Parts& p = *parts_;
+  const auto work = [&]() -> Result<void> {
+    asio::post(p.reloading.cpu(), [this] { (void)reload(); });  // logged there
+    return {};
+  };
+  (void)guarded(p.log, p.metrics, {"server", "reloading"}, work);
 }
 
 // Samples first: the store is closed before notifications drain, because an Alertmanager that hangs
@@ -590,6 +450,7 @@ void Server::stop() {
   p.ingest.stop();
   p.ruling.stop();
   p.control.stop();
+  p.reloading.stop();
   p.serving.stop();
   p.log.info("see you next time");
 }

@@ -36,6 +36,8 @@ class Server {
   /// While the server starts it is checked and kept: the server comes up with the newest good one.
   /// kUnavailable while it stops.
   Result<void> reload();
+  /// The same on the reloading lane: returns at once.
+  void reload_later();
 
   /// Stops taking work, finishes what runs, syncs and closes the store, within seconds; then sends
   /// the notifications that are left, for 20 s at most.

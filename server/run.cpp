@@ -25,7 +25,7 @@ void serve_signals(Server& server, const std::atomic<bool>& failed, Log& log) {
                {{"signal", signal == Signal::kInterrupt ? "interrupt" : "terminated"}});
       return;
     }
-    (void)server.reload();  // logged there
+    server.reload_later();
   }
 }
 

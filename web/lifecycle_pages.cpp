@@ -23,9 +23,9 @@ class InFlight {
 // Handlers that need state: kept alive by the routes that share it.
 class LifecyclePages {
  public:
-  LifecyclePages(LifecycleHooks hooks, Executors& executors, Metrics& metrics)
+  LifecyclePages(LifecycleHooks hooks, LifecycleLanes lanes, Metrics& metrics)
       : hooks_(std::move(hooks)),
-        executors_(executors),
+        lanes_(lanes),
         metrics_(metrics),
         in_flight_(metrics.gauge("promhttp_metric_handler_requests_in_flight",
                                  "Current number of scrapes being served.")) {
@@ -35,7 +35,7 @@ class LifecyclePages {
   asio::awaitable<http::Response> metrics(const http::Request& request) {
     const InFlight counted(in_flight_);
     auto expose = [this, &request] { return metrics_.expose(Form(request).all("name[]")); };
-    std::string text = co_await run_on(executors_.cpu(), std::move(expose));
+    std::string text = co_await run_on(lanes_.control.cpu(), std::move(expose));
     scrapes("200").add();
     http::Response response{.status = 200, .headers = {}, .body = std::move(text)};
     response.headers.add("Content-Type",
@@ -46,7 +46,7 @@ class LifecyclePages {
   asio::awaitable<http::Response> reload(const http::Request&) {
     if (!hooks_.enabled) co_return disabled();
     auto work = [this] { return hooks_.reload(); };
-    Result<void> outcome = co_await run_on(executors_.cpu(), std::move(work));
+    Result<void> outcome = co_await run_on(lanes_.reloading.cpu(), std::move(work));
     if (outcome) co_return text_response(200, {});
     co_return error_text_response(500,
                                   concat("failed to reload config: ", outcome.error().message()));
@@ -66,7 +66,7 @@ class LifecyclePages {
   }
 
   LifecycleHooks hooks_;
-  Executors& executors_;
+  LifecycleLanes lanes_;
   Metrics& metrics_;
   Gauge& in_flight_;
 };
@@ -86,13 +86,13 @@ asio::awaitable<http::Response> wrong_method(const http::Request&) {
 
 }  // namespace
 
-void add_lifecycle_routes(Router& router, LifecycleHooks hooks, Executors& executors,
+void add_lifecycle_routes(Router& router, LifecycleHooks hooks, LifecycleLanes lanes,
                           Metrics& metrics) {
-  auto pages = std::make_shared<LifecyclePages>(std::move(hooks), executors, metrics);
+  auto pages = std::make_shared<LifecyclePages>(std::move(hooks), lanes, metrics);
   const RouteTraits open{.gated = false};
   const RouteTraits mutating{.gated = false, .mutating = true};
   router.add({"GET"}, "/metrics",
-             {.gated = false, .compress = true, .vital = true, .lane = &executors},
+             {.gated = false, .compress = true, .vital = true, .lane = &lanes.control},
              [pages](const http::Request& request) { return pages->metrics(request); });
   router.add({"GET"}, "/-/healthy", {.gated = false, .vital = true}, healthy);
   router.add({"HEAD"}, "/-/healthy", {.gated = false, .vital = true}, no_body);

@@ -14,12 +14,17 @@ namespace narthex::web {
 struct LifecycleHooks {
   bool enabled = false;  // --web.enable-lifecycle
   std::function<Result<void>()>
-      reload;                  // runs on the CPU pool; returns when the reload is finished
+      reload;                  // runs on the reloading lane; returns when the reload is finished
   std::function<void()> quit;  // asks for an orderly stop and returns at once
 };
 
-/// `executors` is the control lane: what runs there waits for no query.
-void add_lifecycle_routes(Router& router, LifecycleHooks hooks, Executors& executors,
+/// Whose CPU threads do the work. Both outlive the router's last request.
+struct LifecycleLanes {
+  Executors& control;    // waits for no query
+  Executors& reloading;  // one thread, so that reloads wait for each other and nobody for them
+};
+
+void add_lifecycle_routes(Router& router, LifecycleHooks hooks, LifecycleLanes lanes,
                           Metrics& metrics);
 
 }  // namespace narthex::web

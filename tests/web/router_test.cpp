@@ -105,7 +105,7 @@ TEST_F(RouterTest, RedirectsTrailingSlashes) {
 // As Prometheus 3.14.0 answers, but for the prefix that its redirects of the API lose.
 TEST_F(RouterTest, LeadsOtherSpellingsToTheirRoute) {
   add_page_routes(router_);
-  add_lifecycle_routes(router_, {}, executors_, metrics_);
+  add_lifecycle_routes(router_, {}, {executors_, executors_}, metrics_);
   router_.add({"OPTIONS"}, "/api/v1/*path", {}, say_path);
   router_.add({"GET", "POST"}, "/api/v1/query", {}, say_path);
   router_.add({"GET", "POST"}, "/api/v1/query_range", {}, say_path);
@@ -368,7 +368,7 @@ TEST_F(RouterTest, LifecycleNeedsItsFlagAndThisSite) {
                          return Error(Code::kInvalid, "bad file");
                        },
                        .quit = [] {}};
-  add_lifecycle_routes(router_, std::move(hooks), executors_, metrics_);
+  add_lifecycle_routes(router_, std::move(hooks), {executors_, executors_}, metrics_);
 
   EXPECT_EQ(ask("POST", "/-/reload").status, 200);
   const http::Response failed = ask("PUT", "/-/reload");
@@ -384,7 +384,7 @@ TEST_F(RouterTest, LifecycleNeedsItsFlagAndThisSite) {
 }
 
 TEST_F(RouterTest, RefusesLifecycleWhenDisabled) {
-  add_lifecycle_routes(router_, {}, executors_, metrics_);
+  add_lifecycle_routes(router_, {}, {executors_, executors_}, metrics_);
 
   EXPECT_EQ(ask("POST", "/-/quit").status, 403);
   EXPECT_EQ(ask("POST", "/-/reload").body, "Lifecycle API is not enabled.");
@@ -398,7 +398,7 @@ TEST_F(RouterTest, RefusesLifecycleWhenDisabled) {
 }
 
 TEST_F(RouterTest, CountsRequestsByHandler) {
-  add_lifecycle_routes(router_, {}, executors_, metrics_);
+  add_lifecycle_routes(router_, {}, {executors_, executors_}, metrics_);
   ask("GET", "/-/healthy");
 
   const http::Response response = ask("GET", "/metrics");

@@ -1,0 +1,166 @@
+// Flags and configuration, translated.
+#include "server/wiring.h"
+
+#include <algorithm>
+
+#include "server/memory_limits.h"
+#include "server/process.h"
+
+namespace narthex::server {
+namespace {
+
+query::ParserOptions parser_options(const Flags& flags) {
+  query::ParserOptions options;
+  options.experimental_functions = flags.has_feature("promql-experimental-functions");
+  options.extended_range_selectors = flags.has_feature("promql-extended-range-selectors");
+  options.fill_modifiers = flags.has_feature("promql-binop-fill-modifiers");
+  return options;
+}
+
+std::string route_prefix(const Flags& flags) {
+  std::string prefix = flags.route_prefix.empty() ? external_url(flags).path : flags.route_prefix;
+  while (prefix.ends_with('/')) prefix.pop_back();
+  if (!prefix.empty() && !prefix.starts_with('/')) prefix.insert(0, "/");
+  return prefix;
+}
+
+}  // namespace
+
+query::EngineOptions engine_options(const Flags& flags, const Config& config) {
+  query::EngineOptions options;
+  options.lookback_ms = flags.lookback_ms;
+  options.timeout_ms = flags.query_timeout_ms;
+  options.samples_max = flags.query_samples_max;
+  options.concurrency_max = flags.query_concurrency;
+  const MemoryLimits memory = memory_limits(flags, machine_memory(real_file_system()));
+  options.query_memory_max = memory.query;
+  options.memory_max = memory.queries;
+  options.rule_memory_max = memory.rules;
+  options.subquery_step_ms = config.global.evaluation_interval_ms;
+  options.parser = parser_options(flags);
+  options.delayed_name_removal = flags.has_feature("promql-delayed-name-removal");
+  return options;
+}
+
+scrape::ScrapeOptions scrape_options(const Flags& flags) {
+  scrape::ScrapeOptions options;
+  options.host_name = host_name();
+  const std::size_t memory = machine_memory(real_file_system());
+  if (memory != 0) options.bodies_bytes_max = options.parsed_bytes_max = memory / 8;
+  options.discovery_reload_interval = flags.discovery_reload_ms;
+  options.align_timestamps = flags.adjust_timestamps;
+  options.timestamp_tolerance = flags.timestamp_tolerance_ms;
+  return options;
+}
+
+web::HttpServerOptions http_options(const Flags& flags) {
+  web::HttpServerOptions options;
+  options.listen_addresses = flags.listen_addresses;
+  options.connections_max = flags.connections_max;
+  options.body_timeout = std::chrono::milliseconds(flags.read_timeout_ms);
+  return options;
+}
+
+tsdb::Options store_options(const Flags& flags, const Config& config) {
+  tsdb::Options options;
+  options.path = flags.storage_path;
+  while (options.path.size() > 1 && options.path.ends_with('/')) options.path.pop_back();
+  options.no_lockfile = flags.no_lockfile;
+  options.head.wal_compression = flags.wal_compression;
+  if (flags.wal_segment_bytes != 0) options.wal_segment_bytes = flags.wal_segment_bytes;
+  options.retention_ms = config.retention_ms;
+  return options;
+}
+
+web::TsdbStatus tsdb_status(const tsdb::DbStatistics& s) {
+  const auto counts = [](const std::vector<tsdb::NameCount>& in) {
+    std::vector<web::NamedCount> out;
+    for (const tsdb::NameCount& c : in) out.push_back({c.name, c.count});
+    return out;
+  };
+  web::TsdbStatus status;
+  status.series = s.registry.series;
+  status.label_pairs = s.registry.label_pairs;
+  status.chunks = static_cast<std::int64_t>(s.chunks);
+  status.min_time = s.min_time;
+  status.max_time = s.max_time;
+  status.series_by_metric = counts(s.registry.series_by_metric_name);
+  status.values_by_label = counts(s.registry.values_by_label_name);
+  status.bytes_by_label = counts(s.registry.bytes_by_label_name);
+  status.series_by_pair = counts(s.registry.series_by_label_pair);
+  return status;
+}
+
+std::string port_of(const std::string& address) {
+  return address.substr(address.rfind(':') + 1);
+}
+
+ExternalUrl external_url(const Flags& flags) {
+  ExternalUrl url;
+  std::string_view rest = flags.external_url;
+  if (rest.empty()) {
+    url.host = concat(host_name(), ":", port_of(flags.listen_addresses.front()));
+    return url;
+  }
+  if (const std::size_t colon = rest.find("://"); colon != std::string_view::npos) {
+    url.scheme = rest.substr(0, colon);
+    rest.remove_prefix(colon + 3);
+  }
+  const std::size_t slash = std::min(rest.find('/'), rest.size());
+  url.host = rest.substr(0, slash);
+  url.path = rest.substr(slash);
+  while (url.path.ends_with('/')) url.path.pop_back();
+  return url;
+}
+
+alerting::NotifierOptions notifier_options(const Flags& flags) {
+  alerting::NotifierOptions options;
+  options.queue.capacity = flags.notification_queue;
+  options.queue.batch_size = flags.notification_batch;
+  options.drain_on_shutdown = flags.drain_notifications;
+  options.discovery_reload_interval = flags.discovery_reload_ms;
+  return options;
+}
+
+alerting::RuleOptions rule_options(const Flags& flags) {
+  const ExternalUrl url = external_url(flags);
+  alerting::RuleOptions options;
+  options.external_url = url.text();
+  options.path_prefix = url.path;
+  options.resend_delay = flags.resend_delay_ms;
+  options.outage_tolerance = flags.outage_tolerance_ms;
+  options.grace_period = flags.grace_period_ms;
+  options.parser = parser_options(flags);
+  return options;
+}
+
+alerting::RulesConfig rules_config(const Config& config) {
+  alerting::RulesConfig rules;
+  rules.files = config.rule_files;
+  rules.evaluation_interval = config.global.evaluation_interval_ms;
+  rules.query_offset = config.global.rule_query_offset_ms;
+  rules.external_labels = config.global.external_labels;
+  return rules;
+}
+
+std::map<std::string, std::string> effective_flags(const Flags& flags, const Config& config) {
+  constexpr model::DurationMs kBlockMsMax = 31LL * 24 * 60 * 60 * 1000;  // copied from upstream
+  std::map<std::string, std::string> all = flags.all;
+  all["web.route-prefix"] = route_prefix(flags).empty() ? "/" : route_prefix(flags);
+  all["storage.tsdb.retention.time"] = model::format_duration(config.retention_ms);
+  const model::DurationMs tenth = config.retention_ms / 10;
+  all["storage.tsdb.max-block-duration"] =
+      model::format_duration(tenth == 0 ? kBlockMsMax : std::min(tenth, kBlockMsMax));
+  return all;
+}
+
+web::RouterOptions router_options(const Flags& flags) {
+  web::RouterOptions options;
+  options.prefix = route_prefix(flags);
+  if (flags.cors_origin != ".*") {
+    if (auto regex = Regex::anchored(flags.cors_origin)) options.cors_origin = *std::move(regex);
+  }
+  return options;
+}
+
+}  // namespace narthex::server

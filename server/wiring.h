@@ -1,0 +1,51 @@
+// What the flags and the configuration mean for each part. Pure, but for the machine's memory and
+// host name, which are looked at where a default depends on them.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "alerting/notify/notifier.h"
+#include "alerting/rules/manager.h"
+#include "base/str.h"
+#include "query/engine.h"
+#include "scrape/manager.h"
+#include "server/config.h"
+#include "server/flags.h"
+#include "tsdb/db.h"
+#include "web/api/api.h"
+#include "web/http_server.h"
+#include "web/router.h"
+
+namespace narthex::server {
+
+/// Scheme, host with port and path of `--web.external-url`, or of this host and its first listen
+/// address.
+struct ExternalUrl {
+  std::string scheme = "http";
+  std::string host;
+  std::string path;  // without a slash at its end
+  std::string text() const { return concat(scheme, "://", host, path); }
+};
+ExternalUrl external_url(const Flags& flags);
+
+query::EngineOptions engine_options(const Flags& flags, const Config& config);
+scrape::ScrapeOptions scrape_options(const Flags& flags);
+web::HttpServerOptions http_options(const Flags& flags);
+web::RouterOptions router_options(const Flags& flags);
+tsdb::Options store_options(const Flags& flags, const Config& config);
+alerting::NotifierOptions notifier_options(const Flags& flags);
+alerting::RuleOptions rule_options(const Flags& flags);
+alerting::RulesConfig rules_config(const Config& config);
+
+/// The flags as the server runs under them, which is what upstream shows: `config` is the one it
+/// started with.
+std::map<std::string, std::string> effective_flags(const Flags& flags, const Config& config);
+
+/// What /api/v1/status/tsdb shows of the store.
+web::TsdbStatus tsdb_status(const tsdb::DbStatistics& statistics);
+
+/// The port of host:port, as text.
+std::string port_of(const std::string& address);
+
+}  // namespace narthex::server
