@@ -75,6 +75,7 @@ QueryTimes times_of(const QueryRequest& request) {
 
 Result<void> run_operators(QueryContext& context, Plan& plan) {
   for (const OperatorPtr& op : plan.operators) {
+    NX_TRY(context.stop.check());
     NX_TRY(op->prepare(context));
     if (op->blocking()) {
       NX_TRY(op->materialize(context));
@@ -280,17 +281,19 @@ Result<QueryResult> Engine::run_here(model::Queryable& store, const QueryRequest
                                      const StopToken& caller, Lane lane) {
   State& state = *state_;
   const bool instant = request.step == 0;
-  NX_TRY_ASSIGN(const ExprPtr expr, parse_expression(request.expression, state.options.parser));
-  NX_TRY(check_type(*expr, instant));
-  NX_TRY(check_durations(*expr, times_of(request)));
-  if (!instant && request.end < request.start) return QueryResult{.value = MatrixValue()};
-  const Counted counted(state.metrics.queries);
   const std::int64_t start_ns = state.clock.monotonic_ns();
   DurationMs timeout_ms = state.options.timeout_ms;
   if (request.timeout_ms > 0) timeout_ms = std::min(timeout_ms, request.timeout_ms);
   const std::int64_t deadline_ns = model::add_time(start_ns, model::to_nanoseconds(timeout_ms));
   const Stop stop{.token = StopToken(caller, state.clock, deadline_ns),
                   .memory = MemoryScope::current()};
+  ParserOptions parser = state.options.parser;
+  parser.stop = &stop;
+  NX_TRY_ASSIGN(const ExprPtr expr, parse_expression(request.expression, parser));
+  NX_TRY(check_type(*expr, instant));
+  NX_TRY(check_durations(*expr, times_of(request)));
+  if (!instant && request.end < request.start) return QueryResult{.value = MatrixValue()};
+  const Counted counted(state.metrics.queries);
   Gate& gate = lane == Lane::kRules ? state.rules_gate : state.api_gate;
   NX_TRY_ASSIGN(const Gate::Pass pass, gate.enter(stop));
   state.metrics.queue_time.observe(state.seconds_since(start_ns));

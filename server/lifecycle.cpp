@@ -44,6 +44,13 @@ unsigned cores() {
   return std::max(1U, std::thread::hardware_concurrency());
 }
 
+// Of instant and of range queries. More than the cores, so that a short query seldom waits for the
+// end of long ones; not many more, for each that waits for a core in the middle of its work holds
+// memory, and now and then a lock that others want.
+unsigned query_threads(const Flags& flags) {
+  return static_cast<unsigned>(std::clamp<std::size_t>(flags.query_concurrency, 2, 2 * cores()));
+}
+
 // A replay is told to stop by hand only.
 StopToken cancellable(const Clock& clock) {
   return {clock, std::numeric_limits<std::int64_t>::max()};
@@ -104,7 +111,9 @@ struct Server::Parts {
   // Who goes first on a busy core: docs/concurrency.md.
   Executors ingest{executor_options(std::min(cores(), 8U), std::max(2U, cores()), 0)};
   Executors ruling{executor_options(1, std::max(2U, cores()), kRulesNice)};
-  Executors serving{executor_options(std::min(cores(), 4U), std::max(2U, cores()), kQueriesNice)};
+  Executors serving{executor_options(std::min(cores(), 4U), query_threads(flags), kQueriesNice)};
+  Executors ranging{executor_options(1, query_threads(flags), kQueriesNice)};
+  Executors reading{executor_options(1, std::max(2U, cores()), kQueriesNice)};
   Executors control{executor_options(1, kControlThreads, 0)};
   Executors reloading{executor_options(1, 1, 0)};  // in turn; a file that hangs costs only reloads
   LateStore store;
@@ -211,7 +220,7 @@ void Server::Parts::add_routes() {
                        *status_api,
                        &rules_api,
                        {&engine.memory(query::Lane::kApi), engine.options().query_memory_max}},
-                      serving, control);
+                      {serving, ranging, reading, control});
   web::add_page_routes(router, url.path);
 }
 
@@ -451,6 +460,8 @@ void Server::stop() {
   p.ruling.stop();
   p.control.stop();
   p.reloading.stop();
+  p.ranging.stop();
+  p.reading.stop();
   p.serving.stop();
   p.log.info("see you next time");
 }

@@ -1,6 +1,7 @@
 // Listeners and the accounting of connections.
 #include "web/http_server.h"
 
+#include <limits>
 #include <map>
 
 #include <boost/asio/as_tuple.hpp>
@@ -143,7 +144,8 @@ struct HttpServer::State {
         refused(m.counter("narthex_http_connections_refused_total",
                           "Connections refused because a connection limit was reached.")),
         bodies(options.bodies_bytes_max),
-        context{options, handler, is_vital, c, registry, refused, bodies},
+        stop(c, std::numeric_limits<std::int64_t>::max()),
+        context{options, handler, is_vital, c, registry, refused, bodies, stop},
         acceptors(e, [this](std::string_view what) { report("accepting connections", what); }),
         sessions(e, [this](std::string_view what) { report("serving a connection", what); }) {}
 
@@ -165,6 +167,7 @@ struct HttpServer::State {
   Counter& refused;
   SessionRegistry registry;
   ByteBudget bodies;
+  const StopToken stop;
   SessionContext context;
   std::vector<std::unique_ptr<tcp::acceptor>> bound;
   std::shared_ptr<Book> book = std::make_shared<Book>();
@@ -289,6 +292,7 @@ void HttpServer::stop(std::chrono::milliseconds grace) {
   while (!state_->acceptors.wait(kPatience)) state_->log.warn("listeners are slow to stop");
   state_->bound.clear();
   if (state_->sessions.wait(grace)) return;
+  state_->stop.cancel();
   state_->sessions.stop();
   while (!state_->sessions.wait(kPatience)) {  // a handler in the middle uses what would go away
     state_->log.warn("requests are slow to stop", {{"running", state_->sessions.size()}});

@@ -308,7 +308,8 @@ http::Response fault_response(const HttpFault& fault) {
 }
 
 asio::awaitable<http::Response> Session::handle(http::Request& request) {
-  request.client = StopToken(context_.clock, std::numeric_limits<std::int64_t>::max());
+  request.client =
+      StopToken(context_.stop, context_.clock, std::numeric_limits<std::int64_t>::max());
   const ClientWatch watch(stream_, request.client);
   http::Response response = co_await context_.handler(request);
   co_return response;

@@ -76,6 +76,7 @@ struct SessionContext {
   SessionRegistry& registry;
   Counter& refused;
   ByteBudget& bodies;
+  const StopToken& stop;  // ends every request's work when the server does
 };
 
 /// Serves requests until either side closes, a limit is reached or the registry drains. In the

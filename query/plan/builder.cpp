@@ -109,6 +109,7 @@ class Builder {
   }
 
   Result<void> enter(const Task& task, std::vector<Task>& tasks) {
+    NX_TRY(context_.stop.check());  // a pattern of label_replace() may take long to compile
     const Expr& expr = unwrap(*task.expr);
     const bool literal = expr.as<NumberLiteral>() != nullptr;
     StepAxis axis = task.axis;

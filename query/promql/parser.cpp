@@ -79,7 +79,7 @@ void Parser::unexpected(std::string_view context, std::string_view expected) {
 }
 
 Error Parser::error() const {
-  return Error(Code::kInvalid, error_);
+  return stopped_ ? *stopped_ : Error(Code::kInvalid, error_);
 }
 
 ExprPtr Parser::make(Expr::Node node, Position position, ValueType type) {
@@ -450,9 +450,9 @@ Result<ExprPtr> parse_expression(std::string_view text, const ParserOptions& opt
   return Parser(text, options).parse_expression();
 }
 
-Result<model::Matchers> parse_selector(std::string_view text) {
+Result<model::Matchers> parse_selector(std::string_view text, const ParserOptions& options) {
   NX_TRY(check_size(text));
-  return Parser(text, {}).parse_selector();
+  return Parser(text, options).parse_selector();
 }
 
 Result<model::Labels> parse_metric(std::string_view text) {

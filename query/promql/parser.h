@@ -12,6 +12,7 @@
 namespace narthex::query {
 
 struct Expr;  // query/promql/ast.h
+struct Stop;  // query/context.h
 
 /// Deletes without recursion on input size.
 struct ExprDelete {
@@ -24,13 +25,15 @@ struct ParserOptions {
   bool experimental_functions = false;
   bool extended_range_selectors = false;
   bool fill_modifiers = false;
+  const Stop* stop = nullptr;  // asked before each pattern, which may take half a second to compile
 };
 
 /// Parses and type-checks. kInvalid: `<line>:<col>: parse error: <message>` as upstream words it.
+/// Errors of `options.stop` as they are.
 Result<ExprPtr> parse_expression(std::string_view text, const ParserOptions& options = {});
 
 /// One vector selector, as `match[]` parameters hold: its matchers, the metric name among them.
-Result<model::Matchers> parse_selector(std::string_view text);
+Result<model::Matchers> parse_selector(std::string_view text, const ParserOptions& options = {});
 
 /// `name{label="value"}` as a label set, as series lines of test scripts and rule tests hold.
 Result<model::Labels> parse_metric(std::string_view text);

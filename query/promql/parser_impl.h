@@ -76,6 +76,7 @@ class Parser {
   ExprPtr vector_selector();
   bool matchers(model::Matchers& out);
   bool matcher(model::Matchers& out);
+  bool may_go_on();
   bool label_set(std::vector<std::pair<std::string, std::string>>& out);
   bool label_set_item(std::vector<std::pair<std::string, std::string>>& out);
 
@@ -115,6 +116,7 @@ class Parser {
   Lexer lexer_;
   Lexeme lexeme_;
   std::string error_;
+  std::optional<Error> stopped_;  // by options_.stop; then error_ is its message
   std::size_t depth_ = 0;
   std::size_t open_aggregations_ = 0;
   DurationExpr durations_;  // the duration being read

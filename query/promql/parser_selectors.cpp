@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/str.h"
+#include "query/context.h"
 #include "query/promql/ast.h"
 #include "query/promql/parser_impl.h"
 
@@ -108,6 +109,15 @@ bool Parser::matchers(model::Matchers& out) {
   return accept(Token::kRightBrace);
 }
 
+bool Parser::may_go_on() {
+  if (options_.stop == nullptr) return true;
+  const Result<void> go_on = options_.stop->check();
+  if (go_on) return true;
+  stopped_ = go_on.error();
+  error_ = go_on.error().message();
+  return false;
+}
+
 bool Parser::matcher(model::Matchers& out) {
   constexpr std::string_view kContext = "label matching";
   const Lexeme name = lexeme_;
@@ -126,6 +136,8 @@ bool Parser::matcher(model::Matchers& out) {
   }
   advance();
   if (!is(Token::kString)) return unexpected(kContext, "string"), false;
+  const bool is_pattern = type == model::MatchType::kRegex || type == model::MatchType::kNotRegex;
+  if (is_pattern && !may_go_on()) return false;
   Result<model::Matcher> made =
       model::Matcher::create(*type, std::move(label), unquote(lexeme_.text));
   if (!made) return fail(name.position(), made.error().message()), false;

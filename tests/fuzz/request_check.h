@@ -297,7 +297,7 @@ class RequestServer {
                          status_,
                          &rules_,
                          {&engine_.memory(query::Lane::kApi), engine_.options().query_memory_max}},
-                        executors_, executors_);
+                        {executors_, executors_, executors_, executors_});
     web::add_page_routes(router_, "");
     web::add_lifecycle_routes(router_, {}, {executors_, executors_}, metrics_);
   }

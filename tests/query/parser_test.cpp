@@ -1,10 +1,14 @@
 // What parses, what does not and with which words, and that no input is deep enough to hurt.
 #include "query/promql/parser.h"
 
+#include <limits>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "query/context.h"
 #include "query/promql/ast.h"
+#include "tests/support/fake_clock.h"
 
 namespace narthex::query {
 namespace {
@@ -183,6 +187,25 @@ TEST(Parser, TakesLongDurationsWithoutStack) {
       EXPECT_GE(to_pretty_string(**parsed).size(), whole.size());
     }
   }
+}
+
+// Patterns take long to compile, so whoever waits is asked before each.
+TEST(Parser, StopsBeforeThePatternsOfNobody) {
+  const test::FakeClock clock;
+  const Stop stop{.token = StopToken(clock, std::numeric_limits<std::int64_t>::max())};
+  ParserOptions options = kAll;
+  options.stop = &stop;
+  EXPECT_TRUE(parse_expression(R"(up{a=~"x.*"})", options));
+  EXPECT_TRUE(parse_selector(R"({a!~"x.*"})", options));
+
+  stop.token.cancel();
+  EXPECT_TRUE(parse_expression(R"(up{a="x"} + 1)", options));
+  const auto expression = parse_expression(R"(up{a=~"x.*"} +)", options);
+  const auto selector = parse_selector(R"({a!~"x.*"})", options);
+  ASSERT_FALSE(expression);
+  EXPECT_EQ(expression.error().code(), Code::kCancelled);
+  ASSERT_FALSE(selector);
+  EXPECT_EQ(selector.error().code(), Code::kCancelled);
 }
 
 TEST(Parser, TakesWhateverTheTextHolds) {

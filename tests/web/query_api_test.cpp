@@ -2,6 +2,7 @@
 #include "web/api/query_api.h"
 
 #include <cmath>
+#include <limits>
 
 #include <gtest/gtest.h>
 
@@ -50,6 +51,17 @@ class QueryApiTest : public ::testing::Test {
   Result<query::QueryResult> answer_ = Error(Code::kInternal, "unset");
   QueryApi api_;
 };
+
+TEST_F(QueryApiTest, ParsesOnlyForClientsThatStay) {
+  http::Request request = make_request("GET", R"(/q?query={a=~"x.*"})");
+  request.client = StopToken(clock_, std::numeric_limits<std::int64_t>::max());
+  EXPECT_EQ(api_.parse_query(request).status, 200);
+  EXPECT_EQ(api_.format_query(request).status, 200);
+  request.client.cancel();
+  EXPECT_EQ(api_.parse_query(request).status, 499);
+  EXPECT_EQ(api_.format_query(request).status, 499);
+  EXPECT_EQ(api_.exemplars(request).status, 499);
+}
 
 TEST_F(QueryApiTest, AsksForNowByDefault) {
   instant("query=up");

@@ -214,7 +214,7 @@ TEST(Api, RoutesEveryPath) {
   add_api_routes(
       router,
       {.query = query, .series = series, .targets = targets, .status = status, .rules = &rules},
-      executors, executors);
+      {executors, executors, executors, executors});
   const auto ask = [&](std::string method, std::string_view target) {
     auto handler = [&router](const http::Request& r) { return router.handle(r); };
     return test::await_response(executors, handler, make_request(std::move(method), target));

@@ -82,11 +82,9 @@ class Adder {
   ApiMemory memory_;
 };
 
-void add_query_routes(Adder& adder, const ApiParts& parts) {
+void add_read_routes(Adder& adder, const ApiParts& parts) {
   QueryApi* query = &parts.query;
   const SeriesApi* series = &parts.series;
-  adder.form("/query", [query](const auto& r) { return query->instant(r); });
-  adder.form("/query_range", [query](const auto& r) { return query->range(r); });
   adder.form("/query_exemplars", [query](const auto& r) { return query->exemplars(r); });
   adder.form("/format_query", [query](const auto& r) { return query->format_query(r); });
   adder.form("/parse_query", [query](const auto& r) { return query->parse_query(r); });
@@ -159,18 +157,23 @@ HttpHandler on_cpu(Executors& executors, Answer answer) {
   };
 }
 
-void add_api_routes(Router& router, const ApiParts& parts, Executors& serving, Executors& control) {
-  Adder queries(router, serving, parts.memory);
-  Adder others(router, control, parts.memory);
+void add_api_routes(Router& router, const ApiParts& parts, const ApiLanes& lanes) {
+  Adder instants(router, lanes.instants, parts.memory);
+  Adder ranges(router, lanes.ranges, parts.memory);
+  Adder reads(router, lanes.reads, parts.memory);
+  Adder others(router, lanes.control, parts.memory);
   router.add({"OPTIONS"}, "/api/v1/*path", kJson, preflight);  // paths without a route, too
-  add_query_routes(queries, parts);
+  QueryApi* query = &parts.query;
+  instants.form("/query", [query](const auto& r) { return query->instant(r); });
+  ranges.form("/query_range", [query](const auto& r) { return query->range(r); });
+  add_read_routes(reads, parts);
   add_target_routes(others, parts);
   add_rule_routes(others, parts);
   add_status_routes(others, parts);
   add_write_routes(others);
   const StatusApi* status = &parts.status;
   router.add({"GET"}, "/version", {.gated = false},
-             on_cpu(control, [status](const auto& r) { return status->version(r); }));
+             on_cpu(lanes.control, [status](const auto& r) { return status->version(r); }));
 }
 
 }  // namespace narthex::web

@@ -35,8 +35,14 @@ struct ApiParts {
 HttpHandler on_cpu(Executors& executors,
                    std::function<http::Response(const http::Request&)> answer);
 
-/// Queries and what reads series run on `serving`; status, targets and rules on `control`, so that
-/// they answer whatever the queries do.
-void add_api_routes(Router& router, const ApiParts& parts, Executors& serving, Executors& control);
+/// Whose CPU threads answer what. All outlive the router's last request.
+struct ApiLanes {
+  Executors& instants;  // instant queries
+  Executors& ranges;    // range queries
+  Executors& reads;     // labels, series, and the text of queries
+  Executors& control;   // status, targets and rules
+};
+
+void add_api_routes(Router& router, const ApiParts& parts, const ApiLanes& lanes);
 
 }  // namespace narthex::web

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/str.h"
+#include "query/context.h"
 #include "query/functions/go_math.h"
 #include "query/promql/parser.h"
 #include "web/api/errors.h"
@@ -158,14 +159,16 @@ Result<model::TimeRange> range_parameters(const Form& form) {
   return model::TimeRange{.min = start.ms(), .max = end.ms()};
 }
 
-Result<std::vector<model::Matchers>> matchers_parameter(const Form& form) {
+Result<std::vector<model::Matchers>> matchers_parameter(const Form& form, const StopToken& client) {
   const std::vector<std::string> texts = form.all("match[]");
   if (texts.size() > kSelectorsMax) {
     return invalid(concat("more than ", kSelectorsMax, " match[] parameters"));
   }
   std::vector<model::Matchers> sets;
+  const query::Stop stop{.token = client, .memory = MemoryScope::current()};
+  const query::ParserOptions options{.stop = &stop};
   for (const std::string& text : texts) {
-    NX_TRY_ASSIGN(model::Matchers matchers, query::parse_selector(text));
+    NX_TRY_ASSIGN(model::Matchers matchers, query::parse_selector(text, options));
     sets.push_back(std::move(matchers));
   }
   for (const model::Matchers& matchers : sets) {

@@ -65,6 +65,8 @@ Result<std::int64_t> parse_integer(std::string_view text);
 Result<model::TimeRange> range_parameters(const Form& form);
 
 /// Every `match[]`: at most 1,000, each with a matcher that does not match the empty string.
-Result<std::vector<model::Matchers>> matchers_parameter(const Form& form);
+/// Errors of `client` as they are: patterns may take long.
+Result<std::vector<model::Matchers>> matchers_parameter(const Form& form,
+                                                        const StopToken& client = {});
 
 }  // namespace narthex::web

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "query/context.h"
 #include "query/promql/ast.h"
 #include "query/promql/parser.h"
 #include "web/api/ast_json.h"
@@ -19,7 +20,8 @@ namespace {
 constexpr std::int64_t kPointsMax = 11'000;          // copied from upstream
 constexpr std::size_t kQueryBytesMax = 1024 * 1024;  // reliability.md 7.4
 constexpr std::int64_t kNanosecondsPerMs = 1'000'000;
-constexpr query::DurationMs kExpired = -1;  // a timeout that is over before it begins
+constexpr std::int64_t kParseNsMax = 10'000'000'000;  // docs: limits of queries
+constexpr query::DurationMs kExpired = -1;            // a timeout that is over before it begins
 // Shorter ones pass before upstream evaluates anything (between 10 and 100 us where measured).
 constexpr std::int64_t kTimeoutNsMin = 50'000;
 
@@ -106,6 +108,11 @@ void add_statistics_warning(std::string_view stats, Remarks& remarks) {
              "release, use \"true\" or \"all\""));
 }
 
+// Only what is wrong with the text is the parameter's fault.
+http::Response parse_error_response(const Error& error) {
+  return error_response(error.code() == Code::kInvalid ? invalid_parameter("query", error) : error);
+}
+
 }  // namespace
 
 // Keeps a query's stop token where cancel_all() finds it.
@@ -136,6 +143,17 @@ class QueryApi::Running {
 QueryApi::QueryApi(RunQuery run, query::ParserOptions parser, const Clock& clock)
     : run_(std::move(run)), parser_(parser), clock_(clock) {}
 
+// For whoever asks only about the text: as long as the client stays, and not for ever.
+Result<query::ExprPtr> QueryApi::parse(std::string_view text, const StopToken& client) {
+  const Running running(*this, client);
+  const std::int64_t deadline_ns = clock_.monotonic_ns() + kParseNsMax;
+  const query::Stop stop{.token = StopToken(running.token(), clock_, deadline_ns),
+                         .memory = MemoryScope::current()};
+  query::ParserOptions options = parser_;
+  options.stop = &stop;
+  return query::parse_expression(text, options);
+}
+
 http::Response QueryApi::instant(const http::Request& http_request) {
   const Form form(http_request);
   const Result<std::size_t> limit = limit_parameter(form);
@@ -159,17 +177,14 @@ http::Response QueryApi::range(const http::Request& http_request) {
 http::Response QueryApi::evaluate(query::QueryRequest request, const Presentation& presentation,
                                   const StopToken& client) {
   if (request.timeout_ms == kExpired) {
-    const auto parsed = query::parse_expression(request.expression, parser_);
-    if (!parsed) return error_response(invalid_parameter("query", parsed.error()));
+    const auto parsed = parse(request.expression, client);
+    if (!parsed) return parse_error_response(parsed.error());
     return error_response(Error(Code::kTimeout, "query timed out in query execution"));
   }
   const Running running(*this, client);
   const auto& [limit, stats] = presentation;
   Result<query::QueryResult> result = run_(request, running.token());
-  if (!result && result.error().code() == Code::kInvalid) {
-    return error_response(invalid_parameter("query", result.error()));
-  }
-  if (!result) return error_response(result.error());
+  if (!result) return parse_error_response(result.error());
 
   Remarks remarks{.warnings = std::move(result->warnings), .infos = std::move(result->infos)};
   if (limit > 0 && truncate_value(result->value, limit)) {
@@ -197,7 +212,7 @@ http::Response QueryApi::exemplars(const http::Request& http_request) {
   if (range->max < range->min) {
     return error_response(invalid("end timestamp must not be before start timestamp"));
   }
-  const auto expression = query::parse_expression(form.get("query"), parser_);
+  const auto expression = parse(form.get("query"), http_request.client);
   if (!expression) return error_response(expression.error());
   if (query::selectors_of(**expression).empty()) return {.status = 204, .headers = {}, .body = {}};
   SuccessEnvelope envelope;
@@ -209,8 +224,8 @@ http::Response QueryApi::format_query(const http::Request& http_request) {
   const Form form(http_request);
   const Result<void> length = check_length(form.get("query"));
   if (!length) return error_response(length.error());
-  const auto expression = query::parse_expression(form.get("query"), parser_);
-  if (!expression) return error_response(invalid_parameter("query", expression.error()));
+  const auto expression = parse(form.get("query"), http_request.client);
+  if (!expression) return parse_error_response(expression.error());
   SuccessEnvelope envelope;
   append_json_html_string(envelope.body(), query::to_pretty_string(**expression));
   return std::move(envelope).close();
@@ -220,8 +235,8 @@ http::Response QueryApi::parse_query(const http::Request& http_request) {
   const Form form(http_request);
   const Result<void> length = check_length(form.get("query"));
   if (!length) return error_response(length.error());
-  const auto expression = query::parse_expression(form.get("query"), parser_);
-  if (!expression) return error_response(invalid_parameter("query", expression.error()));
+  const auto expression = parse(form.get("query"), http_request.client);
+  if (!expression) return parse_error_response(expression.error());
   SuccessEnvelope envelope;
   append_ast_json(envelope.body(), **expression);
   return std::move(envelope).close();

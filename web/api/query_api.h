@@ -41,6 +41,7 @@ class QueryApi {
     std::size_t limit = 0;  // 0: none
     std::string_view stats;
   };
+  Result<query::ExprPtr> parse(std::string_view text, const StopToken& client);
   http::Response evaluate(query::QueryRequest request, const Presentation& presentation,
                           const StopToken& client);
 

@@ -98,13 +98,13 @@ Result<void> read_page(const Form& form, Filter& filter) {
   return {};
 }
 
-Result<Filter> read_filter(const Form& form) {
+Result<Filter> read_filter(const Form& form, const StopToken& client) {
   if (form.error()) return invalid(concat("error parsing form values: ", *form.error()));
   Filter filter;
   filter.rule_names = set_of(form, "rule_name[]");
   filter.group_names = set_of(form, "rule_group[]");
   filter.files = set_of(form, "file[]");
-  NX_TRY_ASSIGN(filter.matcher_sets, matchers_parameter(form));
+  NX_TRY_ASSIGN(filter.matcher_sets, matchers_parameter(form, client));
   const std::string type = to_lower_ascii(form.get_query("type"));
   if (!type.empty() && type != "alert" && type != "record") {
     return invalid_parameter("type", invalid(concat("not supported value ", quote(type))));
@@ -196,7 +196,7 @@ std::string rule_group_token(std::string_view file, std::string_view group) {
 }
 
 http::Response RulesApi::rules(const http::Request& request) const {
-  const Result<Filter> filter = read_filter(Form(request));
+  const Result<Filter> filter = read_filter(Form(request), request.client);
   if (!filter) return error_response(filter.error());
   SuccessEnvelope envelope;
   JsonWriter json(envelope.body());

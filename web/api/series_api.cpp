@@ -24,11 +24,11 @@ struct Selection {
   std::vector<model::Matchers> sets;
 };
 
-Result<Selection> read_selection(const Form& form) {
+Result<Selection> read_selection(const Form& form, const StopToken& client) {
   Selection selection;
   NX_TRY_ASSIGN(selection.limit, limit_parameter(form));
   NX_TRY_ASSIGN(selection.range, range_parameters(form));
-  NX_TRY_ASSIGN(selection.sets, matchers_parameter(form));
+  NX_TRY_ASSIGN(selection.sets, matchers_parameter(form, client));
   return selection;
 }
 
@@ -154,8 +154,9 @@ http::Response SeriesApi::series(const http::Request& request) const {
   if (form.all("match[]").empty()) {
     return error_response(Error(Code::kInvalid, "no match[] parameter provided"));
   }
-  Result<Selection> selection = read_selection(form);
-  if (!selection && selection.error().message().starts_with("invalid parameter")) {
+  Result<Selection> selection = read_selection(form, request.client);
+  if (!selection && (selection.error().code() != Code::kInvalid ||
+                     selection.error().message().starts_with("invalid parameter"))) {
     return error_response(selection.error());
   }
   if (!selection) return error_response(invalid_parameter("match[]", selection.error()));
@@ -177,7 +178,7 @@ http::Response SeriesApi::series(const http::Request& request) const {
 }
 
 http::Response SeriesApi::label_names(const http::Request& request) const {
-  const Result<Selection> selection = read_selection(Form(request));
+  const Result<Selection> selection = read_selection(Form(request), request.client);
   if (!selection) return error_response(selection.error());
   auto look_up = [](model::Querier& querier, const model::Matchers& matchers,
                     const model::LabelHints& hints) {
@@ -193,7 +194,7 @@ http::Response SeriesApi::label_values(const http::Request& request) const {
   if (!model::is_valid_name(name)) {
     return error_response(Error(Code::kInvalid, concat("invalid label name: ", quote(name))));
   }
-  const Result<Selection> selection = read_selection(Form(request));
+  const Result<Selection> selection = read_selection(Form(request), request.client);
   if (!selection) return error_response(selection.error());
   auto look_up = [&name](model::Querier& querier, const model::Matchers& matchers,
                          const model::LabelHints& hints) {
