@@ -16,7 +16,7 @@ Result<std::string> parse_api_version(std::string_view text) {
                concat("expected Alertmanager api version to be one of [v2] but got ", text));
 }
 
-Result<AlertmanagerConfig> decode_alertmanager(const Node& node) {
+Result<AlertmanagerConfig> decode_alertmanager(const Node& node, bool legacy_names) {
   AlertmanagerConfig out;
   std::string version;
   MapReader map(node, "config.AlertmanagerConfig");
@@ -27,9 +27,9 @@ Result<AlertmanagerConfig> decode_alertmanager(const Node& node) {
   map.not_implemented("sigv4");
   http::decode_client_config(map, out.client);
   model::decode_relabel_rules(map, "relabel_configs", "Alertmanager target relabeling rule",
-                              out.relabel_rules);
+                              legacy_names, out.relabel_rules);
   model::decode_relabel_rules(map, "alert_relabel_configs", "Alertmanager alert relabeling rule",
-                              out.alert_relabel_rules);
+                              legacy_names, out.alert_relabel_rules);
   discovery::decode_discovery(map, out.relabel_rules.empty(), out.discovery);
   NX_TRY(map.finish());
   return out;
@@ -37,14 +37,14 @@ Result<AlertmanagerConfig> decode_alertmanager(const Node& node) {
 
 }  // namespace
 
-Result<AlertingConfig> decode_alerting_config(const Node& node) {
+Result<AlertingConfig> decode_alerting_config(const Node& node, bool legacy_names) {
   AlertingConfig out;
   MapReader map(node, "config.AlertingConfig");
-  model::decode_relabel_rules(map, "alert_relabel_configs", "alert relabeling rule",
+  model::decode_relabel_rules(map, "alert_relabel_configs", "alert relabeling rule", legacy_names,
                               out.alert_relabel_rules);
   map.each("alertmanagers", [&](const Node& item) -> Result<void> {
     if (item.is_null()) return item.error("empty or null alertmanager config section");
-    NX_TRY_ASSIGN(out.alertmanagers.emplace_back(), decode_alertmanager(item));
+    NX_TRY_ASSIGN(out.alertmanagers.emplace_back(), decode_alertmanager(item, legacy_names));
     return {};
   });
   NX_TRY(map.finish());

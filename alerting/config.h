@@ -38,8 +38,9 @@ struct AlertingConfig {
   void set_directory(std::string_view directory);
 };
 
-/// The value of `alerting`; null is an empty one. kInvalid with file and line.
-Result<AlertingConfig> decode_alerting_config(const yaml::Node& node);
+/// The value of `alerting`; null is an empty one. `legacy_names`: relabelling may write legacy
+/// label names only. kInvalid with file and line.
+Result<AlertingConfig> decode_alerting_config(const yaml::Node& node, bool legacy_names = false);
 
 /// Prints its fields in upstream's order: to be called inside open_map("alerting").
 void emit(yaml::Writer& out, const AlertingConfig& config);

@@ -37,6 +37,19 @@ std::uint64_t md5_tail(std::string_view text) {
   return value;
 }
 
+// Whether the rule may write a label of this name.
+bool is_name(const RelabelRule& rule, std::string_view name) {
+  return rule.legacy_names ? is_legacy_label_name(name) : is_valid_name(name);
+}
+
+// The same before references to groups are expanded.
+bool is_name_template(const RelabelRule& rule, std::string_view text) {
+  if (!rule.legacy_names) return is_valid_name(text);
+  static const Result<Regex> pattern =
+      Regex::anchored(R"((?:(?:[a-zA-Z_]|\$(?:\{\w+\}|\w+))+\w*)+)");
+  return pattern->matches(text);
+}
+
 // The values of the source labels; naming one of them a thousand times is how this grows.
 Result<std::string> joined_sources(const RelabelRule& rule, const LabelsBuilder& labels,
                                    const LabelLimits& limits) {
@@ -58,7 +71,7 @@ Result<void> apply_replace(const RelabelRule& rule, const Regex& regex, const st
   std::string replacement;
   NX_TRY_ASSIGN(const bool matched,
                 regex.expand(value, rule.target_label, limits.text_bytes, target));
-  if (!matched || !is_valid_name(target)) return {};
+  if (!matched || !is_name(rule, target)) return {};
   NX_TRY(regex.expand(value, rule.replacement, limits.text_bytes, replacement));
   labels.set(target, replacement);
   return {};
@@ -106,7 +119,9 @@ Result<void> check_rule(const RelabelRule& rule) {
         concat("relabel configuration for ", name, " action requires 'target_label' value"));
   }
   const bool takes_template = rule.action == RelabelAction::kReplace;
-  if (needs_target(rule.action) && !takes_template && !is_valid_name(rule.target_label)) {
+  const bool fits =
+      takes_template ? is_name_template(rule, rule.target_label) : is_name(rule, rule.target_label);
+  if (needs_target(rule.action) && !fits) {
     return invalid(
         concat(quote(rule.target_label), " is invalid 'target_label' for ", name, " action"));
   }
@@ -114,7 +129,7 @@ Result<void> check_rule(const RelabelRule& rule) {
       rule.replacement != "$1") {
     return invalid(concat("'replacement' can not be set for ", name, " action"));
   }
-  if (rule.action == RelabelAction::kLabelMap && !is_valid_name(rule.replacement)) {
+  if (rule.action == RelabelAction::kLabelMap && !is_name_template(rule, rule.replacement)) {
     return invalid(
         concat(quote(rule.replacement), " is invalid 'replacement' for labelmap action"));
   }

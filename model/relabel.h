@@ -36,6 +36,7 @@ struct RelabelRule {
   std::string target_label;
   std::string replacement = "$1";
   RelabelAction action = RelabelAction::kReplace;
+  bool legacy_names = false;  // metric_name_validation_scheme: legacy; of names that are written
 
   friend bool operator==(const RelabelRule&, const RelabelRule&) = default;
 };

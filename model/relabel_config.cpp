@@ -6,8 +6,8 @@
 namespace narthex::model {
 namespace {
 
-Result<RelabelRule> decode_rule(const yaml::Node& node) {
-  RelabelRule rule;
+Result<RelabelRule> decode_rule(const yaml::Node& node, bool legacy_names) {
+  RelabelRule rule{.legacy_names = legacy_names};
   yaml::MapReader map(node, "relabel.Config");
   map.read("source_labels", rule.source_labels).read("separator", rule.separator);
   map.read("regex", rule.regex_text).read("modulus", rule.modulus);
@@ -38,10 +38,10 @@ Result<RelabelRule> decode_rule(const yaml::Node& node) {
 }  // namespace
 
 void decode_relabel_rules(yaml::MapReader& map, std::string_view key, std::string_view what,
-                          std::vector<RelabelRule>& out) {
+                          bool legacy_names, std::vector<RelabelRule>& out) {
   map.each(key, [&](const yaml::Node& node) -> Result<void> {
     if (node.is_null()) return node.error(concat("empty or null ", what));
-    NX_TRY_ASSIGN(out.emplace_back(), decode_rule(node));
+    NX_TRY_ASSIGN(out.emplace_back(), decode_rule(node, legacy_names));
     return {};
   });
 }

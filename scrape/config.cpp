@@ -308,10 +308,12 @@ Result<ScrapeConfig> decode_scrape_config(const Node& node, const ScrapeGlobals&
   decode_names(map, globals, out);
   out.extra_scrape_metrics = globals.extra_scrape_metrics;
   read_inherited(map, "extra_scrape_metrics", out.extra_scrape_metrics);
+  const bool legacy = out.name_validation == NameValidation::kLegacy;
   model::decode_relabel_rules(map, "relabel_configs", "target relabeling rule in scrape config",
-                              out.relabel_rules);
+                              legacy, out.relabel_rules);
   model::decode_relabel_rules(map, "metric_relabel_configs",
-                              "metric relabeling rule in scrape config", out.metric_relabel_rules);
+                              "metric relabeling rule in scrape config", legacy,
+                              out.metric_relabel_rules);
   discovery::decode_discovery(map, out.relabel_rules.empty(), out.discovery);
   NX_TRY(map.finish());
   return out;

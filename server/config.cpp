@@ -47,11 +47,16 @@ std::string expand_environment(std::string_view text) {
   return out;
 }
 
+bool has_legacy_names(const GlobalConfig& global) {
+  return global.scrape.name_validation == scrape::NameValidation::kLegacy;
+}
+
 Result<void> decode_external_labels(const Node& node, GlobalConfig& out) {
   NX_TRY_ASSIGN(const auto pairs, node.as_map());
   model::LabelsBuilder builder;
+  const bool legacy = has_legacy_names(out);
   for (const auto& [name, value] : pairs) {
-    if (!model::is_valid_name(name) || name == model::kMetricName) {
+    if (legacy ? !model::is_legacy_label_name(name) : !model::is_valid_name(name)) {
       return value.error_at_key(concat(quote(name), " is not a valid label name"));
     }
     NX_TRY_ASSIGN(const std::string text, value.as_string());
@@ -154,7 +159,7 @@ Result<void> decode_root(const Node& root, const std::string& file, FileSystem& 
     return {};
   });
   map.with("alerting", [&](const Node& n) -> Result<void> {
-    NX_TRY_ASSIGN(out.alerting, alerting::decode_alerting_config(n));
+    NX_TRY_ASSIGN(out.alerting, alerting::decode_alerting_config(n, has_legacy_names(out.global)));
     out.alerting.set_directory(out.directory);
     return {};
   });

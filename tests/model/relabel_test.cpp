@@ -133,5 +133,22 @@ TEST(Relabel, RefusesContradictions) {
   EXPECT_FALSE(Relabeler::create({{.source_labels = {"a"}, .action = kLabelDrop}}));
 }
 
+// A target that comes out as no legacy name is not written, as upstream.
+TEST(Relabel, SkipsTargetsThatAreNoLegacyNames) {
+  for (const bool legacy : {false, true}) {
+    const auto relabeler = Relabeler::create(
+        {{.source_labels = {"a"},
+          .regex_text = "(f)oo",
+          .target_label = "x$1",
+          .legacy_names = legacy},
+         {.source_labels = {"__address__"}, .target_label = "y$1", .legacy_names = legacy}});
+    ASSERT_TRUE(relabeler) << relabeler.error().message();
+    LabelsBuilder labels(kBase);
+    ASSERT_TRUE(*relabeler->apply(labels));
+    EXPECT_EQ(labels.get("xf"), "f");
+    EXPECT_EQ(labels.get("ydb:9100"), legacy ? "" : "db:9100");
+  }
+}
+
 }  // namespace
 }  // namespace narthex::model

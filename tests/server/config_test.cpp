@@ -59,6 +59,48 @@ TEST(Config, ExpandsTheEnvironmentInExternalLabelsOnly) {
   EXPECT_EQ(config->global.external_labels, (model::Labels{{"zone", "eu-eu"}, {"cash", "$5"}}));
 }
 
+TEST(Config, TakesTheNameAsAnExternalLabelAsUpstream) {
+  const auto config = parse("global:\n  external_labels: {__name__: x}\n");
+
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->global.external_labels, (model::Labels{{"__name__", "x"}}));
+}
+
+// What legacy validation refuses to let be written; verdicts and texts are upstream 3.14.0's.
+TEST(Config, HoldsRelabellingToTheNameValidation) {
+  const auto job = [](std::string_view global, std::string_view own, std::string_view rule) {
+    return concat("global: {", global, "}\nscrape_configs:\n- job_name: j\n", own,
+                  "  relabel_configs: [{source_labels: [job], ", rule, "}]\n");
+  };
+  constexpr std::string_view kLegacy = "metric_name_validation_scheme: legacy";
+  const std::pair<std::string_view, std::string_view> refused[] = {
+      {"target_label: a.b", R"("a.b" is invalid 'target_label' for replace action)"},
+      {"target_label: a-$1", R"("a-$1" is invalid 'target_label' for replace action)"},
+      {"target_label: a.b, action: hashmod, modulus: 2",
+       R"("a.b" is invalid 'target_label' for hashmod action)"},
+      {"target_label: a.b, action: lowercase",
+       R"("a.b" is invalid 'target_label' for lowercase action)"},
+      {"target_label: a.b, action: dropequal",
+       R"("a.b" is invalid 'target_label' for dropequal action)"},
+      {"action: labelmap, replacement: a.$1",
+       R"("a.$1" is invalid 'replacement' for labelmap action)"}};
+  for (const auto& [rule, text] : refused) {
+    SCOPED_TRACE(rule);
+    const auto config = parse(job(kLegacy, "", rule));
+    ASSERT_FALSE(config);
+    EXPECT_NE(config.error().message().find(text), std::string::npos) << config.error().message();
+    EXPECT_TRUE(parse(job("", "", rule)));
+  }
+  EXPECT_TRUE(parse(job(kLegacy, "", "target_label: 'a_${1}'")));
+  EXPECT_TRUE(parse(job(kLegacy, "", "regex: a.b, action: drop")));
+  const std::string own = concat("  ", kLegacy, "\n");
+  EXPECT_FALSE(parse(job("", own, "target_label: a.b")));
+  EXPECT_TRUE(parse(job(kLegacy, "  metric_name_validation_scheme: utf8\n", "target_label: a.b")));
+  EXPECT_FALSE(parse(concat("alerting: {alert_relabel_configs: [{target_label: a.b}]}\nglobal: {",
+                            kLegacy, "}\n")));
+  EXPECT_FALSE(parse(concat("global: {", kLegacy, ", external_labels: {a.b: c}}\n")));
+}
+
 TEST(Config, RefusesExternalLabelsThatAreTooLarge) {
   ::setenv("NX_TEST_LONG", std::string(100'000, 'x').c_str(), 1);
   std::string value;
