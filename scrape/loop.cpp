@@ -466,8 +466,8 @@ ActiveTarget TargetLoop::snapshot() const {
                       .last_scrape = status_.last_scrape,
                       .last_duration_seconds = status_.duration_seconds,
                       .health = status_.health,
-                      .interval = target_.interval,
-                      .timeout = target_.timeout};
+                      .interval = std::string(target_.all_labels.get("__scrape_interval__")),
+                      .timeout = std::string(target_.all_labels.get("__scrape_timeout__"))};
 }
 
 // The template holds the metadata lines as they were written: nothing else needs to be kept for

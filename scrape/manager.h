@@ -50,8 +50,8 @@ struct ActiveTarget {
   model::TimeMs last_scrape = 0;  // 0: never
   double last_duration_seconds = 0;
   Health health = Health::kUnknown;
-  model::DurationMs interval = 0;
-  model::DurationMs timeout = 0;
+  std::string interval;  // this and the next as the labels write them: "90s" stays "90s"
+  std::string timeout;
 };
 
 struct DroppedTarget {

@@ -71,9 +71,18 @@ TEST_F(LoopTest, GoodScrapeWritesSamplesAndReport) {
   EXPECT_EQ(newest("scrape_duration_seconds"), 0.005);
   EXPECT_EQ(store_.batches(), 1u);
   const ActiveTarget target = loop_->snapshot();
+  EXPECT_EQ(target.interval, "1m");
   EXPECT_EQ(target.health, Health::kUp);
   EXPECT_EQ(target.last_scrape, clock_.now_ms());
   EXPECT_EQ(target.url, "http://h:1/metrics");
+}
+
+TEST_F(LoopTest, ShowsTimesAsTheLabelsWriteThem) {
+  use("job_name: j\nstatic_configs: [{targets: ['h:1'], labels: {__scrape_interval__: 90s, "
+      "__scrape_timeout__: 1500ms}}]\n");
+  const ActiveTarget target = loop_->snapshot();
+  EXPECT_EQ(target.interval, "90s");
+  EXPECT_EQ(target.timeout, "1500ms");
 }
 
 TEST_F(LoopTest, FailuresSayWhyAndMarkStale) {

@@ -31,8 +31,8 @@ TargetsSource one_target() {
             target.last_scrape = 1'700'000'000'120;
             target.last_duration_seconds = 0.25;
             target.health = scrape::Health::kDown;
-            target.interval = 15'000;
-            target.timeout = 10'000;
+            target.interval = "15s";
+            target.timeout = "10000ms";
             return std::vector{target};
           },
       .dropped =
@@ -64,7 +64,7 @@ TEST(TargetsApi, ShowsTargets) {
           R"({"activeTargets":[{"discoveredLabels":{"__address__":"localhost:9100"},"labels":{"job":"node"},)"
           R"("scrapePool":"node","scrapeUrl":"http://localhost:9100/metrics","globalUrl":"http://me:9100/metrics",)"
           R"("lastError":"a\u003cb","lastScrape":"2023-11-14T22:13:20.12Z","lastScrapeDuration":0.25,"health":"down",)"
-          R"("scrapeInterval":"15s","scrapeTimeout":"10s"}],"droppedTargets":[],"droppedTargetCounts":null})"));
+          R"("scrapeInterval":"15s","scrapeTimeout":"10000ms"}],"droppedTargets":[],"droppedTargetCounts":null})"));
   EXPECT_EQ(
       api.targets(make_request("GET", "/t?scrapePool=x")).body,
       data(

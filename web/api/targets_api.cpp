@@ -124,8 +124,8 @@ http::Response TargetsApi::targets(const http::Request& request) const {
     json.member("lastScrape", api_time_text(target.last_scrape));
     json.key("lastScrapeDuration").number(target.last_duration_seconds);
     json.member("health", health_text(target.health));
-    json.member("scrapeInterval", model::format_duration(target.interval));
-    json.member("scrapeTimeout", model::format_duration(target.timeout)).end_object();
+    json.member("scrapeInterval", target.interval);
+    json.member("scrapeTimeout", target.timeout).end_object();
   }
   json.end_array().key("droppedTargets").begin_array();
   const bool show_dropped = any || state == "dropped";
