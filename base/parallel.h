@@ -1,8 +1,10 @@
 // Plain parallelism, without Asio, so that tsdb and query can use it: StopToken, by which code on
-// the CPU pool learns that it should stop, and run_beside, a second thread for the time of a call.
+// the CPU pool learns that it should stop, Pacer, which asks one now and then, and run_beside, a
+// second thread for the time of a call.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -39,6 +41,33 @@ class StopToken {
     std::shared_ptr<const State> parent;
   };
   std::shared_ptr<State> state_;
+};
+
+/// Asks `stop`, a StopToken or what else has a check(), now and then: in loops over rows, series,
+/// texts. `stop` must outlive it. Thread-compatible.
+template <typename Stop>
+class Pacer {
+ public:
+  /// `cost_max`: the sum of costs between two questions.
+  explicit Pacer(const Stop& stop, std::size_t cost_max = kCostMax)
+      : stop_(stop), cost_max_(cost_max) {}
+  /// Before a piece of work; the error is that of `stop`.
+  Result<void> tick(std::size_t cost = 1) {
+    done_ += cost;
+    if (done_ < cost_max_) [[likely]]
+      return {};
+    return ask();
+  }
+  Result<void> ask() {
+    done_ = 0;
+    return stop_.check();
+  }
+
+ private:
+  static constexpr std::size_t kCostMax = 1024;  // tuned: of rows with their labels
+  const Stop& stop_;
+  std::size_t cost_max_;
+  std::size_t done_ = 0;
 };
 
 /// Runs `other` on a thread of its own while the caller runs `own`; returns when both have. What

@@ -28,30 +28,11 @@ struct Stop {
   }
 };
 
-/// The cost of a row whose labels or texts have `bytes` bytes, for Pacer::tick().
+/// The cost of a row whose labels or texts have `bytes` bytes, for Pacer::tick(); 1 for one with
+/// its plain labels. A query that is stopped is to end within 100 ms.
 constexpr std::size_t cost_of_bytes(std::size_t bytes) {
   return 1 + bytes / 256;
 }
-
-/// Asks a Stop now and then, in loops over rows. Thread-compatible.
-class Pacer {
- public:
-  explicit Pacer(const Stop& stop) : stop_(stop) {}
-  /// `cost`: 1 for a row with its labels, see cost_of_bytes() for long ones; a query that is
-  /// stopped is to end within 100 ms.
-  Result<void> tick(std::size_t cost = 1) {
-    done_ += cost;
-    if (done_ < kCostMax) [[likely]]
-      return {};
-    done_ = 0;
-    return stop_.check();
-  }
-
- private:
-  static constexpr std::size_t kCostMax = 1024;
-  const Stop& stop_;
-  std::size_t done_ = 0;
-};
 
 /// What an operator has to remember that comes to run later than upstream would evaluate it.
 struct WaitingStream {

@@ -195,8 +195,9 @@ web::StatusProviders Server::Parts::status_providers() {
   };
   providers.flags = [all = effective_flags(flags, current_config())] { return all; };
   providers.runtime = [this] { return runtime_info(); };
-  providers.tsdb = [this](std::size_t limit) -> Result<web::TsdbStatus> {
-    return tsdb_status(db->statistics(limit));
+  providers.tsdb = [this](std::size_t limit, const StopToken& stop) -> Result<web::TsdbStatus> {
+    NX_TRY_ASSIGN(const tsdb::DbStatistics statistics, db->statistics(limit, stop));
+    return tsdb_status(statistics);
   };
   providers.wal_replay = [this] {
     return web::WalReplayStatus{

@@ -247,9 +247,9 @@ Result<void> Db::close() {
   return removed;
 }
 
-DbStatistics Db::statistics(std::size_t limit) const {
+Result<DbStatistics> Db::statistics(std::size_t limit, const StopToken& stop) const {
   DbStatistics out;
-  out.registry = state_->head->registry().statistics(limit);
+  NX_TRY_ASSIGN(out.registry, state_->head->registry().statistics(limit, stop));
   out.chunks = state_->head->counters().chunks_created.load(std::memory_order_relaxed);
   if (state_->head->max_time() >= state_->head->min_time()) {
     out.min_time = state_->head->min_time();

@@ -52,7 +52,8 @@ class Db final : public model::Appender, public model::Queryable {
   /// Syncs and gives the directory back. Appends fail afterwards; queriers must be gone.
   Result<void> close();
 
-  DbStatistics statistics(std::size_t limit) const;
+  /// The `limit` largest of each kind. Errors: those of `stop`.
+  Result<DbStatistics> statistics(std::size_t limit, const StopToken& stop = {}) const;
 
  private:
   std::unique_ptr<State> state_;

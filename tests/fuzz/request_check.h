@@ -347,7 +347,7 @@ class RequestServer {
                           .config_yaml = [] { return std::string("global: {}\n"); },
                           .flags = [] { return std::map<std::string, std::string>{{"a", "b"}}; },
                           .runtime = [] { return web::RuntimeInfo{}; },
-                          .tsdb = [](std::size_t) { return web::TsdbStatus{}; },
+                          .tsdb = [](std::size_t, const StopToken&) { return web::TsdbStatus{}; },
                           .wal_replay = {},
                           .notifications = {}}};
   web::RulesApi rules_{[] {

@@ -259,13 +259,6 @@ TEST_F(EngineTest, SharesMemoryAmongQueriesAndKeepsThatOfRulesApart) {
 }
 
 // A clock that counts who asks it: a deadline is looked at by reading the clock.
-class CountingClock final : public Clock {
- public:
-  model::TimeMs now_ms() const override { return 0; }
-  std::int64_t monotonic_ns() const override { return ++reads; }
-  mutable std::int64_t reads = 0;
-};
-
 // Loops over rows ask often enough whether the query is still wanted: once in some thousand rows
 // for every walk over them, whatever the operator.
 TEST_F(EngineTest, AsksInEveryWalkOverRows) {
@@ -275,7 +268,7 @@ TEST_F(EngineTest, AsksInEveryWalkOverRows) {
   }
   EngineOptions wide = options();
   wide.samples_max = 0;
-  CountingClock clock;
+  test::CountingClock clock;
   Engine engine(wide, clock, metrics_);
   const std::string all = R"({__name__=~"big|large"})";
   for (const std::string& text : std::vector<std::string>{

@@ -1,4 +1,4 @@
-// A clock that moves only when told to.
+// Clocks that move only when told to, or by being read.
 #pragma once
 
 #include <atomic>
@@ -17,6 +17,15 @@ class FakeClock final : public Clock {
 
  private:
   std::atomic<std::int64_t> now_ms_;  // relaxed: a lone value
+};
+
+/// Its n-th reading of monotonic time is n: a StopToken whose deadline is n stops at its n-th
+/// check. Thread-compatible.
+class CountingClock final : public Clock {
+ public:
+  std::int64_t now_ms() const override { return 0; }
+  std::int64_t monotonic_ns() const override { return ++reads; }
+  mutable std::int64_t reads = 0;
 };
 
 }  // namespace narthex::test

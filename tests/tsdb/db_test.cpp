@@ -208,7 +208,7 @@ TEST_F(DbTest, CountsForTheStatusPage) {
   auto db = open();
   append(*db, 0, 2);
 
-  const DbStatistics statistics = db->statistics(10);
+  const DbStatistics statistics = *db->statistics(10);
 
   EXPECT_EQ(statistics.registry.series, 50U);
   EXPECT_EQ(statistics.registry.label_pairs, 51U);

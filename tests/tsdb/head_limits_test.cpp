@@ -127,7 +127,7 @@ TEST_F(HeadLimitsTest, KeepsNothingOfARefusedSeries) {
   EXPECT_EQ(*head_->registry().label_values("__name__", {}), std::vector<std::string>{"a"});
   EXPECT_EQ(*head_->registry().label_names({}), std::vector<std::string>{"__name__"});
   EXPECT_EQ(head_->registry().find_symbol("value"), 0U);
-  EXPECT_EQ(head_->registry().statistics(10).label_pairs, 1U);
+  EXPECT_EQ(head_->registry().statistics(10)->label_pairs, 1U);
 }
 
 TEST_F(HeadLimitsTest, RefusesBatchesWithoutRoomAndGoesOn) {

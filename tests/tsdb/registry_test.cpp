@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "base/executors.h"
+#include "tests/support/fake_clock.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -122,17 +123,6 @@ TEST_F(RegistryTest, KeepsTheValuesThatCameFirst) {
   EXPECT_EQ(*registry_->label_names(high, {.limit = 1}), Texts{"__name__"});
 }
 
-// A clock that moves by being read: a token of it stops at its n-th check.
-class CountedClock final : public Clock {
- public:
-  std::int64_t now_ms() const override { return 0; }
-  std::int64_t monotonic_ns() const override { return ++reads_; }
-  std::int64_t reads() const { return reads_; }
-
- private:
-  mutable std::int64_t reads_ = 0;
-};
-
 // Wherever it is then, at its first value or its last.
 TEST_F(RegistryTest, StopsWithinListings) {
   for (int i = 0; i < 40'000; ++i) {
@@ -141,14 +131,14 @@ TEST_F(RegistryTest, StopsWithinListings) {
   const Matchers regex = {matcher(MatchType::kRegex, "id", ".*1.*|.*[2-7]")};
   const Matchers of_other = {matcher(MatchType::kRegex, "__name__", "m|n")};
   const auto code_after = [&](std::int64_t checks, auto look_up) {
-    const CountedClock clock;
+    const test::CountingClock clock;
     auto found = look_up(StopToken(clock, checks));
     return found ? std::optional<Code>() : found.error().code();
   };
   const auto checks_of = [&](auto look_up) {
-    const CountedClock clock;
+    const test::CountingClock clock;
     EXPECT_TRUE(look_up(StopToken(clock, 1'000'000'000)));
-    return clock.reads();
+    return clock.reads;
   };
   const auto test = [&](auto look_up) {
     const std::int64_t checks = checks_of(look_up);
@@ -157,6 +147,7 @@ TEST_F(RegistryTest, StopsWithinListings) {
       EXPECT_EQ(code_after(at, look_up), Code::kTimeout) << at << " of " << checks;
     }
   };
+  test([&](const StopToken& stop) { return registry_->statistics(10, stop); });
   for (const Matchers& matchers : {Matchers{}, regex, of_other}) {
     test([&](const StopToken& stop) {
       return registry_->label_values("id", matchers, {.limit = 0, .stop = stop});
@@ -172,7 +163,7 @@ TEST_F(RegistryTest, StopsWithinListings) {
 TEST_F(RegistryTest, CountsForTheStatusPage) {
   fill();
 
-  const RegistryStatistics statistics = registry_->statistics(2);
+  const RegistryStatistics statistics = *registry_->statistics(2);
 
   EXPECT_EQ(statistics.series, 3000U);
   ASSERT_EQ(statistics.series_by_metric_name.size(), 2U);

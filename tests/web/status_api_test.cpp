@@ -163,7 +163,7 @@ TEST(StatusApi, ShowsConfigAndFlags) {
 TEST(StatusApi, ShowsTheStore) {
   StatusProviders providers;
   std::size_t asked = 0;
-  providers.tsdb = [&asked](std::size_t limit) -> Result<TsdbStatus> {
+  providers.tsdb = [&asked](std::size_t limit, const StopToken&) -> Result<TsdbStatus> {
     asked = limit;
     TsdbStatus status{.series = 2, .label_pairs = 3, .chunks = 4, .min_time = 5, .max_time = 6};
     status.series_by_metric = {{"up", 2}};

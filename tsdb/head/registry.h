@@ -96,7 +96,8 @@ class SeriesRegistry {
   void return_unlogged(std::vector<Slot> slots);
 
   std::size_t series_count() const;
-  RegistryStatistics statistics(std::size_t limit) const;
+  /// The `limit` largest of each kind. Errors: those of `stop`.
+  Result<RegistryStatistics> statistics(std::size_t limit, const StopToken& stop = {}) const;
 
  private:
   SeriesRef* refs() const { return reinterpret_cast<SeriesRef*>(memory_.refs.data()); }

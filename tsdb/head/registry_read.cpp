@@ -47,27 +47,12 @@ std::vector<NameCount> top(std::vector<Counted> counts, std::size_t limit) {
   return out;
 }
 
-// Asks a StopToken now and then: it is to be heard within 100 ms.
-class Pace {
- public:
-  explicit Pace(const StopToken& stop) : stop_(stop) {}
-  Result<void> tick(std::size_t cost = 1) {
-    done_ += cost;
-    if (done_ < kCostPerCheck) [[likely]]
-      return {};
-    return ask();
-  }
-  /// Before a text of `bytes` bytes is matched.
-  Result<void> tick_match(std::size_t bytes) { return tick(1 + bytes / 64); }
-  Result<void> ask() {
-    done_ = 0;
-    return stop_.check();
-  }
+using Pace = Pacer<StopToken>;
 
- private:
-  const StopToken& stop_;
-  std::size_t done_ = kCostPerCheck;
-};
+// For Pacer::tick() before a text of `bytes` bytes is matched.
+constexpr std::size_t cost_of_match(std::size_t bytes) {
+  return 1 + bytes / 64;
+}
 
 // Sorts runs, then merges them. An error leaves the items in any order.
 template <typename T, typename Less>
@@ -268,10 +253,10 @@ Result<SlotList> SeriesRegistry::keep_matching(const SlotList& found, const mode
                                                const StopToken& stop) const {
   const Symbol name = find_symbol(matcher.name());
   SlotList kept;
-  Pace pace(stop);
+  Pace pace(stop, kCostPerCheck);
   for (const Slot slot : found) {
     const std::string_view text = value_text(name == 0 ? 0 : pair_of(slot, name));
-    NX_TRY(pace.tick_match(text.size()));
+    NX_TRY(pace.tick(cost_of_match(text.size())));
     if (matcher.matches(text)) kept.push_back(slot);
   }
   return kept;
@@ -286,10 +271,10 @@ Result<SlotList> SeriesRegistry::narrow(std::optional<SlotList> found,
   }
   const bool accepts_missing = matcher.matches("");
   std::vector<PairId> wanted;
-  Pace pace(stop);
+  Pace pace(stop, kCostPerCheck);
   for (const PairId pair : values_of(matcher.name())) {
     const std::string_view text = value_text(pair);
-    NX_TRY(pace.tick_match(text.size()));
+    NX_TRY(pace.tick(cost_of_match(text.size())));
     if (matcher.matches(text) != accepts_missing) wanted.push_back(pair);
   }
   SlotList listed = unite_lists(wanted);
@@ -308,7 +293,7 @@ Result<SlotList> SeriesRegistry::select(const model::Matchers& matchers,
     }
   }
   if (!found) found = copy_list(kAllSeries);
-  Pace pace(stop);
+  Pace pace(stop, kCostPerCheck);
   NX_TRY(sort_paced(*found, [this](Slot a, Slot b) { return ref(a) < ref(b); }, pace));
   return *std::move(found);
 }
@@ -316,13 +301,13 @@ Result<SlotList> SeriesRegistry::select(const model::Matchers& matchers,
 Result<std::vector<std::string>> SeriesRegistry::label_values(
     const std::string& name, const model::Matchers& matchers,
     const model::LabelHints& hints) const {
-  Pace pace(hints.stop);
+  Pace pace(hints.stop, kCostPerCheck);
   FirstSeen values(hints.limit);
   const auto asks_other = [&name](const model::Matcher& m) { return m.name() != name; };
   if (std::ranges::none_of(matchers, asks_other)) {  // the values themselves say which match
     for (const PairId pair : values_of(name)) {
       const std::string_view text = value_text(pair);
-      NX_TRY(matchers.empty() ? pace.tick() : pace.tick_match(text.size()));
+      NX_TRY(matchers.empty() ? pace.tick() : pace.tick(cost_of_match(text.size())));
       const auto accepts = [text](const model::Matcher& matcher) { return matcher.matches(text); };
       if (!std::ranges::all_of(matchers, accepts)) continue;
       if (!values.add(memory_.symbols.pair(pair).value)) break;
@@ -340,7 +325,7 @@ Result<std::vector<std::string>> SeriesRegistry::label_values(
 
 Result<std::vector<std::string>> SeriesRegistry::label_names(const model::Matchers& matchers,
                                                              const model::LabelHints& hints) const {
-  Pace pace(hints.stop);
+  Pace pace(hints.stop, kCostPerCheck);
   FirstSeen names(0);
   if (matchers.empty()) {
     const ReaderLock lock(mutex_);
@@ -357,7 +342,9 @@ Result<std::vector<std::string>> SeriesRegistry::label_names(const model::Matche
   return texts;
 }
 
-RegistryStatistics SeriesRegistry::statistics(std::size_t limit) const {
+Result<RegistryStatistics> SeriesRegistry::statistics(std::size_t limit,
+                                                      const StopToken& stop) const {
+  Pace pace(stop, kCostPerCheck);
   RegistryStatistics out;
   std::vector<std::string_view> names;
   {
@@ -375,6 +362,7 @@ RegistryStatistics SeriesRegistry::statistics(std::size_t limit) const {
     const std::vector<std::uint32_t> counts = series_counts(ids);
     std::uint64_t name_bytes = 0;
     for (std::size_t i = 0; i < ids.size(); ++i) {
+      NX_TRY(pace.tick());
       const std::string_view value = value_text(ids[i]);
       name_bytes += value.size() * counts[i];
       pairs.push_back({name, value, counts[i]});

@@ -120,7 +120,7 @@ struct ValueWriter {
   Result<void> operator()(const query::VectorValue& vector) const {
     const TimeCells cells({.start = vector.time, .end = vector.time, .step = 1});
     char point[kPointBytes];
-    query::Pacer pacer(stop);
+    Pacer pacer(stop);
     out += '[';
     for (std::size_t i = 0; i < vector.labels.size(); ++i) {
       NX_TRY(pacer.tick(query::cost_of_bytes(vector.labels[i].data().size())));
@@ -143,7 +143,7 @@ struct ValueWriter {
     out.reserve(out.size() + points * kUsualPointBytes + matrix.series.size() * kUsualLabelBytes);
     out += '[';
     bool first = true;
-    query::Pacer pacer(stop);
+    Pacer pacer(stop);
     for (const query::MatrixSeries& series : matrix.series) {
       NX_TRY(pacer.tick(query::cost_of_bytes(series.labels.data().size() + series.times.size())));
       out += first ? "{\"metric\":" : ",{\"metric\":";

@@ -98,7 +98,7 @@ http::Response StatusApi::tsdb(const http::Request& request) const {
   const Result<std::size_t> limit = tsdb_limit(Form(request));
   if (!limit) return error_response(limit.error());
   if (!providers_.tsdb) return not_implemented_response("status/tsdb");
-  const Result<TsdbStatus> status = providers_.tsdb(*limit);
+  const Result<TsdbStatus> status = providers_.tsdb(*limit, request.client);
   if (!status) return error_response(status.error());
   SuccessEnvelope envelope;
   JsonWriter json(envelope.body());

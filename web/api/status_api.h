@@ -75,7 +75,7 @@ struct StatusProviders {
   std::function<std::string()> config_yaml;  // secrets hidden
   std::function<std::map<std::string, std::string>()> flags;
   std::function<RuntimeInfo()> runtime;
-  std::function<Result<TsdbStatus>(std::size_t limit)> tsdb;
+  std::function<Result<TsdbStatus>(std::size_t limit, const StopToken& stop)> tsdb;
   std::function<WalReplayStatus()> wal_replay;
   std::function<std::vector<Notification>()> notifications;
 };
