@@ -25,7 +25,7 @@ double seconds(TimeMs time) {
 void sum_kernel(const WindowArgs& args, Out out, Bits bits) {
   for_each_window(args, out, bits, 1, [&](std::size_t, Index lo, Index hi) {
     KahanSum sum;
-    for (Index i = lo; i < hi; ++i) sum.add(args.values[i]);
+    for_each_sample(args, lo, hi, [&](Index i) { sum.add(args.values[i]); });
     return std::isinf(sum.sum) ? sum.sum : sum.sum + sum.c;
   });
 }
@@ -33,7 +33,7 @@ void sum_kernel(const WindowArgs& args, Out out, Bits bits) {
 void avg_kernel(const WindowArgs& args, Out out, Bits bits) {
   for_each_window(args, out, bits, 1, [&](std::size_t, Index lo, Index hi) {
     KahanMean mean(args.values[lo]);
-    for (Index i = lo + 1; i < hi; ++i) mean.add(args.values[i]);
+    for_each_sample(args, lo + 1, hi, [&](Index i) { mean.add(args.values[i]); });
     return mean.result();
   });
 }
@@ -49,35 +49,36 @@ void present_kernel(const WindowArgs& args, Out out, Bits bits) {
 
 // The index of the sample that `better` prefers; NaN gives way to any number.
 template <typename Better>
-Index extremum(const double* values, Index lo, Index hi, Better better) {
+Index extremum(const WindowArgs& args, Index lo, Index hi, Better better) {
+  const double* values = args.values;
   Index at = lo;
-  for (Index i = lo; i < hi; ++i) {
+  for_each_sample(args, lo, hi, [&](Index i) {
     if (better(values[i], values[at]) || std::isnan(values[at])) at = i;
-  }
+  });
   return at;
 }
 
 void max_kernel(const WindowArgs& args, Out out, Bits bits) {
   for_each_window(args, out, bits, 1, [&](std::size_t, Index lo, Index hi) {
-    return args.values[extremum(args.values, lo, hi, std::greater<double>())];
+    return args.values[extremum(args, lo, hi, std::greater<double>())];
   });
 }
 
 void min_kernel(const WindowArgs& args, Out out, Bits bits) {
   for_each_window(args, out, bits, 1, [&](std::size_t, Index lo, Index hi) {
-    return args.values[extremum(args.values, lo, hi, std::less<double>())];
+    return args.values[extremum(args, lo, hi, std::less<double>())];
   });
 }
 
 void ts_of_max_kernel(const WindowArgs& args, Out out, Bits bits) {
   for_each_window(args, out, bits, 1, [&](std::size_t, Index lo, Index hi) {
-    return seconds(args.times[extremum(args.values, lo, hi, std::greater_equal<double>())]);
+    return seconds(args.times[extremum(args, lo, hi, std::greater_equal<double>())]);
   });
 }
 
 void ts_of_min_kernel(const WindowArgs& args, Out out, Bits bits) {
   for_each_window(args, out, bits, 1, [&](std::size_t, Index lo, Index hi) {
-    return seconds(args.times[extremum(args.values, lo, hi, std::less_equal<double>())]);
+    return seconds(args.times[extremum(args, lo, hi, std::less_equal<double>())]);
   });
 }
 
@@ -101,27 +102,28 @@ void ts_of_last_kernel(const WindowArgs& args, Out out, Bits bits) {
                   [&](std::size_t, Index, Index hi) { return seconds(args.times[hi - 1]); });
 }
 
-double variance(const double* values, Index lo, Index hi) {
+double variance(const WindowArgs& args, Index lo, Index hi) {
   double count = 0;
   KahanSum mean;
   KahanSum aux;
-  for (Index i = lo; i < hi; ++i) {
+  for_each_sample(args, lo, hi, [&](Index i) {
+    const double value = args.values[i];
     count += 1;
-    const double delta = values[i] - (mean.sum + mean.c);
+    const double delta = value - (mean.sum + mean.c);
     mean.add(delta / count);
-    aux.add(delta * (values[i] - (mean.sum + mean.c)));
-  }
+    aux.add(delta * (value - (mean.sum + mean.c)));
+  });
   return (aux.sum + aux.c) / count;
 }
 
 void stdvar_kernel(const WindowArgs& args, Out out, Bits bits) {
   for_each_window(args, out, bits, 1,
-                  [&](std::size_t, Index lo, Index hi) { return variance(args.values, lo, hi); });
+                  [&](std::size_t, Index lo, Index hi) { return variance(args, lo, hi); });
 }
 
 void stddev_kernel(const WindowArgs& args, Out out, Bits bits) {
   for_each_window(args, out, bits, 1, [&](std::size_t, Index lo, Index hi) {
-    return std::sqrt(variance(args.values, lo, hi));
+    return std::sqrt(variance(args, lo, hi));
   });
 }
 
@@ -130,11 +132,10 @@ bool nan_first(double a, double b) {
   return std::isnan(a) || a < b;
 }
 
-constexpr std::size_t kUnaskedMax = 64 * 1024;  // tuned: some milliseconds to sort
-
 // False once stopped: then the order means nothing.
 bool sort_values(std::vector<double>& values, const StopToken& stop) {
-  if (values.size() > kUnaskedMax) return go_sort(values, nan_first, {.token = stop}).has_value();
+  if (values.size() > kUnaskedSamplesMax)
+    return go_sort(values, nan_first, {.token = stop}).has_value();
   go_sort(values, nan_first);
   return true;
 }
@@ -145,7 +146,8 @@ bool select_nth(std::vector<double>& values, std::size_t n, const StopToken& sto
   auto first = values.begin();
   auto last = values.end();
   const auto at = first + static_cast<std::ptrdiff_t>(n);
-  for (int pass = 0; pass < kPassesMax && std::cmp_greater(last - first, kUnaskedMax); ++pass) {
+  for (int pass = 0; pass < kPassesMax && std::cmp_greater(last - first, kUnaskedSamplesMax);
+       ++pass) {
     if (!stop.check()) return false;
     const double a = *first;
     const double b = *(first + (last - first) / 2);
@@ -212,10 +214,11 @@ void count_pairs(const WindowArgs& args, Out out, Bits bits, Differs differs) {
   const Index begin = args.lo[0];
   const Index end = std::max(args.hi[args.steps - 1], begin);
   before.assign(end - begin + 1U, 0);
-  for (Index i = begin + 1; i < end; ++i) {
+  if (begin == end) return;
+  for_each_sample(args, begin + 1, end, [&](Index i) {
     before[i - begin] =
         before[i - begin - 1] + (differs(args.values[i - 1], args.values[i]) ? 1 : 0);
-  }
+  });
   for_each_window(args, out, bits, 1, [&](std::size_t, Index lo, Index hi) {
     return static_cast<double>(before[hi - 1 - begin] - before[lo - begin]);
   });

@@ -14,9 +14,10 @@ struct RateKind {
 void list_resets(const WindowArgs& args, std::vector<std::uint32_t>& out) {
   out.clear();
   const std::uint32_t end = args.hi[args.steps - 1];
-  for (std::uint32_t i = args.lo[0] + 1; i < end; ++i) {
+  const std::uint32_t begin = std::min(args.lo[0] + 1, end);
+  for_each_sample(args, begin, end, [&](std::uint32_t i) {
     if (args.values[i] < args.values[i - 1]) out.push_back(i);
-  }
+  });
 }
 
 // How much longer than the samples' own interval the result reaches, as a factor. Upstream

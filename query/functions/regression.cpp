@@ -21,7 +21,7 @@ Line regression(const WindowArgs& args, std::uint32_t lo, std::uint32_t hi, Time
   KahanSum xy_sum;
   KahanSum xx_sum;
   bool constant = true;
-  for (std::uint32_t i = lo; i < hi; ++i) {
+  for_each_sample(args, lo, hi, [&](std::uint32_t i) {
     const double x = static_cast<double>(args.times[i] - zero) / 1e3;
     const double y = args.values[i];
     if (i > lo && y != args.values[lo]) constant = false;
@@ -29,7 +29,7 @@ Line regression(const WindowArgs& args, std::uint32_t lo, std::uint32_t hi, Time
     y_sum.add(y);
     xy_sum.add(x * y);
     xx_sum.add(x * x);
-  }
+  });
   if (constant) {
     const double y = args.values[lo];
     if (std::isinf(y)) return {.slope = model::normal_nan(), .intercept = model::normal_nan()};
@@ -67,13 +67,13 @@ void smoothing_kernel(const WindowArgs& args, double* out, std::uint64_t* bits) 
     double before = 0;
     double smoothed = args.values[lo];
     double trend = args.values[lo + 1] - args.values[lo];
-    for (std::uint32_t i = lo + 1; i < hi; ++i) {
+    for_each_sample(args, lo + 1, hi, [&](std::uint32_t i) {
       const double x = smoothing * args.values[i];
       if (i > lo + 1) trend = trend_factor * (smoothed - before) + (1 - trend_factor) * trend;
       const double y = (1 - smoothing) * (smoothed + trend);
       before = smoothed;
       smoothed = x + y;
-    }
+    });
     return smoothed;
   });
 }

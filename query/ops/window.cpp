@@ -10,6 +10,7 @@
 namespace narthex::query {
 namespace {
 
+constexpr std::size_t kWordsPerCheck = 1024;  // tuned: of 64 steps: well below a millisecond
 constexpr std::uint64_t kKernelSamplesMax = 1024 * 1024;  // tuned: some 10 ms of one kernel
 
 // Go's Duration.Seconds().
@@ -106,7 +107,7 @@ Result<void> WindowOp::run_stream(QueryContext& context, TileSink& sink) {
   results_ = 0;
   std::size_t rows = 0;
   for (std::size_t row = 0; row < source_rows_.size(); row += rows) {
-    NX_TRY_ASSIGN(rows, read_block(row, std::min(kTileRows, source_rows_.size() - row)));
+    NX_TRY_ASSIGN(rows, read_block(context, row, std::min(kTileRows, source_rows_.size() - row)));
     const auto strip = [&](std::size_t step, std::size_t steps) -> Result<void> {
       Tile tile = buffer.shape(row, rows, step, steps);
       for (std::size_t r = 0; r < rows; ++r) NX_TRY(fill_row(context, row + r, r, tile));
@@ -133,26 +134,33 @@ Result<void> WindowOp::count_block(QueryContext& context, std::size_t rows) {
 }
 
 // How many of `rows` series were read: fewer when they are long.
-Result<std::size_t> WindowOp::read_block(std::size_t first, std::size_t rows) {
+Result<std::size_t> WindowOp::read_block(QueryContext& context, std::size_t first,
+                                         std::size_t rows) {
   columns_.resize(kTileRows);
   cursors_.assign(kTileRows, {});
   held_.assign(kTileRows, {});
   std::size_t samples = 0;
   std::size_t read = 0;
   while (read < rows && samples < kBlockSamplesMax) {
-    NX_TRY(read_series(first + read, columns_[read]));
+    NX_TRY(read_series(context, first + read, columns_[read]));
     samples += columns_[read].size();
     ++read;
   }
   return read;
 }
 
-Result<void> WindowOp::read_series(std::size_t row, model::SampleColumns& columns) const {
+Result<void> WindowOp::read_series(QueryContext& context, std::size_t row,
+                                   model::SampleColumns& columns) const {
   columns.clear();
   if (inner_ != nullptr) {
-    for_each_bit(inner_->row_bits(row), inner_->words(), [&](std::size_t step) {
-      columns.push(inner_axis_.at(step), inner_->value(row, step));
-    });
+    for (std::size_t word = 0; word < inner_->words(); word += kWordsPerCheck) {
+      NX_TRY(context.stop.check());
+      const std::size_t words = std::min(kWordsPerCheck, inner_->words() - word);
+      for_each_bit(inner_->row_bits(row) + word, words, [&](std::size_t i) {
+        const std::size_t step = word * kWordBits + i;
+        columns.push(inner_axis_.at(step), inner_->value(row, step));
+      });
+    }
   } else if (Result<void> read = set_->read(row, spec_.selector->needed(axis_), columns); !read) {
     return store_error(std::move(read).error());
   }
@@ -219,6 +227,7 @@ Result<void> WindowOp::fill_row(QueryContext& context, std::size_t row, std::siz
   } else {
     NX_TRY(run_in_parts(context, args, tile.row_values(r), tile.row_bits(r)));
   }
+  if (seen > kUnaskedSamplesMax) NX_TRY(context.stop.check());
   const bool has_result = any_bit(tile.row_bits(r), tile.words());
   held_[r].results += count_bits(tile.row_bits(r), tile.words());
   if (has_result && spec_.function->wants_counter) note_counter(context, row);

@@ -44,8 +44,9 @@ class WindowOp final : public Operator {
   Result<void> load_scalars(QueryContext& context);
   bool has_factors() const { return spec_.function->name == "double_exponential_smoothing"; }
   Result<void> check_factors(const Tile& tile) const;
-  Result<std::size_t> read_block(std::size_t first, std::size_t rows);
-  Result<void> read_series(std::size_t row, model::SampleColumns& columns) const;
+  Result<std::size_t> read_block(QueryContext& context, std::size_t first, std::size_t rows);
+  Result<void> read_series(QueryContext& context, std::size_t row,
+                           model::SampleColumns& columns) const;
   Result<void> fill_row(QueryContext& context, std::size_t row, std::size_t r, Tile& tile);
   Result<void> run_in_parts(QueryContext& context, const WindowArgs& args, double* out,
                             std::uint64_t* bits) const;
