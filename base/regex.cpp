@@ -244,10 +244,6 @@ bool Regex::matches(std::string_view text) const {
   return program_->match(subject.read(), 0, groups);
 }
 
-bool Regex::expand(std::string_view text, std::string_view replacement, std::string& out) const {
-  return *expand(text, replacement, std::string::npos, out);
-}
-
 Result<bool> Regex::expand(std::string_view text, std::string_view replacement,
                            std::size_t bytes_max, std::string& out) const {
   const Subject subject(text, program_->bytes);

@@ -27,10 +27,8 @@ class Regex {
   bool matches(std::string_view text) const;
 
   /// When `text` matches, `replacement` with $1, ${1}, $name, ${name} and $$ expanded as Go's
-  /// regexp does (unknown groups are empty); otherwise false and `out` is untouched.
-  bool expand(std::string_view text, std::string_view replacement, std::string& out) const;
-
-  /// The same; kLimit, with `out` unspecified, when the result would be longer than `bytes_max`.
+  /// regexp does (unknown groups are empty); otherwise false and `out` is untouched. kLimit, with
+  /// `out` unspecified, when the result would be longer than `bytes_max`.
   Result<bool> expand(std::string_view text, std::string_view replacement, std::size_t bytes_max,
                       std::string& out) const;
 

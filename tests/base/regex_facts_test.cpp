@@ -48,7 +48,7 @@ std::string outcome(const Regex& regex, const std::string& use, const std::strin
   if (use == "matcher") return regex.matches(text) ? "yes" : "no";
   if (use == "template") return *regex.replace_all(text, "<$1>", 1'000'000);
   std::string out = "no match";
-  (void)regex.expand(text, "$0|$1|$n|${2}x", out);
+  (void)regex.expand(text, "$0|$1|$n|${2}x", std::string::npos, out);
   return out;
 }
 

@@ -60,7 +60,8 @@ TEST(RegexSyntax, TakesRepetitionsOfLargeSets) {
 // Every bad byte reads as U+FFFD, also where groups are cut.
 TEST(RegexSyntax, ReadsTextsThatAreNotUtf8AsGo) {
   std::string out;
-  ASSERT_TRUE(Regex::anchored("(.)(\xc3\xa9*)(.*)")->expand("\xff\xc3\xa9\xc3", "$3-$2-$1", out));
+  ASSERT_TRUE(*Regex::anchored("(.)(\xc3\xa9*)(.*)")
+                   ->expand("\xff\xc3\xa9\xc3", "$3-$2-$1", std::string::npos, out));
   EXPECT_EQ(out, "\xc3-\xc3\xa9-\xff");
   EXPECT_EQ(Regex::unanchored("x*")->replace_all("\xc3\xa9\xff", "-", 99), "-\xc3\xa9-\xff-");
   EXPECT_TRUE(Regex::matcher("a|\xff")->matches("\xff"));
@@ -95,7 +96,7 @@ TEST(RegexSyntax, CountsTheHeightOfTheTreeAsGo) {
 TEST(RegexSyntax, ExpandsNamesAsGo) {
   const Regex regex = *Regex::anchored("(?:(?<n>a)|(?<n>b))(?P<m>c)");
   std::string out;
-  ASSERT_TRUE(regex.expand("bc", "$n-${m}-$3-$03-$x-${n}$$", out));
+  ASSERT_TRUE(*regex.expand("bc", "$n-${m}-$3-$03-$x-${n}$$", std::string::npos, out));
   EXPECT_EQ(out, "b-c-c---b$");
 }
 

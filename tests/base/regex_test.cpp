@@ -17,9 +17,9 @@ TEST(Regex, ExpandsAsGo) {
   const Regex regex = *Regex::anchored("(?P<host>[a-z]+):(\\d+)");
   std::string out;
 
-  ASSERT_TRUE(regex.expand("db:80", "$host-${2}-$$-$9-$1x", out));
+  ASSERT_TRUE(*regex.expand("db:80", "$host-${2}-$$-$9-$1x", std::string::npos, out));
   EXPECT_EQ(out, "db-80-$--");
-  EXPECT_FALSE(regex.expand("nope", "$1", out));
+  EXPECT_FALSE(*regex.expand("nope", "$1", std::string::npos, out));
 }
 
 TEST(Regex, ReplacesAllAsGo) {
