@@ -25,7 +25,7 @@ Result<AlertmanagerConfig> decode_alertmanager(const Node& node, bool legacy_nam
   map.parse("timeout", out.timeout, model::parse_duration);
   map.parse("api_version", version, parse_api_version);
   map.not_implemented("sigv4");
-  http::decode_client_config(map, out.client);
+  net::http::decode_client_config(map, out.client);
   model::decode_relabel_rules(map, "relabel_configs", "Alertmanager target relabeling rule",
                               legacy_names, out.relabel_rules);
   model::decode_relabel_rules(map, "alert_relabel_configs", "Alertmanager alert relabeling rule",
@@ -61,7 +61,7 @@ void emit(yaml::Writer& out, const AlertingConfig& config) {
   out.open_list("alertmanagers");
   for (const AlertmanagerConfig& manager : config.alertmanagers) {
     out.open_item();
-    http::emit(out, manager.client);
+    net::http::emit(out, manager.client);
     if (!manager.scheme.empty()) out.field("scheme", manager.scheme);
     if (!manager.path_prefix.empty()) out.field("path_prefix", manager.path_prefix);
     out.field("timeout", model::format_duration(manager.timeout));

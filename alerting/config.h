@@ -6,18 +6,18 @@
 #include <string_view>
 #include <vector>
 
-#include "base/http/client_config.h"
 #include "base/result.h"
 #include "base/yaml.h"
 #include "model/relabel.h"
 #include "model/time.h"
+#include "net/http/client_config.h"
 #include "scrape/discovery/config.h"
 
 namespace narthex::alerting {
 
 /// One item of `alertmanagers`.
 struct AlertmanagerConfig {
-  http::ClientConfig client;
+  net::http::ClientConfig client;
   std::string scheme = "http";
   std::string path_prefix;
   model::DurationMs timeout = 10'000;                   // upstream's default

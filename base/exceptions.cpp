@@ -1,9 +1,25 @@
 // Reporting exceptions.
 #include "base/exceptions.h"
 
-#include "base/executors.h"
+#include <boost/system/system_error.hpp>
 
 namespace narthex {
+
+std::string describe_exception(const std::exception_ptr& error) {
+  if (!error) return {};
+  try {
+    std::rethrow_exception(error);
+  } catch (const boost::system::system_error& e) {
+    if (e.code() == boost::system::errc::operation_canceled) return {};
+    return e.what();
+  } catch (const std::bad_alloc&) {
+    return "out of memory";
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "unknown exception";
+  }
+}
 
 void report_exception(Log& log, Metrics& metrics, Doing doing, std::string_view text) {
   if (text.empty()) return;

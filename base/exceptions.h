@@ -4,6 +4,8 @@
 #pragma once
 
 #include <concepts>
+#include <exception>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -19,6 +21,9 @@ struct Doing {
   std::string_view part;
   std::string_view what;
 };
+
+/// Its text, empty for the one by which a cancelled coroutine ends.
+std::string describe_exception(const std::exception_ptr& error);
 
 /// Logs and counts. Does nothing for an empty `text`. Thread-safe.
 void report_exception(Log& log, Metrics& metrics, Doing doing, std::string_view text);

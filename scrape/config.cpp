@@ -354,7 +354,7 @@ void emit(yaml::Writer& out, const ScrapeConfig& config) {
   out.field("metric_name_validation_scheme", validation_name(config.name_validation));
   out.field("metric_name_escaping_scheme", escaping_name(config.name_escaping));
   out.field("extra_scrape_metrics", config.extra_scrape_metrics);
-  http::emit(out, config.client);
+  net::http::emit(out, config.client);
   model::emit_relabel_rules(out, "relabel_configs", config.relabel_rules);
   model::emit_relabel_rules(out, "metric_relabel_configs", config.metric_relabel_rules);
   discovery::emit(out, config.discovery);

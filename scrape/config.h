@@ -9,11 +9,11 @@
 #include <string_view>
 #include <vector>
 
-#include "base/http/client_config.h"
 #include "base/result.h"
 #include "base/yaml.h"
 #include "model/relabel.h"
 #include "model/time.h"
+#include "net/http/client_config.h"
 #include "scrape/discovery/config.h"
 
 namespace narthex::scrape {
@@ -86,7 +86,7 @@ struct ScrapeConfig {
   NameValidation name_validation = NameValidation::kUtf8;
   NameEscaping name_escaping = NameEscaping::kAllowUtf8;
   bool extra_scrape_metrics = false;
-  http::ClientConfig client;
+  net::http::ClientConfig client;
   std::vector<model::RelabelRule> relabel_rules;
   std::vector<model::RelabelRule> metric_relabel_rules;
   discovery::DiscoveryConfig discovery;

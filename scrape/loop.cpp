@@ -185,8 +185,8 @@ TargetLoop::TargetLoop(LoopContext context, std::shared_ptr<const Job> job, Targ
       ingest_(job_->rules(target_.timeout), target_.labels),
       discovered_labels_(target_.discovered_labels) {}
 
-http::ClientRequest TargetLoop::request() const {
-  http::ClientRequest request{.url = target_.url};
+net::http::ClientRequest TargetLoop::request() const {
+  net::http::ClientRequest request{.url = target_.url};
   request.headers.add("Accept", job_->accept);
   request.headers.add("Accept-Encoding", job_->config.enable_compression ? "gzip" : "identity");
   request.headers.add("User-Agent", context_.options.user_agent);
@@ -204,7 +204,7 @@ std::size_t TargetLoop::body_bytes_max() const {
 asio::awaitable<void> TargetLoop::run() {
   const Clock& clock = context_.clock;
   const std::int64_t wait_ns = target_.offset_ns(clock.now_ms() * 1'000'000, offset_seed_);
-  const bool waited = co_await sleep_for_ns(wait_ns);
+  const bool waited = co_await net::sleep_for_ns(wait_ns);
   if (!waited) co_return;
   const std::int64_t interval_ns = target_.interval * 1'000'000;
   const model::DurationMs tolerance =
@@ -228,7 +228,7 @@ asio::awaitable<void> TargetLoop::run() {
     tick_ns += interval_ns;
     if (now_ns > tick_ns) tick_ns += (now_ns - tick_ns) / interval_ns * interval_ns;
     if (now_ns < tick_ns) {
-      const bool slept = co_await sleep_for_ns(tick_ns - now_ns);
+      const bool slept = co_await net::sleep_for_ns(tick_ns - now_ns);
       if (!slept) co_return;
     }
   }
@@ -241,16 +241,16 @@ Error TargetLoop::report_exception_now() const {
 }
 
 // kCancelled when the loop is to end.
-asio::awaitable<Result<http::ClientResponse>> TargetLoop::fetch(BudgetShare* share) {
+asio::awaitable<Result<net::http::ClientResponse>> TargetLoop::fetch(BudgetShare* share) {
   if (std::string forced = forced_error(); !forced.empty()) {
     co_return Error(Code::kLimit, std::move(forced));
   }
   if (!target_.fault.empty()) co_return Error(Code::kInvalid, target_.fault);
-  const http::FetchLimits limits{.timeout = std::chrono::milliseconds(target_.timeout),
-                                 .body_bytes_max = body_bytes_max(),
-                                 .share = share};
+  const net::http::FetchLimits limits{.timeout = std::chrono::milliseconds(target_.timeout),
+                                      .body_bytes_max = body_bytes_max(),
+                                      .share = share};
   try {
-    Result<http::ClientResponse> response =
+    Result<net::http::ClientResponse> response =
         co_await client_.fetch(request(), limits, context_.batches.take_body());
     co_return response;
   } catch (...) {
@@ -264,16 +264,16 @@ asio::awaitable<Result<http::ClientResponse>> TargetLoop::fetch(BudgetShare* sha
 asio::awaitable<bool> TargetLoop::scrape(model::TimeMs time) {
   const std::int64_t started_ns = context_.clock.monotonic_ns();
   BudgetShare share(&context_.bodies, kFreeBodyBytes);
-  Result<http::ClientResponse> response = co_await fetch(&share);
+  Result<net::http::ClientResponse> response = co_await fetch(&share);
   if (!response && response.error().code() == Code::kCancelled) co_return false;
   auto work = [this, &response, time, started_ns, &share] {
     process(std::move(response), time, started_ns, &share);
   };
-  co_await run_on(context_.executors.cpu(), std::move(work));
+  co_await net::run_on(context_.executors.cpu(), std::move(work));
   co_return true;
 }
 
-Result<void> TargetLoop::decode_body(http::ClientResponse& response, Batch& batch) const {
+Result<void> TargetLoop::decode_body(net::http::ClientResponse& response, Batch& batch) const {
   if (response.status != 200) {
     return Error(Code::kUnavailable,
                  concat("server returned HTTP status ", response.status_line()));
@@ -285,8 +285,8 @@ Result<void> TargetLoop::decode_body(http::ClientResponse& response, Batch& batc
   return gunzip(response.body, body_bytes_max(), batch.body, share_);
 }
 
-Result<ScrapeCounts> TargetLoop::read(Result<http::ClientResponse>& response, model::TimeMs time,
-                                      Batch& batch, std::int64_t& body_bytes) {
+Result<ScrapeCounts> TargetLoop::read(Result<net::http::ClientResponse>& response,
+                                      model::TimeMs time, Batch& batch, std::int64_t& body_bytes) {
   const bool too_large = !response && response.error().code() == Code::kLimit &&
                          response.error().message().ends_with(kBodyLimitText);
   if (too_large) body_bytes = -1;
@@ -345,7 +345,7 @@ void TargetLoop::count_rejected(const ScrapeCounts& counts, const RejectedRows& 
                                                          {"new_series_refused", counts.refused}});
 }
 
-void TargetLoop::process(Result<http::ClientResponse> response, model::TimeMs time,
+void TargetLoop::process(Result<net::http::ClientResponse> response, model::TimeMs time,
                          std::int64_t started_ns, BudgetShare* share) {
   const MutexLock lock(ingest_mutex_);
   if (retired_) return;
@@ -360,7 +360,7 @@ void TargetLoop::process(Result<http::ClientResponse> response, model::TimeMs ti
   }
 }
 
-void TargetLoop::write(Result<http::ClientResponse>& response, model::TimeMs time,
+void TargetLoop::write(Result<net::http::ClientResponse>& response, model::TimeMs time,
                        std::int64_t started_ns) {
   std::unique_ptr<Batch> batch = context_.batches.take();
   ScrapeOutcome outcome;
@@ -411,10 +411,10 @@ void TargetLoop::write(Result<http::ClientResponse>& response, model::TimeMs tim
 // those refuse the markers.
 asio::awaitable<void> TargetLoop::say_farewell(model::TimeMs stopped) {
   const std::int64_t interval_ns = target_.interval * 1'000'000;
-  const bool waited = co_await sleep_for_ns(2 * interval_ns + interval_ns / 10);
+  const bool waited = co_await net::sleep_for_ns(2 * interval_ns + interval_ns / 10);
   if (!waited) co_return;
   auto work = [this, stopped] { write_farewell(stopped + target_.interval); };
-  co_await run_on(context_.executors.cpu(), std::move(work));
+  co_await net::run_on(context_.executors.cpu(), std::move(work));
 }
 
 void TargetLoop::write_farewell(model::TimeMs time) {

@@ -12,12 +12,12 @@
 #include "base/budget.h"
 #include "base/byte_budget.h"
 #include "base/clock.h"
-#include "base/executors.h"
-#include "base/http/client.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
 #include "model/storage.h"
+#include "net/executors.h"
+#include "net/http/client.h"
 #include "scrape/ingest.h"
 #include "scrape/manager.h"
 #include "scrape/target.h"
@@ -75,7 +75,7 @@ Result<text::Format> choose_format(std::string_view content_type, std::optional<
 
 /// What all loops share; all references outlive them.
 struct LoopContext {
-  Executors& executors;
+  net::Executors& executors;
   model::Appender& appender;
   const Clock& clock;
   Log& log;
@@ -100,9 +100,9 @@ class TargetLoop {
 
   /// One scrape's work behind the fetch. `share` counts the body, inflated too. Public for tests.
   /// Runs on the CPU pool.
-  void process(Result<http::ClientResponse> response, model::TimeMs time, std::int64_t started_ns,
-               BudgetShare* share = nullptr);
-  http::ClientRequest request() const;
+  void process(Result<net::http::ClientResponse> response, model::TimeMs time,
+               std::int64_t started_ns, BudgetShare* share = nullptr);
+  net::http::ClientRequest request() const;
 
   /// No sample is written from now on but by say_farewell().
   void retire();
@@ -128,13 +128,13 @@ class TargetLoop {
     Health health = Health::kUnknown;
   };
   asio::awaitable<bool> scrape(model::TimeMs time);
-  asio::awaitable<Result<http::ClientResponse>> fetch(BudgetShare* share);
-  void write(Result<http::ClientResponse>& response, model::TimeMs time, std::int64_t started_ns)
-      NX_REQUIRES(ingest_mutex_);
+  asio::awaitable<Result<net::http::ClientResponse>> fetch(BudgetShare* share);
+  void write(Result<net::http::ClientResponse>& response, model::TimeMs time,
+             std::int64_t started_ns) NX_REQUIRES(ingest_mutex_);
   Error report_exception_now() const;
-  Result<ScrapeCounts> read(Result<http::ClientResponse>& response, model::TimeMs time,
+  Result<ScrapeCounts> read(Result<net::http::ClientResponse>& response, model::TimeMs time,
                             Batch& batch, std::int64_t& body_bytes) NX_REQUIRES(ingest_mutex_);
-  Result<void> decode_body(http::ClientResponse& response, Batch& batch) const
+  Result<void> decode_body(net::http::ClientResponse& response, Batch& batch) const
       NX_REQUIRES(ingest_mutex_);
   void count_failure(const Error& error, std::int64_t body_bytes) const;
   void count_rejected(const ScrapeCounts& counts, const RejectedRows& rejected)
@@ -148,7 +148,7 @@ class TargetLoop {
   Target target_;
   std::uint64_t offset_seed_;
   Observer& interval_length_;
-  http::Client client_;  // used by run() only
+  net::http::Client client_;  // used by run() only
 
   mutable Mutex ingest_mutex_;  // held for the CPU part of a scrape
   Ingest ingest_ NX_GUARDED_BY(ingest_mutex_);

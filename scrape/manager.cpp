@@ -61,7 +61,7 @@ struct ScrapeManager::State {
   ByteBudget bodies{options.bodies_bytes_max};
   MemoryBudget parsed{"all scrapes", options.parsed_bytes_max};
   discovery::Manager discovery;
-  TaskGroup tasks;
+  net::TaskGroup tasks;
   mutable Mutex mutex;
   std::map<std::string, std::unique_ptr<Pool>> pools NX_GUARDED_BY(mutex);
   std::uint64_t offset_seed NX_GUARDED_BY(mutex) = 0;
@@ -129,7 +129,7 @@ void ScrapeManager::commit(Prepared prepared) {
   state.sync_all();
   if (state.watching) return;
   state.watching = true;
-  state.tasks.spawn([this] { return state_->watch_discovery(); }, AfterException::kRestart);
+  state.tasks.spawn([this] { return state_->watch_discovery(); }, net::AfterException::kRestart);
 }
 
 void ScrapeManager::State::sync_all() {
@@ -144,10 +144,10 @@ void ScrapeManager::State::sync_all() {
 
 asio::awaitable<void> ScrapeManager::State::watch_discovery() {
   for (;;) {
-    const bool go_on = co_await sleep_for_ns(options.discovery_reload_interval * 1'000'000);
+    const bool go_on = co_await net::sleep_for_ns(options.discovery_reload_interval * 1'000'000);
     if (!go_on) co_return;
     auto work = [this] { sync_when_changed(); };
-    co_await run_on(context.executors.cpu(), std::move(work));
+    co_await net::run_on(context.executors.cpu(), std::move(work));
   }
 }
 

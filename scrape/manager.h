@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/executors.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -18,6 +17,7 @@
 #include "model/metadata.h"
 #include "model/storage.h"
 #include "model/time.h"
+#include "net/executors.h"
 #include "scrape/config.h"
 
 namespace narthex::scrape {
@@ -77,7 +77,7 @@ class ScrapeManager {
  public:
   /// Everything must outlive the manager.
   struct Context {
-    Executors& executors;
+    net::Executors& executors;
     model::Appender& appender;
     FileSystem& fs;
     const Clock& clock;

@@ -28,7 +28,7 @@ bool keeps_meaning(const ScrapeConfig& a, const ScrapeConfig& b) {
   return reduced(a) == reduced(b);
 }
 
-Pool::Pool(LoopContext context, TaskGroup& tasks, std::shared_ptr<const Job> job)
+Pool::Pool(LoopContext context, net::TaskGroup& tasks, std::shared_ptr<const Job> job)
     : context_(context), tasks_(tasks), job_(std::move(job)) {}
 
 std::map<std::uint64_t, Target> Pool::make_targets(
@@ -89,7 +89,8 @@ void Pool::sync(const std::vector<discovery::TargetGroup>& groups, std::uint64_t
       before->second.loop->retire_into(*loop);
       outgoing_.erase(before);
     }
-    TaskHandle task = tasks_.spawn([loop] { return loop->run(); }, AfterException::kRestart);
+    net::TaskHandle task =
+        tasks_.spawn([loop] { return loop->run(); }, net::AfterException::kRestart);
     loops_.emplace(hash, Running{.loop = std::move(loop), .task = std::move(task)});
   }
   for (const auto& [id, running] : outgoing_) end(running);

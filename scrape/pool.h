@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/executors.h"
+#include "net/executors.h"
 #include "scrape/discovery/config.h"
 #include "scrape/loop.h"
 
@@ -17,7 +17,7 @@ namespace narthex::scrape {
 class Pool {
  public:
   /// `tasks` and everything in `context` outlive the pool.
-  Pool(LoopContext context, TaskGroup& tasks, std::shared_ptr<const Job> job);
+  Pool(LoopContext context, net::TaskGroup& tasks, std::shared_ptr<const Job> job);
 
   /// Makes the loops fit these groups.
   void sync(const std::vector<discovery::TargetGroup>& groups, std::uint64_t offset_seed);
@@ -35,7 +35,7 @@ class Pool {
  private:
   struct Running {
     std::shared_ptr<TargetLoop> loop;
-    TaskHandle task;
+    net::TaskHandle task;
   };
   using Loops = std::map<std::uint64_t, Running>;  // by the target's hash
 
@@ -45,7 +45,7 @@ class Pool {
   void publish(std::int64_t sync_ns) const;
 
   LoopContext context_;
-  TaskGroup& tasks_;
+  net::TaskGroup& tasks_;
   std::shared_ptr<const Job> job_;
   Loops loops_;
   std::map<std::uint64_t, Running> outgoing_;  // by labels and URL, until the next sync

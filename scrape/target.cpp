@@ -43,9 +43,10 @@ void set_url(const model::LabelsBuilder& labels, const ScrapeConfig& config, Tar
     else
       values.front() = value;
   }
-  out.url_text = http::make_url_text(labels.get("__scheme__"), labels.get(kAddress),
-                                     labels.get("__metrics_path__"), http::encode_query(params));
-  Result<http::Url> url = http::parse_url(out.url_text);
+  out.url_text =
+      net::http::make_url_text(labels.get("__scheme__"), labels.get(kAddress),
+                               labels.get("__metrics_path__"), net::http::encode_query(params));
+  Result<net::http::Url> url = net::http::parse_url(out.url_text);
   if (url)
     out.url = *std::move(url);
   else

@@ -7,11 +7,11 @@
 #include <string_view>
 #include <vector>
 
-#include "base/http/url.h"
 #include "base/result.h"
 #include "model/labels.h"
 #include "model/relabel.h"
 #include "model/time.h"
+#include "net/http/url.h"
 #include "scrape/config.h"
 
 namespace narthex::scrape {
@@ -20,7 +20,7 @@ struct Target {
   model::Labels discovered_labels;  // before relabelling
   model::Labels all_labels;         // after it, without __meta_
   model::Labels labels;             // the visible ones: no leading __
-  http::Url url;                    // when `fault` is empty
+  net::http::Url url;               // when `fault` is empty
   std::string url_text;             // as upstream shows it, whether or not it is a URL
   std::string fault;                // why nothing can be fetched from there
   model::DurationMs interval = 0;

@@ -6,10 +6,10 @@
 #include <functional>
 
 #include "base/fs.h"
-#include "base/http/url.h"
 #include "base/regex.h"
 #include "base/str.h"
 #include "base/units.h"
+#include "net/http/url.h"
 #include "server/arguments.h"
 
 namespace narthex::server {
@@ -380,7 +380,7 @@ Result<void> check_addresses(const Flags& flags) {
   if (kQuotes.contains(url.front()) || kQuotes.contains(url.back())) {
     return fail("URL must not begin or end with quotes");
   }
-  if (const Result<void> checked = http::check_url(url); !checked) {
+  if (const Result<void> checked = net::http::check_url(url); !checked) {
     return fail(checked.error().message());
   }
   return {};

@@ -12,9 +12,9 @@
 #include "alerting/notify/notifier.h"
 #include "alerting/rules/manager.h"
 #include "base/exceptions.h"
-#include "base/executors.h"
 #include "base/mutex.h"
 #include "base/str.h"
+#include "net/executors.h"
 #include "query/engine.h"
 #include "scrape/manager.h"
 #include "server/late_store.h"
@@ -73,7 +73,7 @@ struct Server::Parts {
 
   Parts(Flags f, Config c, Log& l);
 
-  ExecutorOptions executor_options(unsigned io_threads, unsigned cpu_threads, int cpu_nice);
+  net::ExecutorOptions executor_options(unsigned io_threads, unsigned cpu_threads, int cpu_nice);
   void add_routes();
   web::StatusProviders status_providers();
   web::RuntimeInfo runtime_info();
@@ -109,13 +109,15 @@ struct Server::Parts {
   model::TimeMs config_time NX_GUARDED_BY(mutex) = 0;
 
   // Who goes first on a busy core: docs/concurrency.md.
-  Executors ingest{executor_options(std::min(cores(), 8U), std::max(2U, cores()), 0)};
-  Executors ruling{executor_options(1, std::max(2U, cores()), kRulesNice)};
-  Executors serving{executor_options(std::min(cores(), 4U), query_threads(flags), kQueriesNice)};
-  Executors ranging{executor_options(1, query_threads(flags), kQueriesNice)};
-  Executors reading{executor_options(1, std::max(2U, cores()), kQueriesNice)};
-  Executors control{executor_options(1, kControlThreads, 0)};
-  Executors reloading{executor_options(1, 1, 0)};  // in turn; a file that hangs costs only reloads
+  net::Executors ingest{executor_options(std::min(cores(), 8U), std::max(2U, cores()), 0)};
+  net::Executors ruling{executor_options(1, std::max(2U, cores()), kRulesNice)};
+  net::Executors serving{
+      executor_options(std::min(cores(), 4U), query_threads(flags), kQueriesNice)};
+  net::Executors ranging{executor_options(1, query_threads(flags), kQueriesNice)};
+  net::Executors reading{executor_options(1, std::max(2U, cores()), kQueriesNice)};
+  net::Executors control{executor_options(1, kControlThreads, 0)};
+  net::Executors reloading{
+      executor_options(1, 1, 0)};  // in turn; a file that hangs costs only reloads
   LateStore store;
   const StopToken start_stop = cancellable(clock);
   tsdb::ReplayProgress replay;
@@ -124,7 +126,7 @@ struct Server::Parts {
   scrape::ScrapeManager scraping;
   alerting::Notifier notifier;
   alerting::RuleManager rules;
-  TaskGroup background;
+  net::TaskGroup background;
 
   web::QueryApi query_api;
   web::SeriesApi series_api{store};
@@ -132,7 +134,7 @@ struct Server::Parts {
   std::unique_ptr<web::TargetsApi> targets_api;
   std::unique_ptr<web::StatusApi> status_api;
   web::Router router;
-  std::unique_ptr<web::HttpServer> http;
+  std::unique_ptr<net::http::HttpServer> http;
 };
 
 Server::Parts::Parts(Flags f, Config c, Log& l)
@@ -152,9 +154,9 @@ Server::Parts::Parts(Flags f, Config c, Log& l)
                 engine.options().parser, clock),
       router(router_options(flags), serving, clock, metrics, log) {}
 
-ExecutorOptions Server::Parts::executor_options(unsigned io_threads, unsigned cpu_threads,
-                                                int cpu_nice) {
-  ExecutorOptions options;
+net::ExecutorOptions Server::Parts::executor_options(unsigned io_threads, unsigned cpu_threads,
+                                                     int cpu_nice) {
+  net::ExecutorOptions options;
   options.io_threads = io_threads;
   options.cpu_threads = cpu_threads;
   options.cpu_nice = cpu_nice;
@@ -296,10 +298,10 @@ alerting::RuleContext Server::Parts::rule_context() {
 
 asio::awaitable<void> Server::Parts::sync_loop() {
   for (;;) {
-    const bool go_on = co_await sleep_for_ns(kSyncIntervalNs);
+    const bool go_on = co_await net::sleep_for_ns(kSyncIntervalNs);
     if (!go_on) co_return;
     auto sync = [this] { return db->sync(); };
-    const Result<void> synced = co_await run_on(ingest.cpu(), std::move(sync));
+    const Result<void> synced = co_await net::run_on(ingest.cpu(), std::move(sync));
     if (!synced) log.error("wal sync failed", {{"err", synced.error()}});
   }
 }
@@ -311,10 +313,10 @@ Result<void> Server::Parts::listen(std::function<Result<void>()> reload) {
   hooks.quit = send_terminate;
   web::add_lifecycle_routes(router, std::move(hooks), {control, reloading}, metrics);
   add_routes();
-  auto handler = [this](const http::Request& request) { return router.handle(request); };
-  auto is_vital = [this](const http::Request& request) { return router.is_vital(request); };
-  http = std::make_unique<web::HttpServer>(http_options(flags), handler, serving, clock, log,
-                                           metrics, is_vital);
+  auto handler = [this](const net::http::Request& request) { return router.handle(request); };
+  auto is_vital = [this](const net::http::Request& request) { return router.is_vital(request); };
+  http = std::make_unique<net::http::HttpServer>(http_options(flags), handler, serving, clock, log,
+                                                 metrics, is_vital);
   NX_TRY(http->listen());
   http->start();
   log.info("listening", {{"address", join(http->addresses(), ",")}});
@@ -326,7 +328,7 @@ Result<void> Server::Parts::open_store() {
   NX_TRY_ASSIGN(db, tsdb::Db::open(store_options(flags, current_config()), fs, clock, metrics, log,
                                    replaying));
   store.open(*db);
-  background.spawn([this] { return sync_loop(); }, AfterException::kRestart);
+  background.spawn([this] { return sync_loop(); }, net::AfterException::kRestart);
   return {};
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "base/executors.h"
+#include "base/exceptions.h"
 #include "base/fs.h"
 #include "server/flags.h"
 #include "server/run.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "base/executors.h"
+#include "base/exceptions.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/parallel.h"

@@ -53,8 +53,8 @@ scrape::ScrapeOptions scrape_options(const Flags& flags) {
   return options;
 }
 
-web::HttpServerOptions http_options(const Flags& flags) {
-  web::HttpServerOptions options;
+net::http::HttpServerOptions http_options(const Flags& flags) {
+  net::http::HttpServerOptions options;
   options.listen_addresses = flags.listen_addresses;
   options.connections_max = flags.connections_max;
   options.body_timeout = std::chrono::milliseconds(flags.read_timeout_ms);

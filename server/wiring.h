@@ -8,13 +8,13 @@
 #include "alerting/notify/notifier.h"
 #include "alerting/rules/manager.h"
 #include "base/str.h"
+#include "net/http/server.h"
 #include "query/engine.h"
 #include "scrape/manager.h"
 #include "server/config.h"
 #include "server/flags.h"
 #include "tsdb/db.h"
 #include "web/api/api.h"
-#include "web/http_server.h"
 #include "web/router.h"
 
 namespace narthex::server {
@@ -31,7 +31,7 @@ ExternalUrl external_url(const Flags& flags);
 
 query::EngineOptions engine_options(const Flags& flags, const Config& config);
 scrape::ScrapeOptions scrape_options(const Flags& flags);
-web::HttpServerOptions http_options(const Flags& flags);
+net::http::HttpServerOptions http_options(const Flags& flags);
 web::RouterOptions router_options(const Flags& flags);
 tsdb::Options store_options(const Flags& flags, const Config& config);
 alerting::NotifierOptions notifier_options(const Flags& flags);

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/str.h"
-#include "web/http_framing.h"
+#include "net/http/framing.h"
 
 namespace narthex::web {
 namespace {
@@ -20,14 +20,15 @@ bool is_form(std::string_view content_type) {
 std::string bad_escape(std::string_view text) {
   for (std::size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 1)) {
     const std::string_view escape = text.substr(at, 3);
-    if (!percent_decode(escape, false)) return concat("invalid URL escape ", quote(escape));
+    if (!net::http::percent_decode(escape, false))
+      return concat("invalid URL escape ", quote(escape));
   }
   return "invalid URL escape";
 }
 
 }  // namespace
 
-Form::Form(const http::Request& request) {
+Form::Form(const net::http::Request& request) {
   const bool has_body =
       request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
   if (has_body && is_form(request.headers.get("Content-Type"))) parse(request.body, body_);
@@ -48,10 +49,10 @@ void Form::parse(std::string_view text, FormPairs& out) {
       continue;
     }
     const std::size_t equals = pair.find('=');
-    auto name = percent_decode(pair.substr(0, equals), true);
+    auto name = net::http::percent_decode(pair.substr(0, equals), true);
     const std::string_view raw =
         equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
-    auto value = percent_decode(raw, true);
+    auto value = net::http::percent_decode(raw, true);
     if (name && value) {
       out.emplace_back(*std::move(name), *std::move(value));
     } else if (!error_) {

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/http/message.h"
+#include "net/http/message.h"
 #include "web/multipart.h"
 
 namespace narthex::web {
@@ -18,7 +18,7 @@ namespace narthex::web {
 /// Immutable once built.
 class Form {
  public:
-  explicit Form(const http::Request& request);
+  explicit Form(const net::http::Request& request);
 
   /// The first value of `name`, empty when absent. Lives as long as the form.
   std::string_view get(std::string_view name) const;

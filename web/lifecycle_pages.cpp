@@ -32,34 +32,36 @@ class LifecyclePages {
     for (const std::string_view code : {"200", "500", "503"}) scrapes(code);
   }
 
-  asio::awaitable<http::Response> metrics(const http::Request& request) {
+  asio::awaitable<net::http::Response> metrics(const net::http::Request& request) {
     const InFlight counted(in_flight_);
     auto expose = [this, &request] { return metrics_.expose(Form(request).all("name[]")); };
-    std::string text = co_await run_on(lanes_.control.cpu(), std::move(expose));
+    std::string text = co_await net::run_on(lanes_.control.cpu(), std::move(expose));
     scrapes("200").add();
-    http::Response response{.status = 200, .headers = {}, .body = std::move(text)};
+    net::http::Response response{.status = 200, .headers = {}, .body = std::move(text)};
     response.headers.add("Content-Type",
                          "text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
     co_return response;
   }
 
-  asio::awaitable<http::Response> reload(const http::Request&) {
+  asio::awaitable<net::http::Response> reload(const net::http::Request&) {
     if (!hooks_.enabled) co_return disabled();
     auto work = [this] { return hooks_.reload(); };
-    Result<void> outcome = co_await run_on(lanes_.reloading.cpu(), std::move(work));
+    Result<void> outcome = co_await net::run_on(lanes_.reloading.cpu(), std::move(work));
     if (outcome) co_return text_response(200, {});
     co_return error_text_response(500,
                                   concat("failed to reload config: ", outcome.error().message()));
   }
 
-  asio::awaitable<http::Response> quit(const http::Request&) {
+  asio::awaitable<net::http::Response> quit(const net::http::Request&) {
     if (!hooks_.enabled) co_return disabled();
     hooks_.quit();
     co_return text_response(200, "Requesting termination... Goodbye!");
   }
 
  private:
-  static http::Response disabled() { return text_response(403, "Lifecycle API is not enabled."); }
+  static net::http::Response disabled() {
+    return text_response(403, "Lifecycle API is not enabled.");
+  }
   Counter& scrapes(std::string_view code) {
     return metrics_.counter("promhttp_metric_handler_requests_total",
                             "Total number of scrapes by HTTP status code.", {{"code", code}});
@@ -71,16 +73,16 @@ class LifecyclePages {
   Gauge& in_flight_;
 };
 
-asio::awaitable<http::Response> healthy(const http::Request&) {
+asio::awaitable<net::http::Response> healthy(const net::http::Request&) {
   co_return text_response(200, "Prometheus Server is Healthy.\n");
 }
-asio::awaitable<http::Response> ready(const http::Request&) {
+asio::awaitable<net::http::Response> ready(const net::http::Request&) {
   co_return text_response(200, "Prometheus Server is Ready.\n");
 }
-asio::awaitable<http::Response> no_body(const http::Request&) {
+asio::awaitable<net::http::Response> no_body(const net::http::Request&) {
   co_return text_response(200, {});
 }
-asio::awaitable<http::Response> wrong_method(const http::Request&) {
+asio::awaitable<net::http::Response> wrong_method(const net::http::Request&) {
   co_return text_response(405, "Only POST or PUT requests allowed");
 }
 
@@ -93,15 +95,15 @@ void add_lifecycle_routes(Router& router, LifecycleHooks hooks, LifecycleLanes l
   const RouteTraits mutating{.gated = false, .mutating = true};
   router.add({"GET"}, "/metrics",
              {.gated = false, .compress = true, .vital = true, .lane = &lanes.control},
-             [pages](const http::Request& request) { return pages->metrics(request); });
+             [pages](const net::http::Request& request) { return pages->metrics(request); });
   router.add({"GET"}, "/-/healthy", {.gated = false, .vital = true}, healthy);
   router.add({"HEAD"}, "/-/healthy", {.gated = false, .vital = true}, no_body);
   router.add({"GET"}, "/-/ready", {.vital = true}, ready);
   router.add({"HEAD"}, "/-/ready", {.vital = true}, no_body);
   router.add({"POST", "PUT"}, "/-/reload", mutating,
-             [pages](const http::Request& request) { return pages->reload(request); });
+             [pages](const net::http::Request& request) { return pages->reload(request); });
   router.add({"POST", "PUT"}, "/-/quit", mutating,
-             [pages](const http::Request& request) { return pages->quit(request); });
+             [pages](const net::http::Request& request) { return pages->quit(request); });
   router.add({"GET"}, "/-/reload", open, wrong_method);
   router.add({"GET"}, "/-/quit", open, wrong_method);
 }

@@ -3,9 +3,9 @@
 
 #include <functional>
 
-#include "base/executors.h"
 #include "base/metrics.h"
 #include "base/result.h"
+#include "net/executors.h"
 #include "web/router.h"
 
 namespace narthex::web {
@@ -20,8 +20,8 @@ struct LifecycleHooks {
 
 /// Whose CPU threads do the work. Both outlive the router's last request.
 struct LifecycleLanes {
-  Executors& control;    // waits for no query
-  Executors& reloading;  // one thread, so that reloads wait for each other and nobody for them
+  net::Executors& control;    // waits for no query
+  net::Executors& reloading;  // one thread, so that reloads wait for each other and nobody for them
 };
 
 void add_lifecycle_routes(Router& router, LifecycleHooks hooks, LifecycleLanes lanes,

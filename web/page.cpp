@@ -1,8 +1,8 @@
 // Page routes.
 #include "web/page.h"
 
-#include "base/http/url.h"
 #include "base/str.h"
+#include "net/http/url.h"
 #include "web/page_files.h"
 #include "web/responses.h"
 
@@ -19,18 +19,18 @@ constexpr const char* kMissingPages[] = {"/config",     "/flags", "/service-disc
                                          "/status",     "/rules", "/alertmanager-discovery",
                                          "/tsdb-status"};
 
-asio::awaitable<http::Response> give(http::Response response) {
+asio::awaitable<net::http::Response> give(net::http::Response response) {
   co_return response;
 }
-http::Response not_found() {
+net::http::Response not_found() {
   return error_text_response(404, "404 page not found");
 }
-http::Response missing(std::string_view what) {
+net::http::Response missing(std::string_view what) {
   return error_text_response(501, concat("not implemented yet: ", what));
 }
 
-http::Response file(std::string_view text, std::string type) {
-  http::Response response{.status = 200, .headers = {}, .body = std::string(text)};
+net::http::Response file(std::string_view text, std::string type) {
+  net::http::Response response{.status = 200, .headers = {}, .body = std::string(text)};
   response.headers.add("Content-Type", std::move(type));
   response.headers.add("Content-Security-Policy", kPolicy);
   response.headers.add("X-Content-Type-Options", "nosniff");
@@ -39,11 +39,11 @@ http::Response file(std::string_view text, std::string type) {
   return response;
 }
 
-HttpHandler always(http::Response response) {
-  return [response = std::move(response)](const http::Request&) { return give(response); };
+net::http::HttpHandler always(net::http::Response response) {
+  return [response = std::move(response)](const net::http::Request&) { return give(response); };
 }
 
-asio::awaitable<http::Response> asset(const http::Request& request) {
+asio::awaitable<net::http::Response> asset(const net::http::Request& request) {
   const std::string_view name = std::string_view(request.path).substr(request.path.rfind('/') + 1);
   const bool is_nested = !request.path.ends_with(concat("/assets/", name));
   if (is_nested) co_return not_found();
@@ -54,12 +54,12 @@ asio::awaitable<http::Response> asset(const http::Request& request) {
 }
 
 // As upstream's, but for the profiles themselves.
-asio::awaitable<http::Response> debug(const http::Request& request) {
+asio::awaitable<net::http::Response> debug(const net::http::Request& request) {
   const std::size_t start = request.path.rfind("/debug/pprof");
   if (start == std::string::npos) co_return not_found();
   const std::string_view rest = std::string_view(request.path).substr(start);
   if (rest == "/debug/pprof") {
-    co_return redirect_response(request, 301, http::path_escape(request.path) + "/");
+    co_return redirect_response(request, 301, net::http::path_escape(request.path) + "/");
   }
   co_return rest.starts_with("/debug/pprof/") ? missing("debug/pprof") : not_found();
 }
@@ -70,11 +70,11 @@ void add_page_routes(Router& router, const std::string& external_path) {
   const RouteTraits open{.gated = false};
   const RouteTraits compressed{.gated = false, .compress = true};
   router.add({"GET"}, "/", open,
-             [location = external_path + "/query"](const http::Request& request) {
+             [location = external_path + "/query"](const net::http::Request& request) {
                return give(redirect_response(request, 302, location));
              });
   router.add({"GET"}, "/graph", open,
-             [location = external_path + "/query?"](const http::Request& request) {
+             [location = external_path + "/query?"](const net::http::Request& request) {
                return give(redirect_response(request, 302, location + request.query));
              });
   for (const std::string_view path : kPages) {

@@ -42,22 +42,23 @@ std::string_view redirect_text(int status) {
 
 }  // namespace
 
-http::Response text_response(int status, std::string text) {
-  http::Response response{.status = status, .headers = {}, .body = std::move(text)};
+net::http::Response text_response(int status, std::string text) {
+  net::http::Response response{.status = status, .headers = {}, .body = std::move(text)};
   if (!response.body.empty()) {
     response.headers.add("Content-Type", "text/plain; charset=utf-8");
   }
   return response;
 }
 
-http::Response error_text_response(int status, std::string_view text) {
-  http::Response response = text_response(status, concat(text, "\n"));
+net::http::Response error_text_response(int status, std::string_view text) {
+  net::http::Response response = text_response(status, concat(text, "\n"));
   response.headers.add("X-Content-Type-Options", "nosniff");
   return response;
 }
 
-http::Response redirect_response(const http::Request& request, int status, std::string_view path) {
-  http::Response response{.status = status, .headers = {}, .body = {}};
+net::http::Response redirect_response(const net::http::Request& request, int status,
+                                      std::string_view path) {
+  net::http::Response response{.status = status, .headers = {}, .body = {}};
   std::string location;
   for (const char c : path) location += is_ascii(c) ? std::string(1, c) : escape_byte(c);
   response.headers.add("Location", std::move(location));
@@ -72,7 +73,7 @@ http::Response redirect_response(const http::Request& request, int status, std::
   return response;
 }
 
-void compress_body(const http::Request& request, http::Response& response) {
+void compress_body(const net::http::Request& request, net::http::Response& response) {
   response.headers.add("Vary", "Accept-Encoding");
   if (response.body.size() < kCompressBytesMin) return;
   const std::string_view encoding = choose_encoding(request.headers.get("Accept-Encoding"));

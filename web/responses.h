@@ -4,22 +4,23 @@
 #include <string>
 #include <string_view>
 
-#include "base/http/message.h"
+#include "net/http/message.h"
 
 namespace narthex::web {
 
 /// `text/plain; charset=utf-8`; nothing has no type.
-http::Response text_response(int status, std::string text);
+net::http::Response text_response(int status, std::string text);
 
 /// What Go's http.Error makes: text, a line feed, and nosniff.
-http::Response error_text_response(int status, std::string_view text);
+net::http::Response error_text_response(int status, std::string_view text);
 
 /// What Go's http.Redirect makes of a path: GET gets a line of HTML.
-http::Response redirect_response(const http::Request& request, int status, std::string_view path);
+net::http::Response redirect_response(const net::http::Request& request, int status,
+                                      std::string_view path);
 
 /// Compresses the body as the request's Accept-Encoding allows, when it has 1 KiB or more, and says
 /// Vary in any case. The first of gzip and deflate in the list counts; weights are ignored, as
 /// upstream does.
-void compress_body(const http::Request& request, http::Response& response);
+void compress_body(const net::http::Request& request, net::http::Response& response);
 
 }  // namespace narthex::web

@@ -4,10 +4,10 @@
 #include <algorithm>
 
 #include "base/exceptions.h"
-#include "base/http/url.h"
 #include "base/str.h"
+#include "net/http/framing.h"
+#include "net/http/url.h"
 #include "web/api/errors.h"
-#include "web/http_framing.h"
 #include "web/responses.h"
 
 namespace narthex::web {
@@ -38,8 +38,8 @@ std::string clean_path(std::string_view path) {
 }
 
 // What the client wrote, if that is an escaped path; else the path as Go escapes it.
-std::string written_path(const http::Request& request) {
-  return request.escaped_path.empty() ? http::path_escape(request.path) : request.escaped_path;
+std::string written_path(const net::http::Request& request) {
+  return request.escaped_path.empty() ? net::http::path_escape(request.path) : request.escaped_path;
 }
 
 // Whether the first segments of an escaped path mean those of `prefix`. The empty one before the
@@ -50,12 +50,12 @@ bool has_segments(const std::vector<std::string_view>& path, std::string_view pr
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (path[i] == wanted[i]) continue;
     if (path[i].find('%') == std::string_view::npos) return false;
-    if (percent_decode(path[i], false) != wanted[i]) return false;
+    if (net::http::percent_decode(path[i], false) != wanted[i]) return false;
   }
   return true;
 }
 
-std::string with_query(std::string location, const http::Request& request) {
+std::string with_query(std::string location, const net::http::Request& request) {
   if (!request.query.empty()) location += concat("?", request.query);
   return location;
 }
@@ -66,7 +66,7 @@ std::string_view host_of(std::string_view origin) {
 }
 
 // A browser tells where a request came from; other clients send neither field.
-bool is_cross_site(const http::Request& request) {
+bool is_cross_site(const net::http::Request& request) {
   const std::string_view site = request.headers.get("Sec-Fetch-Site");
   if (site == "cross-site" || site == "same-site") return true;
   const std::string_view origin = request.headers.get("Origin");
@@ -83,12 +83,12 @@ struct Router::Instruments {
 
 struct Router::Endpoint {
   RouteTraits traits;
-  HttpHandler handler;
+  net::http::HttpHandler handler;
   const Instruments& instruments;
 };
 
-Router::Router(RouterOptions options, Executors& executors, const Clock& clock, Metrics& metrics,
-               Log& log)
+Router::Router(RouterOptions options, net::Executors& executors, const Clock& clock,
+               Metrics& metrics, Log& log)
     : options_(std::move(options)),
       executors_(executors),
       clock_(clock),
@@ -96,10 +96,11 @@ Router::Router(RouterOptions options, Executors& executors, const Clock& clock, 
       log_(log),
       pages_{.prefix = {}, .written = {}, .trees = {}},
       api_{.prefix = concat(options_.prefix, kApi),
-           .written = http::path_escape(concat(options_.prefix, kApi)),
+           .written = net::http::path_escape(concat(options_.prefix, kApi)),
            .trees = {}} {
   if (options_.prefix.empty()) return;
-  auto to_prefix = [this](const http::Request& request) -> asio::awaitable<http::Response> {
+  auto to_prefix =
+      [this](const net::http::Request& request) -> asio::awaitable<net::http::Response> {
     co_return redirect_response(request, 302, options_.prefix);
   };
   const RouteTraits traits{.gated = false};
@@ -129,7 +130,7 @@ void Router::add_to(Site& site, std::string_view method, std::string_view path,
 }
 
 void Router::add(std::vector<std::string_view> methods, std::string_view pattern,
-                 RouteTraits traits, HttpHandler handler) {
+                 RouteTraits traits, net::http::HttpHandler handler) {
   const auto endpoint =
       std::make_shared<Endpoint>(traits, std::move(handler), instruments(pattern));
   const bool is_api = pattern.starts_with(kApi);
@@ -150,15 +151,16 @@ const Router::Endpoint* Router::find(const Site& site, std::string_view method,
   return match.route ? endpoints_[*match.route].get() : nullptr;
 }
 
-bool Router::is_vital(const http::Request& request) const {
+bool Router::is_vital(const net::http::Request& request) const {
   const Endpoint* endpoint = find(pages_, request.method, request.path);
   return endpoint != nullptr && endpoint->traits.vital;
 }
 
 // To the route that a slash more or less, or another case, leads to. Only methods that have routes
 // are led anywhere. Unlike upstream's, a redirect stays below the site's prefix.
-std::optional<http::Response> Router::redirect(const Site& site, const http::Request& request,
-                                               std::string_view path) const {
+std::optional<net::http::Response> Router::redirect(const Site& site,
+                                                    const net::http::Request& request,
+                                                    std::string_view path) const {
   const auto tree = site.trees.find(request.method);
   if (tree == site.trees.end() || path == "/") return std::nullopt;
   std::string other;
@@ -170,14 +172,14 @@ std::optional<http::Response> Router::redirect(const Site& site, const http::Req
     return std::nullopt;
   }
   if (other.empty()) other = "/";
-  const std::string location = concat(site.written, clean_path(http::path_escape(other)));
+  const std::string location = concat(site.written, clean_path(net::http::path_escape(other)));
   return redirect_response(request, request.method == "GET" ? 301 : 307,
                            with_query(location, request));
 }
 
 // 405 with the methods that the path does have, or 404.
-http::Response Router::refuse(const Site& site, const http::Request& request,
-                              std::string_view path) {
+net::http::Response Router::refuse(const Site& site, const net::http::Request& request,
+                                   std::string_view path) {
   std::vector<std::string> allowed;
   for (const auto& [method, tree] : site.trees) {
     if (method != "OPTIONS" && tree.find(path).route) allowed.push_back(method);
@@ -185,14 +187,14 @@ http::Response Router::refuse(const Site& site, const http::Request& request,
   if (allowed.empty()) return error_text_response(404, "404 page not found");
   allowed.emplace_back("OPTIONS");
   std::ranges::sort(allowed);
-  http::Response response = request.method == "OPTIONS"
-                                ? text_response(200, {})
-                                : error_text_response(405, "Method Not Allowed");
+  net::http::Response response = request.method == "OPTIONS"
+                                     ? text_response(200, {})
+                                     : error_text_response(405, "Method Not Allowed");
   response.headers.add("Allow", join(allowed, ", "));
   return response;
 }
 
-asio::awaitable<http::Response> Router::handle(const http::Request& request) const {
+asio::awaitable<net::http::Response> Router::handle(const net::http::Request& request) const {
   if (request.path == "*") co_return text_response(request.method == "OPTIONS" ? 200 : 400, {});
   const std::string written = written_path(request);
   const std::string clean = clean_path(written);
@@ -213,22 +215,23 @@ asio::awaitable<http::Response> Router::handle(const http::Request& request) con
     auto redirected = redirect(site, request, path);
     co_return redirected ? *std::move(redirected) : refuse(site, request, path);
   }
-  http::Response response = co_await run(*endpoint, request);
+  net::http::Response response = co_await run(*endpoint, request);
   co_return response;
 }
 
 // The one place where the exceptions of handlers end. That of a coroutine being cancelled goes on:
 // nobody waits for its answer.
-asio::awaitable<http::Response> Router::answer(const Endpoint& endpoint,
-                                               const http::Request& request) const {
+asio::awaitable<net::http::Response> Router::answer(const Endpoint& endpoint,
+                                                    const net::http::Request& request) const {
   try {
-    http::Response response = co_await endpoint.handler(request);
+    net::http::Response response = co_await endpoint.handler(request);
     if (endpoint.traits.compress && response.body.size() <= kInlineCompressBytesMax) {
       compress_body(request, response);
     } else if (endpoint.traits.compress) {
       auto compress = [&request, &response] { compress_body(request, response); };
-      const Executors& lane = endpoint.traits.lane != nullptr ? *endpoint.traits.lane : executors_;
-      co_await run_on(lane.cpu(), std::move(compress));
+      const net::Executors& lane =
+          endpoint.traits.lane != nullptr ? *endpoint.traits.lane : executors_;
+      co_await net::run_on(lane.cpu(), std::move(compress));
     }
     if (endpoint.traits.cors) add_cors(request, response);
     co_return response;
@@ -238,16 +241,16 @@ asio::awaitable<http::Response> Router::answer(const Endpoint& endpoint,
         concat(request.method, " ", std::string_view(request.path).substr(0, kLoggedPathBytesMax));
     const Error error = report_current_exception(log_, metrics_, {"http", what});
     if (!endpoint.traits.cors) co_return error_text_response(500, error.message());
-    http::Response response = error_response(error);
+    net::http::Response response = error_response(error);
     add_cors(request, response);
     co_return response;
   }
 }
 
-asio::awaitable<http::Response> Router::run(const Endpoint& endpoint,
-                                            const http::Request& request) const {
+asio::awaitable<net::http::Response> Router::run(const Endpoint& endpoint,
+                                                 const net::http::Request& request) const {
   const std::int64_t start_ns = clock_.monotonic_ns();
-  http::Response response;
+  net::http::Response response;
   const Readiness readiness = this->readiness();
   if (endpoint.traits.gated && readiness != Readiness::kReady) {
     response = text_response(503, "Service Unavailable");
@@ -269,7 +272,7 @@ asio::awaitable<http::Response> Router::run(const Endpoint& endpoint,
   co_return response;
 }
 
-void Router::add_cors(const http::Request& request, http::Response& response) const {
+void Router::add_cors(const net::http::Request& request, net::http::Response& response) const {
   response.headers.add("Vary", "Origin");
   const std::string_view origin = request.headers.get("Origin");
   if (origin.empty()) return;

@@ -13,12 +13,12 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/executors.h"
-#include "base/http/message.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/regex.h"
-#include "web/http_server.h"
+#include "net/executors.h"
+#include "net/http/message.h"
+#include "net/http/server.h"
 #include "web/route_tree.h"
 
 namespace narthex::web {
@@ -28,9 +28,9 @@ struct RouteTraits {
   bool gated = true;  // 503 until ready, and again while stopping
   bool cors = false;  // JSON endpoints
   bool compress = false;
-  bool mutating = false;      // refuses cross-site requests
-  bool vital = false;         // answered even when all connections are taken
-  Executors* lane = nullptr;  // whose CPU pool compresses large answers; null: the router's
+  bool mutating = false;           // refuses cross-site requests
+  bool vital = false;              // answered even when all connections are taken
+  net::Executors* lane = nullptr;  // whose CPU pool compresses large answers; null: the router's
 };
 
 struct RouterOptions {
@@ -46,19 +46,19 @@ class Router {
   enum class Readiness : unsigned char { kStarting, kReady, kStopping };
 
   /// All references must outlive the router.
-  Router(RouterOptions options, Executors& executors, const Clock& clock, Metrics& metrics,
+  Router(RouterOptions options, net::Executors& executors, const Clock& clock, Metrics& metrics,
          Log& log);
   ~Router();
 
   /// `pattern` is below the prefix: a RouteTree's, for each method once.
   void add(std::vector<std::string_view> methods, std::string_view pattern, RouteTraits traits,
-           HttpHandler handler);
+           net::http::HttpHandler handler);
 
   /// Answers a request; this is the server's handler.
-  asio::awaitable<http::Response> handle(const http::Request& request) const;
+  asio::awaitable<net::http::Response> handle(const net::http::Request& request) const;
 
   /// Whether the request's route is a vital one.
-  bool is_vital(const http::Request& request) const;
+  bool is_vital(const net::http::Request& request) const;
 
   void set_readiness(Readiness readiness) {
     readiness_.store(readiness, std::memory_order_release);
@@ -78,17 +78,18 @@ class Router {
               std::shared_ptr<const Endpoint> endpoint);
   const Instruments& instruments(std::string_view pattern);
   const Endpoint* find(const Site& site, std::string_view method, std::string_view path) const;
-  std::optional<http::Response> redirect(const Site& site, const http::Request& request,
-                                         std::string_view path) const;
-  static http::Response refuse(const Site& site, const http::Request& request,
-                               std::string_view path);
-  asio::awaitable<http::Response> answer(const Endpoint& endpoint,
-                                         const http::Request& request) const;
-  asio::awaitable<http::Response> run(const Endpoint& endpoint, const http::Request& request) const;
-  void add_cors(const http::Request& request, http::Response& response) const;
+  std::optional<net::http::Response> redirect(const Site& site, const net::http::Request& request,
+                                              std::string_view path) const;
+  static net::http::Response refuse(const Site& site, const net::http::Request& request,
+                                    std::string_view path);
+  asio::awaitable<net::http::Response> answer(const Endpoint& endpoint,
+                                              const net::http::Request& request) const;
+  asio::awaitable<net::http::Response> run(const Endpoint& endpoint,
+                                           const net::http::Request& request) const;
+  void add_cors(const net::http::Request& request, net::http::Response& response) const;
 
   RouterOptions options_;
-  Executors& executors_;
+  net::Executors& executors_;
   const Clock& clock_;
   Metrics& metrics_;
   Log& log_;

@@ -7,9 +7,9 @@
 
 #include "base/check.h"
 #include "base/exceptions.h"
-#include "base/http/client.h"
 #include "base/str.h"
 #include "model/relabel.h"
+#include "net/http/client.h"
 #include "scrape/discovery/manager.h"
 
 namespace narthex::alerting {
@@ -30,12 +30,12 @@ struct Block {
 };
 
 struct Found {
-  std::map<std::string, http::Url> active;  // by their text
+  std::map<std::string, net::http::Url> active;  // by their text
   std::vector<std::string> dropped;
 };
 
 std::string url_text(const model::LabelsBuilder& labels) {
-  return http::make_url_text(labels.get(kScheme), labels.get(kAddress), labels.get(kPath));
+  return net::http::make_url_text(labels.get(kScheme), labels.get(kAddress), labels.get(kPath));
 }
 
 // The Alertmanagers of one block.
@@ -60,7 +60,7 @@ Found find_alertmanagers(const Block& block, const std::vector<discovery::Target
         continue;
       }
       const std::string text = url_text(labels);
-      Result<http::Url> url = http::parse_url(text);
+      Result<net::http::Url> url = net::http::parse_url(text);
       const bool has_slash = labels.get(kAddress).find('/') != std::string_view::npos;
       if (url && !has_slash) {
         found.active.emplace(text, *std::move(url));
@@ -146,13 +146,13 @@ struct Notifier::State {
   void sync_when_changed();
   void sync() NX_REQUIRES(mutex);
   std::shared_ptr<AlertQueue> make_queue(const AlertmanagerConfig& config, const std::string& text,
-                                         const http::Url& url) const;
+                                         const net::http::Url& url) const;
 
   Context context;
   NotifierOptions options;
   discovery::Manager discovery;
-  TaskGroup watchers;
-  TaskGroup senders;
+  net::TaskGroup watchers;
+  net::TaskGroup senders;
   Gauge& discovered;
   mutable Mutex mutex;
   std::vector<Set> sets NX_GUARDED_BY(mutex);
@@ -210,15 +210,15 @@ void Notifier::commit(Prepared prepared) {
   state.sync();
   if (state.watching) return;
   state.watching = true;
-  state.watchers.spawn([this] { return state_->watch_discovery(); }, AfterException::kRestart);
+  state.watchers.spawn([this] { return state_->watch_discovery(); }, net::AfterException::kRestart);
 }
 
 asio::awaitable<void> Notifier::State::watch_discovery() {
   for (;;) {
-    const bool go_on = co_await sleep_for_ns(options.discovery_reload_interval * 1'000'000);
+    const bool go_on = co_await net::sleep_for_ns(options.discovery_reload_interval * 1'000'000);
     if (!go_on) co_return;
     auto work = [this] { sync_when_changed(); };
-    co_await run_on(context.executors.cpu(), std::move(work));
+    co_await net::run_on(context.executors.cpu(), std::move(work));
   }
 }
 
@@ -260,14 +260,14 @@ void Notifier::State::sync() {
 
 std::shared_ptr<AlertQueue> Notifier::State::make_queue(const AlertmanagerConfig& config,
                                                         const std::string& text,
-                                                        const http::Url& url) const {
-  const auto client = std::make_shared<http::Client>(config.client);
+                                                        const net::http::Url& url) const {
+  const auto client = std::make_shared<net::http::Client>(config.client);
   const std::string agent = options.queue.user_agent;
-  const http::FetchLimits limits{.timeout = std::chrono::milliseconds(config.timeout),
-                                 .body_bytes_max = kAnswerBytesMax};
+  const net::http::FetchLimits limits{.timeout = std::chrono::milliseconds(config.timeout),
+                                      .body_bytes_max = kAnswerBytesMax};
   // Not a coroutine itself: it only makes one, whose arguments hold everything.
   PostAlerts post = [client, agent, limits, url](std::string body) {
-    http::ClientRequest request{.method = "POST", .url = url, .body = std::move(body)};
+    net::http::ClientRequest request{.method = "POST", .url = url, .body = std::move(body)};
     request.headers.add("User-Agent", agent);
     request.headers.add("Content-Type", "application/json");
     return client->fetch(std::move(request), limits);

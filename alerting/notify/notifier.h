@@ -11,13 +11,13 @@
 #include "alerting/config.h"
 #include "alerting/notify/queue.h"
 #include "base/clock.h"
-#include "base/executors.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/result.h"
 #include "model/labels.h"
 #include "model/time.h"
+#include "net/executors.h"
 
 namespace narthex::alerting {
 
@@ -32,7 +32,7 @@ class Notifier {
  public:
   /// Everything must outlive the notifier.
   struct Context {
-    Executors& executors;
+    net::Executors& executors;
     FileSystem& fs;
     const Clock& clock;
     Metrics& metrics;

@@ -34,7 +34,7 @@ AlertQueue::AlertQueue(std::string url, QueueOptions options, PostAlerts post, c
                                            "Latency histogram for sending alert notifications.",
                                            {.01, .1, 1, 10}, {{"alertmanager", url_}})) {}
 
-void AlertQueue::add(std::span<const Alert> alerts, TaskGroup& tasks) {
+void AlertQueue::add(std::span<const Alert> alerts, net::TaskGroup& tasks) {
   if (alerts.empty()) return;
   std::size_t dropped = 0;
   if (alerts.size() > options_.capacity) {
@@ -60,7 +60,7 @@ void AlertQueue::add(std::span<const Alert> alerts, TaskGroup& tasks) {
               {{"alertmanager", url_}, {"count", dropped}});
   }
   if (!start) return;
-  tasks.spawn([self = shared_from_this()] { return self->drain(); }, AfterException::kRestart);
+  tasks.spawn([self = shared_from_this()] { return self->drain(); }, net::AfterException::kRestart);
 }
 
 void AlertQueue::drop_all() {
@@ -96,7 +96,7 @@ asio::awaitable<void> AlertQueue::drain() {
     if (batch.empty()) co_return;
     const auto count = static_cast<double>(batch.size());
     const std::int64_t started_ns = clock_.monotonic_ns();
-    Result<http::ClientResponse> response = Error(Code::kInternal, {});
+    Result<net::http::ClientResponse> response = Error(Code::kInternal, {});
     try {
       response = co_await post_(encode_alerts(batch));
     } catch (...) {  // ends this coroutine, which then begins again with the next batch

@@ -13,11 +13,11 @@
 
 #include "alerting/alert.h"
 #include "base/clock.h"
-#include "base/executors.h"
-#include "base/http/client.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
+#include "net/executors.h"
+#include "net/http/client.h"
 
 namespace narthex::alerting {
 
@@ -28,7 +28,8 @@ struct QueueOptions {
 };
 
 /// Sends one request's body; how the queue reaches the network.
-using PostAlerts = std::function<asio::awaitable<Result<http::ClientResponse>>(std::string body)>;
+using PostAlerts =
+    std::function<asio::awaitable<Result<net::http::ClientResponse>>(std::string body)>;
 
 /// Held by shared_ptr: by the notifier, and by the coroutine that empties it. Thread-safe.
 class AlertQueue : public std::enable_shared_from_this<AlertQueue> {
@@ -37,7 +38,7 @@ class AlertQueue : public std::enable_shared_from_this<AlertQueue> {
              Metrics& metrics, Log& log);
 
   /// Appends, and makes sure that a coroutine of `tasks` empties the queue.
-  void add(std::span<const Alert> alerts, TaskGroup& tasks);
+  void add(std::span<const Alert> alerts, net::TaskGroup& tasks);
   /// Drops what waits; what is in flight goes on.
   void drop_all();
 

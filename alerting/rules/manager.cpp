@@ -21,11 +21,11 @@ struct RuleManager::State {
   using Key = std::pair<std::string, std::string>;  // file, name
   struct Entry {
     std::shared_ptr<RuleGroup> group;
-    TaskHandle task;
-    std::vector<TaskHandle> earlier;  // of the groups it replaces: one may be evaluating still
+    net::TaskHandle task;
+    std::vector<net::TaskHandle> earlier;  // of the groups it replaces: one may be evaluating still
   };
 
-  State(RuleContext c, Executors& e, FileSystem& f)
+  State(RuleContext c, net::Executors& e, FileSystem& f)
       : context(std::move(c)),
         executors(e),
         fs(f),
@@ -34,9 +34,9 @@ struct RuleManager::State {
           report_exception(context.log, context.metrics, {"rules", "a rule group's loop"}, what);
         }) {}
 
-  asio::awaitable<void> run(std::shared_ptr<RuleGroup> group, std::vector<TaskHandle> earlier);
-  asio::awaitable<void> end(std::shared_ptr<RuleGroup> group, std::vector<TaskHandle> earlier);
-  static asio::awaitable<bool> wait_for(std::vector<TaskHandle> earlier);
+  asio::awaitable<void> run(std::shared_ptr<RuleGroup> group, std::vector<net::TaskHandle> earlier);
+  asio::awaitable<void> end(std::shared_ptr<RuleGroup> group, std::vector<net::TaskHandle> earlier);
+  static asio::awaitable<bool> wait_for(std::vector<net::TaskHandle> earlier);
   asio::awaitable<bool> wait_until(std::int64_t time_ns);
   void evaluate(RuleGroup& group, std::int64_t slot_ns);
   void launch(Entry& entry) NX_REQUIRES(mutex);
@@ -44,28 +44,28 @@ struct RuleManager::State {
   void remove(Entry& entry) NX_REQUIRES(mutex);
 
   RuleContext context;
-  Executors& executors;
+  net::Executors& executors;
   FileSystem& fs;
   StopToken stop_token;
   mutable Mutex mutex;
   bool started NX_GUARDED_BY(mutex) = false;
   bool committed NX_GUARDED_BY(mutex) = false;
   std::map<Key, Entry> entries NX_GUARDED_BY(mutex);
-  TaskGroup tasks;
+  net::TaskGroup tasks;
 };
 
 asio::awaitable<bool> RuleManager::State::wait_until(std::int64_t time_ns) {
   const std::int64_t now_ns = context.clock.now_ms() * kNanosecondsPerMs;
   if (now_ns >= time_ns) co_return true;
-  const bool waited = co_await sleep_for_ns(time_ns - now_ns);
+  const bool waited = co_await net::sleep_for_ns(time_ns - now_ns);
   co_return waited;
 }
 
 // No thread waits for an evaluation: a slow one would take the CPU pool with it.
-asio::awaitable<bool> RuleManager::State::wait_for(std::vector<TaskHandle> earlier) {
-  for (const TaskHandle& task : earlier) {
+asio::awaitable<bool> RuleManager::State::wait_for(std::vector<net::TaskHandle> earlier) {
+  for (const net::TaskHandle& task : earlier) {
     while (!task.done()) {
-      const bool go_on = co_await sleep_for_ns(kHandOverPollNs);
+      const bool go_on = co_await net::sleep_for_ns(kHandOverPollNs);
       if (!go_on) co_return false;
     }
   }
@@ -83,11 +83,11 @@ void RuleManager::State::evaluate(RuleGroup& group, std::int64_t slot_ns) {
 
 // A group's life: takes state over, waits for its slot, evaluates at every slot.
 asio::awaitable<void> RuleManager::State::run(std::shared_ptr<RuleGroup> group,
-                                              std::vector<TaskHandle> earlier) {
+                                              std::vector<net::TaskHandle> earlier) {
   const bool alone = co_await wait_for(std::move(earlier));
   if (!alone) co_return;
   auto take = [&] { group->take_over(); };
-  co_await run_on(executors.cpu(), std::move(take));
+  co_await net::run_on(executors.cpu(), std::move(take));
   const GroupSettings& settings = group->settings();
   const std::int64_t interval_ns = settings.interval * kNanosecondsPerMs;
   std::int64_t slot_ns =
@@ -98,10 +98,10 @@ asio::awaitable<void> RuleManager::State::run(std::shared_ptr<RuleGroup> group,
     const bool waited = co_await wait_until(slot_ns);
     if (!waited) co_return;
     auto work = [&] { evaluate(*group, slot_ns); };
-    co_await run_on(executors.cpu(), std::move(work));
+    co_await net::run_on(executors.cpu(), std::move(work));
     if (count == 2 && group->restores()) {
       auto restore = [&] { group->restore(context.clock.now_ms()); };
-      co_await run_on(executors.cpu(), std::move(restore));
+      co_await net::run_on(executors.cpu(), std::move(restore));
     }
     const std::int64_t late_ns = context.clock.now_ms() * kNanosecondsPerMs - slot_ns;
     const std::int64_t missed = std::max<std::int64_t>(0, late_ns / interval_ns - 1);
@@ -112,16 +112,16 @@ asio::awaitable<void> RuleManager::State::run(std::shared_ptr<RuleGroup> group,
 
 // Two intervals give a renamed rule the time to continue the series.
 asio::awaitable<void> RuleManager::State::end(std::shared_ptr<RuleGroup> group,
-                                              std::vector<TaskHandle> earlier) {
+                                              std::vector<net::TaskHandle> earlier) {
   const bool alone = co_await wait_for(std::move(earlier));
   if (!alone) co_return;
   const model::TimeMs ended = context.clock.now_ms();
   const model::DurationMs interval = group->settings().interval;
   const bool waited =
-      co_await sleep_for_ns(model::to_nanoseconds(model::add_time(interval, interval)));
+      co_await net::sleep_for_ns(model::to_nanoseconds(model::add_time(interval, interval)));
   if (!waited) co_return;
   auto mark = [&] { group->mark_stale(ended); };
-  co_await run_on(executors.cpu(), std::move(mark));
+  co_await net::run_on(executors.cpu(), std::move(mark));
 }
 
 void RuleManager::State::launch(Entry& entry) {
@@ -129,7 +129,7 @@ void RuleManager::State::launch(Entry& entry) {
       [this, group = entry.group, earlier = entry.earlier]() mutable {
         return run(group, std::exchange(earlier, {}));
       },
-      AfterException::kRestart);
+      net::AfterException::kRestart);
 }
 
 // A group that has not come to take over yet is passed by: its successor takes the state from where
@@ -140,7 +140,7 @@ void RuleManager::State::replace(Entry& old, Entry& entry) {
   entry.group->follow(before ? before : old.group);
   entry.earlier = std::move(old.earlier);
   entry.earlier.push_back(old.task);
-  std::erase_if(entry.earlier, [](const TaskHandle& task) { return task.done(); });
+  std::erase_if(entry.earlier, [](const net::TaskHandle& task) { return task.done(); });
 }
 
 void RuleManager::State::remove(Entry& entry) {
@@ -153,7 +153,7 @@ void RuleManager::State::remove(Entry& entry) {
   });
 }
 
-RuleManager::RuleManager(RuleContext context, Executors& executors, FileSystem& fs)
+RuleManager::RuleManager(RuleContext context, net::Executors& executors, FileSystem& fs)
     : state_(std::make_unique<State>(std::move(context), executors, fs)) {}
 
 RuleManager::~RuleManager() {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "alerting/rules/group.h"
-#include "base/executors.h"
 #include "base/fs.h"
+#include "net/executors.h"
 
 namespace narthex::alerting {
 
@@ -24,7 +24,7 @@ struct RulesConfig {
 class RuleManager {
  public:
   /// All references in `context` must outlive the manager, and `executors` and `fs` too.
-  RuleManager(RuleContext context, Executors& executors, FileSystem& fs);
+  RuleManager(RuleContext context, net::Executors& executors, FileSystem& fs);
   /// stop() must have been called if start() was.
   ~RuleManager();
   RuleManager(const RuleManager&) = delete;

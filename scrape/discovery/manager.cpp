@@ -71,9 +71,9 @@ void Manager::apply(const std::map<std::string, DiscoveryConfig>& sets) {
   watch_directories();
   if (!has_files || running_) return;
   running_ = true;
-  tasks_.spawn([this] { return refresh_loop(); }, AfterException::kRestart);
+  tasks_.spawn([this] { return refresh_loop(); }, net::AfterException::kRestart);
   if (!watch_.available()) return;
-  tasks_.spawn([this] { return watch_loop(); }, AfterException::kRestart);
+  tasks_.spawn([this] { return watch_loop(); }, net::AfterException::kRestart);
 }
 
 void Manager::stop() {
@@ -84,10 +84,10 @@ void Manager::stop() {
 asio::awaitable<void> Manager::watch_loop() NX_NO_THREAD_SAFETY_ANALYSIS {
   for (;;) {
     co_await watch_.wait();
-    const bool go_on = co_await sleep_for_ns(kSettleNs);
+    const bool go_on = co_await net::sleep_for_ns(kSettleNs);
     if (!go_on) co_return;
     auto work = [this] { refresh(); };
-    co_await run_on(context_.executors.cpu(), std::move(work));
+    co_await net::run_on(context_.executors.cpu(), std::move(work));
   }
 }
 
@@ -95,13 +95,13 @@ asio::awaitable<void> Manager::watch_loop() NX_NO_THREAD_SAFETY_ANALYSIS {
 asio::awaitable<void> Manager::refresh_loop() {
   std::int64_t last_ns = context_.clock.monotonic_ns();
   for (;;) {
-    const bool go_on = co_await sleep_for_ns(kUnwatchedInterval * 1'000'000);
+    const bool go_on = co_await net::sleep_for_ns(kUnwatchedInterval * 1'000'000);
     if (!go_on) co_return;
     const std::int64_t now_ns = context_.clock.monotonic_ns();
     if (now_ns - last_ns < refresh_interval_.load(std::memory_order_relaxed) * 1'000'000) continue;
     last_ns = now_ns;
     auto work = [this] { refresh(); };
-    co_await run_on(context_.executors.cpu(), std::move(work));
+    co_await net::run_on(context_.executors.cpu(), std::move(work));
   }
 }
 

@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/executors.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
+#include "net/executors.h"
 #include "scrape/discovery/config.h"
 #include "scrape/discovery/watch.h"
 
@@ -61,7 +61,7 @@ Result<std::vector<TargetGroup>> decode_file(std::string_view path, std::string_
 class Manager {
  public:
   struct Context {
-    Executors& executors;
+    net::Executors& executors;
     FileSystem& fs;
     const Clock& clock;
     Metrics& metrics;
@@ -100,7 +100,7 @@ class Manager {
   Counter& read_errors_;
   Counter& updates_;
   Counter& watch_errors_;
-  TaskGroup tasks_;
+  net::TaskGroup tasks_;
   std::atomic<model::DurationMs> refresh_interval_{0};  // relaxed: only its own value matters
   std::atomic<std::uint64_t> version_{
       0};  // release when a snapshot is published, acquire by readers

@@ -7,7 +7,7 @@
 #include <set>
 #include <string>
 
-#include "base/executors.h"
+#include "net/executors.h"
 
 namespace narthex::discovery {
 

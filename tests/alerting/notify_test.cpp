@@ -43,7 +43,7 @@ struct Receiver {
   std::atomic<int> throws{0};  // so many times
 };
 
-asio::awaitable<Result<http::ClientResponse>> receive(Receiver* receiver, std::string body) {
+asio::awaitable<Result<net::http::ClientResponse>> receive(Receiver* receiver, std::string body) {
   {
     const std::lock_guard lock(receiver->mutex);
     receiver->bodies.push_back(std::move(body));
@@ -53,10 +53,10 @@ asio::awaitable<Result<http::ClientResponse>> receive(Receiver* receiver, std::s
     throw std::bad_alloc();
   }
   if (receiver->status == 0) {
-    const bool waited = co_await sleep_for_ns(3'600'000'000'000);
+    const bool waited = co_await net::sleep_for_ns(3'600'000'000'000);
     if (!waited) co_return Error(Code::kCancelled, "context canceled");
   }
-  co_return http::ClientResponse{.status = receiver->status, .reason = "Some Reason"};
+  co_return net::http::ClientResponse{.status = receiver->status, .reason = "Some Reason"};
 }
 
 class AlertQueueTest : public testing::Test {
@@ -85,8 +85,8 @@ class AlertQueueTest : public testing::Test {
     ASSERT_TRUE(tasks_.wait(std::chrono::seconds(10)));
   }
 
-  Executors executors_{ExecutorOptions{.restart_pause = std::chrono::milliseconds(1)}};
-  TaskGroup tasks_{executors_};
+  net::Executors executors_{net::ExecutorOptions{.restart_pause = std::chrono::milliseconds(1)}};
+  net::TaskGroup tasks_{executors_};
   test::FakeClock clock_;
   Metrics metrics_;
   Receiver receiver_;
@@ -188,7 +188,7 @@ TEST(AlertingConfig, RefusesWithPlaceAndReason) {
 }
 
 TEST(Notifier, FindsAlertmanagersOnceAndShowsDroppedOnes) {
-  Executors executors(1, 1);
+  net::Executors executors(1, 1);
   test::FakeClock clock;
   Metrics metrics;
   Notifier notifier({executors, real_file_system(), clock, metrics, null_log()}, {});

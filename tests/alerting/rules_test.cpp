@@ -545,7 +545,7 @@ class RuleManagerTest : public RuleGroupTest {
       out.push_back(group.file + ";" + group.name);
     return out;
   }
-  Executors executors_{1, 1};
+  net::Executors executors_{1, 1};
   FakeFiles fs_;
 };
 

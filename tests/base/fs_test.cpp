@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/executors.h"
+#include "net/executors.h"
 #include "tests/support/temp_dir.h"
 
 namespace narthex {
@@ -55,8 +55,8 @@ TEST(FileSystem, LetsOneHolderInWhenHoldersRemoveTheFile) {
       EXPECT_TRUE(real_file_system().remove(path));
     }
   };
-  Executors executors(kThreads, 1);
-  TaskGroup group(executors);
+  net::Executors executors(kThreads, 1);
+  net::TaskGroup group(executors);
   auto task = [&]() -> asio::awaitable<void> { co_return run(); };
   for (int i = 0; i < kThreads; ++i) group.spawn(task);
   group.close();

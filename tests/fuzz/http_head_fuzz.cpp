@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "web/http_framing.h"
+#include "net/http/framing.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace narthex::web;

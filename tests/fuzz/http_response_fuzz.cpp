@@ -5,11 +5,11 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "base/http/response_reader.h"
+#include "net/http/response_reader.h"
 
 namespace {
 
-using narthex::http::ResponseReader;
+using net::http::ResponseReader;
 
 constexpr std::size_t kBodyBytesMax = 1000;
 constexpr std::size_t kLeftOverMax = 8 * 1024;  // a line of chunks, or trailers

@@ -14,9 +14,9 @@
 #include <boost/json/parse.hpp>
 
 #include "base/check.h"
-#include "base/http/url.h"
 #include "base/str.h"
 #include "model/sample.h"
+#include "net/http/url.h"
 #include "query/engine.h"
 #include "tests/support/temp_dir.h"
 #include "tests/web/await.h"
@@ -207,25 +207,25 @@ class RequestServer {
 
   /// Makes a request of `input`, asks it, and checks the answer.
   void check(std::string_view input) {
-    const http::Request request = make_request(Choices(input));
-    const http::Response response = ask(request);
+    const net::http::Request request = make_request(Choices(input));
+    const net::http::Response response = ask(request);
     NX_CHECK(response.status >= 200 && response.status < 600);
     check_body(request, response);
     NX_CHECK(ask(test::make_request("GET", "/-/healthy")).status == 200);
   }
 
-  static http::Request make_request(Choices in) {
+  static net::http::Request make_request(Choices in) {
     static constexpr auto kMethods =
         std::to_array<std::string_view>({"GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE"});
-    http::Request request = test::make_request("GET", in.of(kRoutes));
+    net::http::Request request = test::make_request("GET", in.of(kRoutes));
     const std::size_t method = in.below(16);
     request.method = kMethods[method < 10 ? 0 : method - 10];
     if (in.below(8) == 1) request.headers.add("Origin", std::string(in.text()));
     if (in.below(8) == 1) request.headers.add("Accept-Encoding", "gzip");
     std::string form;
     for (std::size_t left = in.below(7); left > 0; --left) {
-      const std::string name = http::query_escape(in.of(kNames));
-      form += concat(form.empty() ? "" : "&", name, "=", http::query_escape(value(in)));
+      const std::string name = net::http::query_escape(in.of(kNames));
+      form += concat(form.empty() ? "" : "&", name, "=", net::http::query_escape(value(in)));
     }
     if (in.below(8) == 1) form += in.text();
     if (request.method == "POST") {
@@ -249,12 +249,12 @@ class RequestServer {
     return out;
   }
 
-  http::Response ask(const http::Request& request) {
-    const auto handler = [this](const http::Request& r) { return router_.handle(r); };
+  net::http::Response ask(const net::http::Request& request) {
+    const auto handler = [this](const net::http::Request& r) { return router_.handle(r); };
     return test::await_response(executors_, handler, request);
   }
 
-  static void check_body(const http::Request& request, const http::Response& response) {
+  static void check_body(const net::http::Request& request, const net::http::Response& response) {
     if (response.headers.get("Content-Type") != "application/json") return;
     if (response.headers.contains("Content-Encoding") || response.body.empty()) return;
     boost::json::parse_options options;
@@ -315,7 +315,7 @@ class RequestServer {
   SystemClock clock_;
   Metrics metrics_;
   test::TempDir dir_;
-  Executors executors_{1, 1};
+  net::Executors executors_{1, 1};
   std::unique_ptr<tsdb::Db> db_;
   query::Engine engine_{options(), clock_, metrics_};
   web::QueryApi query_{[this](const query::QueryRequest& r, const StopToken& stop) {

@@ -122,7 +122,7 @@ class DirectoryWatchTest : public testing::Test {
 
   test::TempDir dir_;
   FileSystem& fs_ = real_file_system();
-  Executors executors_{1, 1};
+  net::Executors executors_{1, 1};
   DirectoryWatch watch_;
 };
 
@@ -163,7 +163,7 @@ TEST_F(DirectoryWatchTest, FollowsTheSetOfDirectories) {
 
 TEST_F(DirectoryWatchTest, WakesWhoWaits) {
   ASSERT_TRUE(watch_.watch({dir_.path()}));
-  TaskGroup tasks(executors_);
+  net::TaskGroup tasks(executors_);
   tasks.spawn([this] { return watch_.wait(); });
   write(dir_.path() + "/a");
 
@@ -195,7 +195,7 @@ TEST(FileDiscovery, RefusesWhatUpstreamRefuses) {
 }
 
 TEST(DiscoveryManager, PublishesStaticGroupsAtOnce) {
-  Executors executors(1, 1);
+  net::Executors executors(1, 1);
   test::FakeClock clock;
   Metrics metrics;
   Manager manager({executors, real_file_system(), clock, metrics, null_log()}, "scrape");
@@ -219,7 +219,7 @@ TEST(DiscoveryManager, PublishesAFileAsSoonAsItChanges) {
     ASSERT_TRUE((*file)->append(std::as_bytes(std::span(text))));
   };
   write("- targets: [h:1]\n");
-  Executors executors(1, 1);
+  net::Executors executors(1, 1);
   test::FakeClock clock;
   Metrics metrics;
   Manager manager({executors, real_file_system(), clock, metrics, null_log()}, "scrape");

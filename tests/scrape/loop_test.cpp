@@ -35,13 +35,13 @@ class LoopTest : public testing::Test {
   }
 
   // The error the API shows.
-  std::string answer(http::ClientResponse response) {
+  std::string answer(net::http::ClientResponse response) {
     clock_.advance_ms(1000);
     loop_->process(std::move(response), clock_.now_ms(), clock_.monotonic_ns() - 5'000'000);
     return loop_->snapshot().last_error;
   }
   std::string answer_text(std::string body, std::string type = "text/plain; version=0.0.4") {
-    http::ClientResponse response{.status = 200, .reason = "OK", .body = std::move(body)};
+    net::http::ClientResponse response{.status = 200, .reason = "OK", .body = std::move(body)};
     response.headers.add("content-type", std::move(type));
     return answer(std::move(response));
   }
@@ -49,7 +49,7 @@ class LoopTest : public testing::Test {
     return store_.newest(concat(name, "{instance=\"h:1\", job=\"j\"}"));
   }
 
-  Executors executors_{1, 1};
+  net::Executors executors_{1, 1};
   test::FakeAppender store_;
   test::FakeClock clock_;
   Metrics metrics_;
@@ -109,7 +109,7 @@ TEST_F(LoopTest, EmptyBodyIsUpWithoutAContentType) {
 }
 
 TEST_F(LoopTest, ReadsGzipAndOpenMetrics) {
-  http::ClientResponse response{.status = 200};
+  net::http::ClientResponse response{.status = 200};
   response.headers.add("Content-Encoding", "gzip");
   response.headers.add("Content-Type", "application/openmetrics-text; version=1.0.0");
   response.body = deflate("# TYPE a gauge\n# HELP a Helpful.\na 7\n# EOF\n", DeflateFormat::kGzip);
@@ -154,7 +154,7 @@ TEST_F(LoopTest, ReportsHowFarABadBodyWasRead) {
 }
 
 TEST_F(LoopTest, AsksAsUpstreamAsks) {
-  const http::ClientRequest request = loop_->request();
+  const net::http::ClientRequest request = loop_->request();
 
   EXPECT_EQ(request.headers.get("Accept"),
             "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
@@ -178,7 +178,7 @@ TEST_F(LoopTest, CountsInflatedBodiesTogether) {
   ByteBudget small(1U << 20);
   BudgetShare share(&small, 0);
   const std::string text = "a 1\n" + std::string(3U << 20, '#') + "\n";
-  http::ClientResponse response{.status = 200, .body = deflate(text, DeflateFormat::kGzip)};
+  net::http::ClientResponse response{.status = 200, .body = deflate(text, DeflateFormat::kGzip)};
   response.headers.add("Content-Type", "text/plain");
   response.headers.add("Content-Encoding", "gzip");
 
@@ -243,7 +243,7 @@ TEST_F(LoopTest, SuccessorTakesOverTheTemplate) {
   EXPECT_EQ(newest("scrape_series_added"), 0);
   EXPECT_TRUE(model::is_stale(newest("b")));
   const std::size_t batches = store_.batches();
-  before->process(http::ClientResponse{.status = 200}, clock_.now_ms(), 0);
+  before->process(net::http::ClientResponse{.status = 200}, clock_.now_ms(), 0);
   EXPECT_EQ(store_.batches(), batches);
 }
 

@@ -31,7 +31,7 @@ class PoolTest : public testing::Test {
     return out;
   }
 
-  Executors executors_{1, 1};
+  net::Executors executors_{1, 1};
   test::FakeAppender store_;
   test::FakeClock clock_;
   Metrics metrics_;
@@ -40,7 +40,7 @@ class PoolTest : public testing::Test {
   ByteBudget bodies_{std::size_t{1} << 30};
   MemoryBudget parsed_{"all scrapes", 2U << 20};
   ScrapeOptions options_;
-  TaskGroup tasks_{executors_};
+  net::TaskGroup tasks_{executors_};
 };
 
 // Meta labels come and go without the target's own labels changing: the target stays, what was

@@ -7,17 +7,18 @@ import os
 import re
 import sys
 
-FOLDERS = ("base", "model", "tsdb", "scrape", "query", "alerting", "remote", "web", "server", "tests")
+FOLDERS = ("base", "net", "model", "tsdb", "scrape", "query", "alerting", "remote", "web", "server", "tests")
 # Who may include whom: a folder and everything below it (style, section 3).
 MAY_USE = {
     "base": {"base"},
+    "net": {"base", "net"},
     "model": {"base", "model"},
     "tsdb": {"base", "model", "tsdb"},
-    "scrape": {"base", "model", "scrape"},
+    "scrape": {"base", "net", "model", "scrape"},
     "query": {"base", "model", "query"},
-    "alerting": {"base", "model", "query", "scrape", "alerting"},
-    "remote": {"base", "model", "tsdb", "remote"},
-    "web": {"base", "model", "tsdb", "scrape", "query", "alerting", "remote", "web"},
+    "alerting": {"base", "net", "model", "query", "scrape", "alerting"},
+    "remote": {"base", "net", "model", "tsdb", "remote"},
+    "web": {"base", "net", "model", "tsdb", "scrape", "query", "alerting", "remote", "web"},
     "server": set(FOLDERS) - {"tests"},
     "tests": set(FOLDERS),
 }
@@ -27,16 +28,16 @@ ONLY = {
     ("alerting", "scrape"): ("scrape/discovery/",),
     ("remote", "tsdb"): ("tsdb/wal/",),
 }
-BEAST_FILES = {"base/http/client.cpp", "web/http_session.cpp", "web/http_server.cpp", "base/asio_impl.cpp"}
+BEAST_FILES = {"net/http/client.cpp", "net/http/session.cpp", "net/http/server.cpp", "net/asio_impl.cpp"}
 HEADER_CAP, SOURCE_CAP, TEST_CAP, LINE_CAP = 250, 600, 1000, 100
 # pattern, what to write instead, files where it is at home (prefixes)
 BANS = [
-    (r"\bdetached\b", "spawn through a TaskGroup", ("base/executors.cpp",)),
+    (r"\bdetached\b", "spawn through a TaskGroup", ("net/executors.cpp",)),
     (r"\bsleep_for\b", "co_await sleep_for_ns(), or a FakeClock in tests", ()),
-    (r"std::(j)?thread\b(?!::(id|hardware_concurrency))", "use base/executors or base/parallel.h", ("base/executors", "base/parallel.cpp")),
+    (r"std::(j)?thread\b(?!::(id|hardware_concurrency))", "use net/executors or base/parallel.h", ("net/executors", "base/parallel.cpp")),
     (r"\bsystem_clock\b", "take a Clock", ("base/clock.cpp",)),
     (r"(?<![\w.>:])::(open|write|read|rename|unlink|mmap|fsync|fdatasync)\(", "go through FileSystem",
-     ("base/fs.cpp", "base/memory.cpp", "web/http_server.cpp", "scrape/discovery/watch.cpp", "tests/")),
+     ("base/fs.cpp", "base/memory.cpp", "net/http/server.cpp", "scrape/discovery/watch.cpp", "tests/")),
     (r"\bnew [A-Za-z_:]+[({]", "std::make_unique", ()),
     (r"(?<![\w_])assert\(", "NX_CHECK or NX_DCHECK", ()),
     (r"std::regex\b", "base/regex.h", ()),
@@ -45,7 +46,7 @@ BANS = [
 ]
 # Sources whose behaviour is tested through another file's test.
 UNTESTED = {
-    "base/asio_impl.cpp", "base/check.cpp", "base/clock.cpp", "server/main.cpp", "server/tool/main.cpp",
+    "net/asio_impl.cpp", "base/check.cpp", "base/clock.cpp", "server/main.cpp", "server/tool/main.cpp",
     "cmake/pch.cpp",
 }
 
@@ -94,7 +95,7 @@ def check_beast(path, text):
         return
     for number, line in enumerate(text.splitlines(), 1):
         if re.match(r"\s*#include <boost/(beast|asio\.hpp)", line):
-            yield number, "Beast lives in four files; use base/http or web/http_server.h"
+            yield number, "Beast lives in four files of net/; use net/http/client.h or net/http/server.h"
 
 
 def check_sizes(path, text):

@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/executors.h"
+#include "net/executors.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
 #include "tsdb/head/head_querier.h"
@@ -171,8 +171,8 @@ TEST_F(HeadTest, ReadersSeeWholeCommitsOnly) {
   for (int i = 0; i < 100; ++i) handles.push_back(series("iso", std::to_string(i)));
   std::atomic<bool> stop{false};
   std::atomic<int> checked{0};
-  Executors executors(2, 1);
-  TaskGroup group(executors);
+  net::Executors executors(2, 1);
+  net::TaskGroup group(executors);
   auto write_all = [&] {
     for (int i = 0; i < 2000; ++i) {
       const std::vector<double> values(handles.size(), i);

@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/executors.h"
+#include "net/executors.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
 #include "tsdb/head/head.h"
@@ -124,8 +124,8 @@ TEST_F(IsolationTest, OverlappingCommitsAreSeenWholeOrNotAtAll) {
       snapshots.push_back(std::move(seen));
     }
   };
-  Executors executors(kWriters + 2, 1);
-  TaskGroup group(executors);
+  net::Executors executors(kWriters + 2, 1);
+  net::TaskGroup group(executors);
   auto writer = [&]() -> asio::awaitable<void> { co_return write(); };
   auto reader = [&]() -> asio::awaitable<void> { co_return read(); };
 

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/executors.h"
+#include "net/executors.h"
 #include "tests/support/fake_clock.h"
 
 namespace narthex::tsdb {
@@ -191,8 +191,8 @@ TEST_F(RegistryTest, ReadersWithoutEndDoNotHoldUpANewSeries) {
       ++rounds;
     }
   };
-  Executors executors(2, 1);
-  TaskGroup group(executors);
+  net::Executors executors(2, 1);
+  net::TaskGroup group(executors);
   auto reader = [&]() -> asio::awaitable<void> { co_return read(); };
   for (int i = 0; i < 2; ++i) group.spawn(reader);
   group.close();

@@ -6,21 +6,22 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
 
-#include "base/executors.h"
-#include "base/http/message.h"
-#include "web/http_server.h"
+#include "net/executors.h"
+#include "net/http/message.h"
+#include "net/http/server.h"
 
 namespace narthex::test {
 
 /// Blocks until `handler` has answered `request`.
-inline http::Response await_response(Executors& executors, const web::HttpHandler& handler,
-                                     const http::Request& request) {
+inline net::http::Response await_response(net::Executors& executors,
+                                          const net::http::HttpHandler& handler,
+                                          const net::http::Request& request) {
   return asio::co_spawn(executors.io(), handler(request), asio::use_future).get();
 }
 
 /// A request as the session would build it; `target` is `path` or `path?query`, not escaped.
-inline http::Request make_request(std::string method, std::string_view target) {
-  http::Request request;
+inline net::http::Request make_request(std::string method, std::string_view target) {
+  net::http::Request request;
   request.method = std::move(method);
   const std::size_t mark = target.find('?');
   request.path = std::string(target.substr(0, mark));

@@ -11,8 +11,8 @@ namespace {
 
 using test::make_request;
 
-http::Request post(std::string_view target, std::string body) {
-  http::Request request = make_request("POST", target);
+net::http::Request post(std::string_view target, std::string body) {
+  net::http::Request request = make_request("POST", target);
   request.headers.add("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8");
   request.body = std::move(body);
   return request;
@@ -39,7 +39,7 @@ TEST(Form, PrefersTheBody) {
 }
 
 TEST(Form, IgnoresBodiesOfOtherTypes) {
-  http::Request request = post("/x", "a=body");
+  net::http::Request request = post("/x", "a=body");
   request.headers.set("Content-Type", "application/json");
 
   EXPECT_EQ(Form(request).get("a"), "");
@@ -54,9 +54,9 @@ TEST(Form, ReportsMalformedPairsAndKeepsTheOthers) {
             "invalid semicolon separator in query");
 }
 
-http::Request multipart(std::string_view target, std::string body,
-                        std::string type = "multipart/form-data; boundary=xYz") {
-  http::Request request = make_request("POST", target);
+net::http::Request multipart(std::string_view target, std::string body,
+                             std::string type = "multipart/form-data; boundary=xYz") {
+  net::http::Request request = make_request("POST", target);
   request.headers.add("Content-Type", std::move(type));
   request.body = std::move(body);
   return request;

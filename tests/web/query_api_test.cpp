@@ -35,7 +35,7 @@ class QueryApiTest : public ::testing::Test {
   std::string instant(std::string_view parameters) {
     return api_.instant(make_request("GET", "/q?" + std::string(parameters))).body;
   }
-  http::Response range(std::string_view parameters) {
+  net::http::Response range(std::string_view parameters) {
     return api_.range(make_request("GET", "/q?" + std::string(parameters)));
   }
   static std::string data(std::string_view inner) {
@@ -53,7 +53,7 @@ class QueryApiTest : public ::testing::Test {
 };
 
 TEST_F(QueryApiTest, ParsesOnlyForClientsThatStay) {
-  http::Request request = make_request("GET", R"(/q?query={a=~"x.*"})");
+  net::http::Request request = make_request("GET", R"(/q?query={a=~"x.*"})");
   request.client = StopToken(clock_, std::numeric_limits<std::int64_t>::max());
   EXPECT_EQ(api_.parse_query(request).status, 200);
   EXPECT_EQ(api_.format_query(request).status, 200);
@@ -217,7 +217,7 @@ TEST_F(QueryApiTest, RefusesBadParameters) {
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.parameters);
-    const http::Response response = range(row.parameters);
+    const net::http::Response response = range(row.parameters);
     EXPECT_EQ(response.status, 400);
     EXPECT_EQ(response.body, bad(row.error));
   }
@@ -249,7 +249,7 @@ TEST_F(QueryApiTest, MapsErrorsToStatuses) {
         Row{Code::kUnavailable, 500, "unavailable"}}) {
     SCOPED_TRACE(row.type);
     answer_ = Error(row.code, "why");
-    const http::Response response = api_.instant(make_request("GET", "/q?query=x"));
+    const net::http::Response response = api_.instant(make_request("GET", "/q?query=x"));
     EXPECT_EQ(response.status, row.status);
     EXPECT_EQ(response.headers.get("Content-Type"), "application/json");
     EXPECT_NE(response.body.find(std::string("\"errorType\":\"") + row.type), std::string::npos);
@@ -266,7 +266,7 @@ TEST_F(QueryApiTest, CancelsWhatRunsAndWhatComes) {
 }
 
 TEST_F(QueryApiTest, CancelsTheQueryOfAClientThatLeft) {
-  http::Request request = make_request("GET", "/q?query=1");
+  net::http::Request request = make_request("GET", "/q?query=1");
   request.client = StopToken(clock_, std::numeric_limits<std::int64_t>::max());
   api_.instant(request);
   EXPECT_FALSE(stopped_);

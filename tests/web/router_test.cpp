@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "base/str.h"
+#include "net/http/framing.h"
 #include "tests/support/fake_clock.h"
 #include "tests/web/await.h"
-#include "web/http_framing.h"
 #include "web/lifecycle_pages.h"
 #include "web/page.h"
 #include "web/responses.h"
@@ -17,10 +17,10 @@ namespace {
 using test::await_response;
 using test::make_request;
 
-asio::awaitable<http::Response> say_path(const http::Request& request) {
+asio::awaitable<net::http::Response> say_path(const net::http::Request& request) {
   co_return text_response(200, request.path);
 }
-asio::awaitable<http::Response> say_much(const http::Request&) {
+asio::awaitable<net::http::Response> say_much(const net::http::Request&) {
   co_return text_response(200, std::string(5000, 'x'));
 }
 
@@ -29,15 +29,15 @@ class RouterTest : public ::testing::Test {
   RouterTest() { router_.set_readiness(Router::Readiness::kReady); }
   ~RouterTest() override { executors_.stop(); }
 
-  http::Response ask(const http::Request& request) {
-    auto handler = [this](const http::Request& r) { return router_.handle(r); };
+  net::http::Response ask(const net::http::Request& request) {
+    auto handler = [this](const net::http::Request& r) { return router_.handle(r); };
     return await_response(executors_, handler, request);
   }
-  http::Response ask(std::string method, std::string_view target) {
+  net::http::Response ask(std::string method, std::string_view target) {
     return ask(make_request(std::move(method), target));
   }
 
-  Executors executors_{1, 1};
+  net::Executors executors_{1, 1};
   test::FakeClock clock_;
   Metrics metrics_;
   Router router_{{}, executors_, clock_, metrics_, null_log()};
@@ -57,20 +57,20 @@ TEST_F(RouterTest, FindsExactAndPatternRoutes) {
 
 // Out of the coroutine, and out of what it runs elsewhere.
 TEST_F(RouterTest, TurnsExceptionsInto500) {
-  auto in_pool = [this](const http::Request&) -> asio::awaitable<http::Response> {
-    auto work = []() -> http::Response { throw std::length_error("vector::reserve"); };
-    http::Response response = co_await run_on(executors_.cpu(), std::move(work));
+  auto in_pool = [this](const net::http::Request&) -> asio::awaitable<net::http::Response> {
+    auto work = []() -> net::http::Response { throw std::length_error("vector::reserve"); };
+    net::http::Response response = co_await net::run_on(executors_.cpu(), std::move(work));
     co_return response;
   };
-  auto in_coroutine = [](const http::Request&) -> asio::awaitable<http::Response> {
+  auto in_coroutine = [](const net::http::Request&) -> asio::awaitable<net::http::Response> {
     throw std::bad_alloc();
-    co_return http::Response{};
+    co_return net::http::Response{};
   };
   router_.add({"GET"}, "/page", {}, in_coroutine);
   router_.add({"GET"}, "/api/v1/x", {.cors = true}, in_pool);
 
-  const http::Response page = ask("GET", "/page");
-  const http::Response api = ask("GET", "/api/v1/x");
+  const net::http::Response page = ask("GET", "/page");
+  const net::http::Response api = ask("GET", "/api/v1/x");
 
   EXPECT_EQ(page.status, 500);
   EXPECT_EQ(page.body, "out of memory\n");
@@ -82,7 +82,7 @@ TEST_F(RouterTest, TurnsExceptionsInto500) {
 TEST_F(RouterTest, AnswersWrongMethodsWithAllow) {
   router_.add({"GET", "POST"}, "/a", {}, say_path);
 
-  const http::Response response = ask("DELETE", "/a");
+  const net::http::Response response = ask("DELETE", "/a");
 
   EXPECT_EQ(response.status, 405);
   EXPECT_EQ(response.body, "Method Not Allowed\n");
@@ -94,7 +94,7 @@ TEST_F(RouterTest, AnswersWrongMethodsWithAllow) {
 TEST_F(RouterTest, RedirectsTrailingSlashes) {
   router_.add({"GET"}, "/a", {}, say_path);
 
-  const http::Response response = ask("GET", "/a/?b=c");
+  const net::http::Response response = ask("GET", "/a/?b=c");
 
   EXPECT_EQ(response.status, 301);
   EXPECT_EQ(response.headers.get("Location"), "/a?b=c");
@@ -176,12 +176,12 @@ TEST_F(RouterTest, LeadsOtherSpellingsToTheirRoute) {
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(concat(c.method, " ", c.target));
-    const std::optional<Target> target = parse_target(c.target);
+    const std::optional<net::http::Target> target = net::http::parse_target(c.target);
     ASSERT_TRUE(target);
-    http::Request request = make_request(c.method, target->path);
+    net::http::Request request = make_request(c.method, target->path);
     request.query = target->query;
     request.escaped_path = target->escaped_path;
-    const http::Response response = ask(request);
+    const net::http::Response response = ask(request);
     EXPECT_EQ(response.status, c.status);
     EXPECT_EQ(response.headers.get("Location"), c.location);
     EXPECT_EQ(response.headers.contains("Allow"), c.status == 405);
@@ -194,12 +194,12 @@ TEST_F(RouterTest, AnswersEveryMethodOfPages) {
                            "/favicon.ico", "/assets/x"}) {
     for (const char* method : {"HEAD", "PUT", "DELETE", "PATCH", "TRACE", "get"}) {
       SCOPED_TRACE(concat(method, " ", path));
-      const http::Response refused = ask(method, path);
+      const net::http::Response refused = ask(method, path);
       EXPECT_EQ(refused.status, 405);
       EXPECT_EQ(refused.body, "Method Not Allowed\n");
       EXPECT_EQ(refused.headers.get("Allow"), "GET, OPTIONS");
     }
-    const http::Response options = ask("OPTIONS", path);
+    const net::http::Response options = ask("OPTIONS", path);
     EXPECT_EQ(options.status, 200);
     EXPECT_EQ(options.headers.get("Allow"), "GET, OPTIONS");
     EXPECT_FALSE(options.headers.contains("Content-Type"));
@@ -215,7 +215,7 @@ TEST_F(RouterTest, RedirectsToCleanPaths) {
   for (const char* target :
        {"//api/v1/query?a=b", "/api//v1/./query?a=b", "/x/../api/v1/query?a=b"}) {
     SCOPED_TRACE(target);
-    const http::Response response = ask("POST", target);
+    const net::http::Response response = ask("POST", target);
     EXPECT_EQ(response.status, 307);
     EXPECT_EQ(response.headers.get("Location"), "/api/v1/query?a=b");
   }
@@ -229,7 +229,7 @@ TEST_F(RouterTest, GatesUntilReady) {
   router_.add({"GET"}, "/open", {.gated = false}, say_path);
 
   router_.set_readiness(Router::Readiness::kStarting);
-  const http::Response starting = ask("GET", "/a");
+  const net::http::Response starting = ask("GET", "/a");
   EXPECT_EQ(starting.status, 503);
   EXPECT_EQ(starting.body, "Service Unavailable");
   EXPECT_EQ(starting.headers.get("X-Prometheus-Stopping"), "false");
@@ -241,11 +241,11 @@ TEST_F(RouterTest, GatesUntilReady) {
 
 TEST_F(RouterTest, AddsCorsOnlyForAnOrigin) {
   router_.add({"GET"}, "/a", {.cors = true}, say_path);
-  http::Request request = make_request("GET", "/a");
+  net::http::Request request = make_request("GET", "/a");
   EXPECT_FALSE(ask(request).headers.contains("Access-Control-Allow-Origin"));
 
   request.headers.add("Origin", "http://other");
-  const http::Response response = ask(request);
+  const net::http::Response response = ask(request);
 
   EXPECT_EQ(response.headers.get("Access-Control-Allow-Origin"), "http://other");
   EXPECT_EQ(response.headers.get("Access-Control-Allow-Methods"), "GET, POST, OPTIONS");
@@ -257,8 +257,8 @@ TEST_F(RouterTest, EchoesOnlyOriginsThatTheExpressionAllows) {
   Router router(std::move(options), executors_, clock_, metrics_, null_log());
   router.set_readiness(Router::Readiness::kReady);
   router.add({"GET"}, "/a", {.cors = true}, say_path);
-  auto handler = [&router](const http::Request& r) { return router.handle(r); };
-  http::Request request = make_request("GET", "/a");
+  auto handler = [&router](const net::http::Request& r) { return router.handle(r); };
+  net::http::Request request = make_request("GET", "/a");
 
   request.headers.set("Origin", "https://b.example");
   EXPECT_EQ(await_response(executors_, handler, request).headers.get("Access-Control-Allow-Origin"),
@@ -270,11 +270,11 @@ TEST_F(RouterTest, EchoesOnlyOriginsThatTheExpressionAllows) {
 
 TEST_F(RouterTest, CompressesLargeBodiesWhenAsked) {
   router_.add({"GET"}, "/much", {.compress = true}, say_much);
-  http::Request request = make_request("GET", "/much");
+  net::http::Request request = make_request("GET", "/much");
   EXPECT_EQ(ask(request).body.size(), 5000U);
 
   request.headers.add("Accept-Encoding", "br, gzip, deflate");
-  const http::Response gzip = ask(request);
+  const net::http::Response gzip = ask(request);
   EXPECT_EQ(gzip.headers.get("Content-Encoding"), "gzip");
   EXPECT_EQ(gzip.body.substr(0, 2), "\x1f\x8b");
   EXPECT_LT(gzip.body.size(), 500U);
@@ -291,18 +291,18 @@ TEST_F(RouterTest, StripsThePrefix) {
   router.add({"GET"}, "/a", {}, say_path);
   router.add({"GET"}, "/", {}, say_path);
   const auto ask_there = [&](std::string method, std::string_view target) {
-    auto handler = [&router](const http::Request& r) { return router.handle(r); };
+    auto handler = [&router](const net::http::Request& r) { return router.handle(r); };
     return await_response(executors_, handler, make_request(std::move(method), target));
   };
 
   EXPECT_EQ(ask_there("GET", "/prom/a").status, 200);
   EXPECT_EQ(ask_there("GET", "/a").status, 404);
-  const http::Response bare = ask_there("GET", "/prom");
+  const net::http::Response bare = ask_there("GET", "/prom");
   EXPECT_EQ(bare.status, 301);
   EXPECT_EQ(bare.headers.get("Location"), "/prom/");
   EXPECT_EQ(ask_there("GET", "/PROM/A/").headers.get("Location"), "/prom/a");
   EXPECT_EQ(ask_there("HEAD", "/prom").status, 404);
-  const http::Response root = ask_there("GET", "/");
+  const net::http::Response root = ask_there("GET", "/");
   EXPECT_EQ(root.status, 302);
   EXPECT_EQ(root.headers.get("Location"), "/prom");
   EXPECT_EQ(root.body, "<a href=\"/prom\">Found</a>.\n\n");
@@ -315,19 +315,19 @@ TEST_F(RouterTest, StripsThePrefix) {
 TEST_F(RouterTest, SaysInHtmlWhereARedirectLeads) {
   add_page_routes(router_, "/ext");
 
-  const http::Response root = ask("GET", "/");
+  const net::http::Response root = ask("GET", "/");
   EXPECT_EQ(root.status, 302);
   EXPECT_EQ(root.headers.get("Location"), "/ext/query");
   EXPECT_EQ(root.headers.get("Content-Type"), "text/html; charset=utf-8");
   EXPECT_EQ(root.body, "<a href=\"/ext/query\">Found</a>.\n\n");
   EXPECT_EQ(ask("GET", "/graph").headers.get("Location"), "/ext/query?");
-  const http::Response graph = ask("GET", "/graph?g0.expr=a<b&c='d'");
+  const net::http::Response graph = ask("GET", "/graph?g0.expr=a<b&c='d'");
   EXPECT_EQ(graph.headers.get("Location"), "/ext/query?g0.expr=a<b&c='d'");
   EXPECT_EQ(graph.body, "<a href=\"/ext/query?g0.expr=a&lt;b&amp;c=&#39;d&#39;\">Found</a>.\n\n");
-  const http::Response head = ask("HEAD", "//query");
+  const net::http::Response head = ask("HEAD", "//query");
   EXPECT_EQ(head.headers.get("Content-Type"), "text/html; charset=utf-8");
   EXPECT_EQ(head.body, "");
-  const http::Response post = ask("POST", "//query");
+  const net::http::Response post = ask("POST", "//query");
   EXPECT_FALSE(post.headers.contains("Content-Type"));
   EXPECT_EQ(post.body, "");
 }
@@ -346,7 +346,7 @@ TEST_F(RouterTest, PagesTakeGetOnly) {
 TEST_F(RouterTest, ServesThePageUnderAStrictPolicy) {
   add_page_routes(router_);
 
-  const http::Response page = ask("GET", "/query?g0.expr=up");
+  const net::http::Response page = ask("GET", "/query?g0.expr=up");
 
   EXPECT_NE(page.body.find("<script src=\"assets/page.js\""), std::string::npos);
   EXPECT_NE(page.headers.get("Content-Security-Policy").find("script-src 'self';"),
@@ -371,13 +371,13 @@ TEST_F(RouterTest, LifecycleNeedsItsFlagAndThisSite) {
   add_lifecycle_routes(router_, std::move(hooks), {executors_, executors_}, metrics_);
 
   EXPECT_EQ(ask("POST", "/-/reload").status, 200);
-  const http::Response failed = ask("PUT", "/-/reload");
+  const net::http::Response failed = ask("PUT", "/-/reload");
   EXPECT_EQ(failed.status, 500);
   EXPECT_EQ(failed.body, "failed to reload config: bad file\n");
   EXPECT_EQ(ask("GET", "/-/reload").status, 405);
   EXPECT_EQ(ask("GET", "/-/reload").body, "Only POST or PUT requests allowed");
 
-  http::Request foreign = make_request("POST", "/-/quit");
+  net::http::Request foreign = make_request("POST", "/-/quit");
   foreign.headers.add("Origin", "http://evil");
   EXPECT_EQ(ask(foreign).status, 403);
   EXPECT_EQ(reloads, 2);
@@ -390,7 +390,7 @@ TEST_F(RouterTest, RefusesLifecycleWhenDisabled) {
   EXPECT_EQ(ask("POST", "/-/reload").body, "Lifecycle API is not enabled.");
   EXPECT_EQ(ask("GET", "/-/healthy").body, "Prometheus Server is Healthy.\n");
   for (const char* path : {"/-/healthy", "/-/ready"}) {
-    const http::Response head = ask("HEAD", path);
+    const net::http::Response head = ask("HEAD", path);
     EXPECT_EQ(head.status, 200);
     EXPECT_EQ(head.body, "");
     EXPECT_FALSE(head.headers.contains("Content-Type"));
@@ -401,7 +401,7 @@ TEST_F(RouterTest, CountsRequestsByHandler) {
   add_lifecycle_routes(router_, {}, {executors_, executors_}, metrics_);
   ask("GET", "/-/healthy");
 
-  const http::Response response = ask("GET", "/metrics");
+  const net::http::Response response = ask("GET", "/metrics");
 
   EXPECT_NE(
       response.body.find("prometheus_http_requests_total{code=\"200\",handler=\"/-/healthy\"} 1"),

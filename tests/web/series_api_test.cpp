@@ -93,7 +93,7 @@ TEST_F(SeriesApiTest, UnescapesNames) {
 
 TEST_F(SeriesApiTest, StopsForAClientThatLeft) {
   const test::FakeClock clock;
-  http::Request request = make_request("GET", "/api/v1/label/job/values?match[]=up");
+  net::http::Request request = make_request("GET", "/api/v1/label/job/values?match[]=up");
   request.client = StopToken(clock, std::numeric_limits<std::int64_t>::max());
   EXPECT_EQ(api_.label_values(request).status, 200);
 

@@ -196,7 +196,7 @@ TEST(StatusApi, AnswersWhatIsNotSetWithAnError) {
 
 // All parts on one router, through the hop to the CPU pool.
 TEST(Api, RoutesEveryPath) {
-  Executors executors(1, 1);
+  net::Executors executors(1, 1);
   test::FakeClock clock;
   Metrics metrics;
   Router router({}, executors, clock, metrics, null_log());
@@ -216,7 +216,7 @@ TEST(Api, RoutesEveryPath) {
       {.query = query, .series = series, .targets = targets, .status = status, .rules = &rules},
       {executors, executors, executors, executors});
   const auto ask = [&](std::string method, std::string_view target) {
-    auto handler = [&router](const http::Request& r) { return router.handle(r); };
+    auto handler = [&router](const net::http::Request& r) { return router.handle(r); };
     return test::await_response(executors, handler, make_request(std::move(method), target));
   };
 
@@ -236,7 +236,7 @@ TEST(Api, RoutesEveryPath) {
   EXPECT_EQ(ask("POST", "/api/v1/write").status, 404);
   EXPECT_EQ(ask("GET", "/version").headers.get("Content-Type"), "text/plain; charset=utf-8");
   // As upstream, which compresses less than it opens to other origins.
-  const http::Response alerts = ask("GET", "/api/v1/alerts");
+  const net::http::Response alerts = ask("GET", "/api/v1/alerts");
   EXPECT_EQ(alerts.headers.get_all("Vary"),
             (std::vector<std::string_view>{"Accept-Encoding", "Origin"}));
   EXPECT_EQ(ask("GET", "/api/v1/search/label_names").headers.get("Vary"), "Origin");

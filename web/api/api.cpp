@@ -8,7 +8,7 @@
 namespace narthex::web {
 namespace {
 
-using Answer = std::function<http::Response(const http::Request&)>;
+using Answer = std::function<net::http::Response(const net::http::Request&)>;
 using Methods = std::vector<std::string_view>;
 
 constexpr RouteTraits kJson{.gated = true, .cors = true, .compress = true};
@@ -16,24 +16,24 @@ constexpr RouteTraits kUncompressed{.gated = true, .cors = true};
 constexpr RouteTraits kUngated{.gated = false, .cors = true};
 constexpr RouteTraits kAdmin{.gated = true, .cors = true, .compress = true, .mutating = true};
 
-asio::awaitable<http::Response> preflight(const http::Request&) {
-  co_return http::Response{.status = 204, .headers = {}, .body = {}};
+asio::awaitable<net::http::Response> preflight(const net::http::Request&) {
+  co_return net::http::Response{.status = 204, .headers = {}, .body = {}};
 }
 
-asio::awaitable<http::Response> run_answer(Executors& executors, const Answer& answer,
-                                           const http::Request& request) {
+asio::awaitable<net::http::Response> run_answer(net::Executors& executors, const Answer& answer,
+                                                const net::http::Request& request) {
   auto work = [&answer, &request] { return answer(request); };
-  http::Response response = co_await run_on(executors.cpu(), std::move(work));
+  net::http::Response response = co_await net::run_on(executors.cpu(), std::move(work));
   co_return response;
 }
 
 // `answer` with what it allocates charged to an account that lives as long as the response.
 Answer charged(const ApiMemory& memory, Answer answer) {
   if (memory.budget == nullptr) return answer;
-  return [memory, answer = std::move(answer)](const http::Request& request) {
+  return [memory, answer = std::move(answer)](const net::http::Request& request) {
     const auto account = std::make_shared<MemoryAccount>(*memory.budget, memory.per_request);
-    Result<http::Response> response =
-        run_charged(*account, [&]() -> Result<http::Response> { return answer(request); });
+    Result<net::http::Response> response =
+        run_charged(*account, [&]() -> Result<net::http::Response> { return answer(request); });
     if (!response) return error_response(response.error());
     response->held = account;
     return *std::move(response);
@@ -43,7 +43,7 @@ Answer charged(const ApiMemory& memory, Answer answer) {
 // Adds routes below /api/v1, but for root_missing().
 class Adder {
  public:
-  Adder(Router& router, Executors& executors, const ApiMemory& memory)
+  Adder(Router& router, net::Executors& executors, const ApiMemory& memory)
       : router_(router), executors_(executors), memory_(memory) {}
 
   void add(const Methods& methods, std::string_view path, RouteTraits traits, Answer answer) {
@@ -56,29 +56,28 @@ class Adder {
     add({"GET", "POST"}, path, kJson, std::move(answer));
   }
   void missing(const Methods& methods, std::string_view path, RouteTraits traits = kJson) {
-    add(methods, path, traits, [name = std::string(path.substr(1))](const http::Request&) {
+    add(methods, path, traits, [name = std::string(path.substr(1))](const net::http::Request&) {
       return not_implemented_response(name);
     });
   }
   void root_missing(std::string_view path) {
-    auto answer = [text = concat("not implemented yet: ", path.substr(1))](const http::Request&) {
-      return error_text_response(501, text);
-    };
+    auto answer = [text = concat("not implemented yet: ", path.substr(1))](
+                      const net::http::Request&) { return error_text_response(501, text); };
     router_.add({"GET"}, path, {}, on_cpu(executors_, std::move(answer)));
   }
   void refuse(const Methods& methods, std::string_view path, RouteTraits traits, Error error) {
     add(methods, path, traits,
-        [error = std::move(error)](const http::Request&) { return error_response(error); });
+        [error = std::move(error)](const net::http::Request&) { return error_response(error); });
   }
   void text(const Methods& methods, std::string_view path, int status, std::string text) {
-    add(methods, path, {}, [status, text = std::move(text)](const http::Request&) {
+    add(methods, path, {}, [status, text = std::move(text)](const net::http::Request&) {
       return error_text_response(status, text);
     });
   }
 
  private:
   Router& router_;
-  Executors& executors_;
+  net::Executors& executors_;
   ApiMemory memory_;
 };
 
@@ -151,8 +150,8 @@ void add_write_routes(Adder& adder) {
 
 }  // namespace
 
-HttpHandler on_cpu(Executors& executors, Answer answer) {
-  return [&executors, answer = std::move(answer)](const http::Request& request) {
+net::http::HttpHandler on_cpu(net::Executors& executors, Answer answer) {
+  return [&executors, answer = std::move(answer)](const net::http::Request& request) {
     return run_answer(executors, answer, request);
   };
 }

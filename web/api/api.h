@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "base/budget.h"
-#include "base/executors.h"
+#include "net/executors.h"
 #include "web/api/query_api.h"
 #include "web/api/rules_api.h"
 #include "web/api/series_api.h"
@@ -32,15 +32,15 @@ struct ApiParts {
 };
 
 /// A handler that runs `answer` on the CPU pool.
-HttpHandler on_cpu(Executors& executors,
-                   std::function<http::Response(const http::Request&)> answer);
+net::http::HttpHandler on_cpu(net::Executors& executors,
+                              std::function<net::http::Response(const net::http::Request&)> answer);
 
 /// Whose CPU threads answer what. All outlive the router's last request.
 struct ApiLanes {
-  Executors& instants;  // instant queries
-  Executors& ranges;    // range queries
-  Executors& reads;     // labels, series, and the text of queries
-  Executors& control;   // status, targets and rules
+  net::Executors& instants;  // instant queries
+  net::Executors& ranges;    // range queries
+  net::Executors& reads;     // labels, series, and the text of queries
+  net::Executors& control;   // status, targets and rules
 };
 
 void add_api_routes(Router& router, const ApiParts& parts, const ApiLanes& lanes);

@@ -50,15 +50,15 @@ void append_remarks(std::string& body, std::string_view key, std::string_view ki
   json.end_array();
 }
 
-http::Response json_response(int status, std::string body) {
-  http::Response response{.status = status, .headers = {}, .body = std::move(body)};
+net::http::Response json_response(int status, std::string body) {
+  net::http::Response response{.status = status, .headers = {}, .body = std::move(body)};
   response.headers.add("Content-Type", "application/json");
   return response;
 }
 
 }  // namespace
 
-http::Response error_response(const Error& error) {
+net::http::Response error_response(const Error& error) {
   const ErrorType type = type_of(error.code());
   std::string body;
   JsonWriter json(body);
@@ -67,7 +67,7 @@ http::Response error_response(const Error& error) {
   return json_response(type.status, std::move(body));
 }
 
-http::Response not_implemented_response(std::string_view what) {
+net::http::Response not_implemented_response(std::string_view what) {
   return error_response(Error(Code::kExecution, concat("not implemented yet: ", what)));
 }
 
@@ -75,7 +75,7 @@ Error invalid_parameter(std::string_view name, const Error& cause) {
   return Error(Code::kInvalid, concat("invalid parameter ", quote(name), ": ", cause.message()));
 }
 
-http::Response SuccessEnvelope::close(const Remarks& remarks) && {
+net::http::Response SuccessEnvelope::close(const Remarks& remarks) && {
   append_remarks(body_, "warnings", "warning", remarks.warnings);
   append_remarks(body_, "infos", "info", remarks.infos);
   body_ += '}';

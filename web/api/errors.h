@@ -5,16 +5,16 @@
 #include <string_view>
 #include <vector>
 
-#include "base/http/message.h"
 #include "base/result.h"
+#include "net/http/message.h"
 
 namespace narthex::web {
 
 /// `{"status":"error",...}` with the type and status of the error's code.
-http::Response error_response(const Error& error);
+net::http::Response error_response(const Error& error);
 
 /// `not implemented yet: <what>`, as an execution error.
-http::Response not_implemented_response(std::string_view what);
+net::http::Response not_implemented_response(std::string_view what);
 
 /// kInvalid with `invalid parameter "<name>": ` in front.
 Error invalid_parameter(std::string_view name, const Error& cause);
@@ -30,7 +30,7 @@ class SuccessEnvelope {
  public:
   SuccessEnvelope() : body_("{\"status\":\"success\",\"data\":") {}
   std::string& body() { return body_; }
-  http::Response close(const Remarks& remarks = {}) &&;
+  net::http::Response close(const Remarks& remarks = {}) &&;
 
  private:
   std::string body_;

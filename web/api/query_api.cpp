@@ -109,7 +109,7 @@ void add_statistics_warning(std::string_view stats, Remarks& remarks) {
 }
 
 // Only what is wrong with the text is the parameter's fault.
-http::Response parse_error_response(const Error& error) {
+net::http::Response parse_error_response(const Error& error) {
   return error_response(error.code() == Code::kInvalid ? invalid_parameter("query", error) : error);
 }
 
@@ -154,7 +154,7 @@ Result<query::ExprPtr> QueryApi::parse(std::string_view text, const StopToken& c
   return query::parse_expression(text, options);
 }
 
-http::Response QueryApi::instant(const http::Request& http_request) {
+net::http::Response QueryApi::instant(const net::http::Request& http_request) {
   const Form form(http_request);
   const Result<std::size_t> limit = limit_parameter(form);
   if (!limit) return error_response(limit.error());
@@ -164,7 +164,7 @@ http::Response QueryApi::instant(const http::Request& http_request) {
                   http_request.client);
 }
 
-http::Response QueryApi::range(const http::Request& http_request) {
+net::http::Response QueryApi::range(const net::http::Request& http_request) {
   const Form form(http_request);
   const Result<std::size_t> limit = limit_parameter(form);
   if (!limit) return error_response(limit.error());
@@ -174,8 +174,8 @@ http::Response QueryApi::range(const http::Request& http_request) {
                   http_request.client);
 }
 
-http::Response QueryApi::evaluate(query::QueryRequest request, const Presentation& presentation,
-                                  const StopToken& client) {
+net::http::Response QueryApi::evaluate(query::QueryRequest request,
+                                       const Presentation& presentation, const StopToken& client) {
   if (request.timeout_ms == kExpired) {
     const auto parsed = parse(request.expression, client);
     if (!parsed) return parse_error_response(parsed.error());
@@ -205,7 +205,7 @@ http::Response QueryApi::evaluate(query::QueryRequest request, const Presentatio
   return std::move(envelope).close(remarks);
 }
 
-http::Response QueryApi::exemplars(const http::Request& http_request) {
+net::http::Response QueryApi::exemplars(const net::http::Request& http_request) {
   const Form form(http_request);
   const Result<model::TimeRange> range = range_parameters(form);
   if (!range) return error_response(range.error());
@@ -220,7 +220,7 @@ http::Response QueryApi::exemplars(const http::Request& http_request) {
   return std::move(envelope).close();
 }
 
-http::Response QueryApi::format_query(const http::Request& http_request) {
+net::http::Response QueryApi::format_query(const net::http::Request& http_request) {
   const Form form(http_request);
   const Result<void> length = check_length(form.get("query"));
   if (!length) return error_response(length.error());
@@ -231,7 +231,7 @@ http::Response QueryApi::format_query(const http::Request& http_request) {
   return std::move(envelope).close();
 }
 
-http::Response QueryApi::parse_query(const http::Request& http_request) {
+net::http::Response QueryApi::parse_query(const net::http::Request& http_request) {
   const Form form(http_request);
   const Result<void> length = check_length(form.get("query"));
   if (!length) return error_response(length.error());

@@ -7,9 +7,9 @@
 #include <set>
 
 #include "base/clock.h"
-#include "base/http/message.h"
 #include "base/mutex.h"
 #include "base/parallel.h"
+#include "net/http/message.h"
 #include "query/engine.h"
 
 namespace narthex::web {
@@ -25,12 +25,12 @@ class QueryApi {
   QueryApi(RunQuery run, query::ParserOptions parser, const Clock& clock);
 
   /// These two end with kCancelled when their request's client goes away.
-  http::Response instant(const http::Request& request);
-  http::Response range(const http::Request& request);
+  net::http::Response instant(const net::http::Request& request);
+  net::http::Response range(const net::http::Request& request);
 
-  http::Response exemplars(const http::Request& request);
-  http::Response format_query(const http::Request& request);
-  http::Response parse_query(const http::Request& request);
+  net::http::Response exemplars(const net::http::Request& request);
+  net::http::Response format_query(const net::http::Request& request);
+  net::http::Response parse_query(const net::http::Request& request);
 
   /// Ends every running query with kCancelled, and each later one at once: for shutting down.
   void cancel_all();
@@ -42,8 +42,8 @@ class QueryApi {
     std::string_view stats;
   };
   Result<query::ExprPtr> parse(std::string_view text, const StopToken& client);
-  http::Response evaluate(query::QueryRequest request, const Presentation& presentation,
-                          const StopToken& client);
+  net::http::Response evaluate(query::QueryRequest request, const Presentation& presentation,
+                               const StopToken& client);
 
   RunQuery run_;
   query::ParserOptions parser_;

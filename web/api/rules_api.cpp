@@ -195,7 +195,7 @@ std::string rule_group_token(std::string_view file, std::string_view group) {
   return out;
 }
 
-http::Response RulesApi::rules(const http::Request& request) const {
+net::http::Response RulesApi::rules(const net::http::Request& request) const {
   const Result<Filter> filter = read_filter(Form(request), request.client);
   if (!filter) return error_response(filter.error());
   SuccessEnvelope envelope;
@@ -228,7 +228,7 @@ http::Response RulesApi::rules(const http::Request& request) const {
   return std::move(envelope).close();
 }
 
-http::Response RulesApi::alerts(const http::Request&) const {
+net::http::Response RulesApi::alerts(const net::http::Request&) const {
   SuccessEnvelope envelope;
   JsonWriter json(envelope.body());
   json.begin_object().key("alerts").begin_array();

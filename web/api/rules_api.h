@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "alerting/rules/snapshot.h"
-#include "base/http/message.h"
+#include "net/http/message.h"
 
 namespace narthex::web {
 
@@ -17,8 +17,8 @@ class RulesApi {
  public:
   explicit RulesApi(RuleGroupsSource groups) : groups_(std::move(groups)) {}
 
-  http::Response rules(const http::Request& request) const;
-  http::Response alerts(const http::Request& request) const;
+  net::http::Response rules(const net::http::Request& request) const;
+  net::http::Response alerts(const net::http::Request& request) const;
 
  private:
   RuleGroupsSource groups_;

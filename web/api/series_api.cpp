@@ -52,7 +52,7 @@ Remarks truncate(std::vector<T>& items, std::size_t limit) {
   return {.warnings = {std::string(kTruncated)}, .infos = {}};
 }
 
-http::Response strings_response(std::vector<std::string> items, std::size_t limit) {
+net::http::Response strings_response(std::vector<std::string> items, std::size_t limit) {
   const Remarks remarks = truncate(items, limit);
   SuccessEnvelope envelope;
   JsonWriter json(envelope.body());
@@ -145,7 +145,7 @@ std::string unescape_name(std::string_view name) {
   return out;
 }
 
-http::Response SeriesApi::series(const http::Request& request) const {
+net::http::Response SeriesApi::series(const net::http::Request& request) const {
   const Form form(request);
   if (form.error()) {
     return error_response(
@@ -177,7 +177,7 @@ http::Response SeriesApi::series(const http::Request& request) const {
   return std::move(envelope).close(remarks);
 }
 
-http::Response SeriesApi::label_names(const http::Request& request) const {
+net::http::Response SeriesApi::label_names(const net::http::Request& request) const {
   const Result<Selection> selection = read_selection(Form(request), request.client);
   if (!selection) return error_response(selection.error());
   auto look_up = [](model::Querier& querier, const model::Matchers& matchers,
@@ -189,7 +189,7 @@ http::Response SeriesApi::label_names(const http::Request& request) const {
   return strings_response(*std::move(names), selection->limit);
 }
 
-http::Response SeriesApi::label_values(const http::Request& request) const {
+net::http::Response SeriesApi::label_values(const net::http::Request& request) const {
   const std::string name = unescape_name(path_parameter(request.path, "/label/", "/values"));
   if (!model::is_valid_name(name)) {
     return error_response(Error(Code::kInvalid, concat("invalid label name: ", quote(name))));

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/http/message.h"
 #include "model/storage.h"
+#include "net/http/message.h"
 
 namespace narthex::web {
 
@@ -16,10 +16,10 @@ class SeriesApi {
   /// `store` must outlive the API.
   explicit SeriesApi(model::Queryable& store) : store_(store) {}
 
-  http::Response series(const http::Request& request) const;
-  http::Response label_names(const http::Request& request) const;
+  net::http::Response series(const net::http::Request& request) const;
+  net::http::Response label_names(const net::http::Request& request) const;
   /// The name stands in the path: `.../label/<name>/values`.
-  http::Response label_values(const http::Request& request) const;
+  net::http::Response label_values(const net::http::Request& request) const;
 
  private:
   model::Queryable& store_;

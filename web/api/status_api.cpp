@@ -44,7 +44,7 @@ Result<std::size_t> tsdb_limit(const Form& form) {
 
 }  // namespace
 
-http::Response StatusApi::config(const http::Request&) const {
+net::http::Response StatusApi::config(const net::http::Request&) const {
   if (!providers_.config_yaml) return not_implemented_response("status/config");
   SuccessEnvelope envelope;
   JsonWriter json(envelope.body());
@@ -52,7 +52,7 @@ http::Response StatusApi::config(const http::Request&) const {
   return std::move(envelope).close();
 }
 
-http::Response StatusApi::flags(const http::Request&) const {
+net::http::Response StatusApi::flags(const net::http::Request&) const {
   if (!providers_.flags) return not_implemented_response("status/flags");
   SuccessEnvelope envelope;
   JsonWriter json(envelope.body());
@@ -62,7 +62,7 @@ http::Response StatusApi::flags(const http::Request&) const {
   return std::move(envelope).close();
 }
 
-http::Response StatusApi::runtime_info(const http::Request&) const {
+net::http::Response StatusApi::runtime_info(const net::http::Request&) const {
   if (!providers_.runtime) return not_implemented_response("status/runtimeinfo");
   const RuntimeInfo info = providers_.runtime();
   SuccessEnvelope envelope;
@@ -79,14 +79,14 @@ http::Response StatusApi::runtime_info(const http::Request&) const {
   return std::move(envelope).close();
 }
 
-http::Response StatusApi::build_info(const http::Request&) const {
+net::http::Response StatusApi::build_info(const net::http::Request&) const {
   SuccessEnvelope envelope;
   JsonWriter json(envelope.body());
   write_build(json, providers_.build);
   return std::move(envelope).close();
 }
 
-http::Response StatusApi::version(const http::Request&) const {
+net::http::Response StatusApi::version(const net::http::Request&) const {
   std::string body;
   JsonWriter json(body);
   write_build(json, providers_.build);
@@ -94,7 +94,7 @@ http::Response StatusApi::version(const http::Request&) const {
   return text_response(200, std::move(body));  // so upstream calls it
 }
 
-http::Response StatusApi::tsdb(const http::Request& request) const {
+net::http::Response StatusApi::tsdb(const net::http::Request& request) const {
   const Result<std::size_t> limit = tsdb_limit(Form(request));
   if (!limit) return error_response(limit.error());
   if (!providers_.tsdb) return not_implemented_response("status/tsdb");
@@ -115,7 +115,7 @@ http::Response StatusApi::tsdb(const http::Request& request) const {
   return std::move(envelope).close();
 }
 
-http::Response StatusApi::wal_replay(const http::Request&) const {
+net::http::Response StatusApi::wal_replay(const net::http::Request&) const {
   WalReplayStatus status;
   if (providers_.wal_replay) status = providers_.wal_replay();
   SuccessEnvelope envelope;
@@ -125,7 +125,7 @@ http::Response StatusApi::wal_replay(const http::Request&) const {
   return std::move(envelope).close();
 }
 
-http::Response StatusApi::notifications(const http::Request&) const {
+net::http::Response StatusApi::notifications(const net::http::Request&) const {
   std::vector<Notification> notifications;
   if (providers_.notifications) notifications = providers_.notifications();
   SuccessEnvelope envelope;

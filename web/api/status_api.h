@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "base/http/message.h"
 #include "base/result.h"
 #include "model/time.h"
+#include "net/http/message.h"
 
 namespace narthex::web {
 
@@ -85,15 +85,15 @@ class StatusApi {
  public:
   explicit StatusApi(StatusProviders providers) : providers_(std::move(providers)) {}
 
-  http::Response config(const http::Request& request) const;
-  http::Response flags(const http::Request& request) const;
-  http::Response runtime_info(const http::Request& request) const;
-  http::Response build_info(const http::Request& request) const;
-  http::Response tsdb(const http::Request& request) const;
-  http::Response wal_replay(const http::Request& request) const;
-  http::Response notifications(const http::Request& request) const;
+  net::http::Response config(const net::http::Request& request) const;
+  net::http::Response flags(const net::http::Request& request) const;
+  net::http::Response runtime_info(const net::http::Request& request) const;
+  net::http::Response build_info(const net::http::Request& request) const;
+  net::http::Response tsdb(const net::http::Request& request) const;
+  net::http::Response wal_replay(const net::http::Request& request) const;
+  net::http::Response notifications(const net::http::Request& request) const;
   /// Build information without envelope.
-  http::Response version(const http::Request& request) const;
+  net::http::Response version(const net::http::Request& request) const;
 
  private:
   StatusProviders providers_;

@@ -103,7 +103,7 @@ std::string global_url_of(const std::string& url, const GlobalUrl& global) {
   return concat(url.substr(0, start), host, url.substr(end));
 }
 
-http::Response TargetsApi::targets(const http::Request& request) const {
+net::http::Response TargetsApi::targets(const net::http::Request& request) const {
   const Form form(request);
   const std::string state = to_lower_ascii(form.get_query("state"));
   const std::string_view pool = form.get_query("scrapePool");
@@ -150,7 +150,7 @@ http::Response TargetsApi::targets(const http::Request& request) const {
   return std::move(envelope).close();
 }
 
-http::Response TargetsApi::target_metadata(const http::Request& request) const {
+net::http::Response TargetsApi::target_metadata(const net::http::Request& request) const {
   const Form form(request);
   const Result<std::int64_t> limit = metadata_limit(form, "limit");
   if (!limit) return error_response(limit.error());
@@ -184,7 +184,7 @@ http::Response TargetsApi::target_metadata(const http::Request& request) const {
   return std::move(envelope).close();
 }
 
-http::Response TargetsApi::metric_metadata(const http::Request& request) const {
+net::http::Response TargetsApi::metric_metadata(const net::http::Request& request) const {
   const Form form(request);
   const Result<std::int64_t> limit = metadata_limit(form, "limit");
   if (!limit) return error_response(limit.error());
@@ -209,7 +209,7 @@ http::Response TargetsApi::metric_metadata(const http::Request& request) const {
   return std::move(envelope).close();
 }
 
-http::Response TargetsApi::scrape_pools(const http::Request&) const {
+net::http::Response TargetsApi::scrape_pools(const net::http::Request&) const {
   SuccessEnvelope envelope;
   JsonWriter json(envelope.body());
   json.begin_object().key("scrapePools").begin_array();
@@ -218,7 +218,7 @@ http::Response TargetsApi::scrape_pools(const http::Request&) const {
   return std::move(envelope).close();
 }
 
-http::Response TargetsApi::alertmanagers(const http::Request&) const {
+net::http::Response TargetsApi::alertmanagers(const net::http::Request&) const {
   SuccessEnvelope envelope;
   JsonWriter json(envelope.body());
   const auto list = [&json](std::string_view key,

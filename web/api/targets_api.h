@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "base/http/message.h"
+#include "net/http/message.h"
 #include "scrape/manager.h"
 
 namespace narthex::web {
@@ -39,11 +39,11 @@ class TargetsApi {
   TargetsApi(TargetsSource source, GlobalUrl global_url)
       : source_(std::move(source)), global_url_(std::move(global_url)) {}
 
-  http::Response targets(const http::Request& request) const;
-  http::Response target_metadata(const http::Request& request) const;
-  http::Response metric_metadata(const http::Request& request) const;
-  http::Response scrape_pools(const http::Request& request) const;
-  http::Response alertmanagers(const http::Request& request) const;
+  net::http::Response targets(const net::http::Request& request) const;
+  net::http::Response target_metadata(const net::http::Request& request) const;
+  net::http::Response metric_metadata(const net::http::Request& request) const;
+  net::http::Response scrape_pools(const net::http::Request& request) const;
+  net::http::Response alertmanagers(const net::http::Request& request) const;
 
  private:
   TargetsSource source_;

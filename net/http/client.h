@@ -1,0 +1,69 @@
+// An HTTP/1.1 client for one peer that keeps its connection between calls. It takes what Go's
+// client takes (response_head.h). Beast stays inside client.cpp. One call at a time, all from the
+// same I/O thread.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "base/byte_budget.h"
+#include "base/result.h"
+#include "net/http/client_config.h"
+#include "net/http/message.h"
+#include "net/http/url.h"
+
+namespace narthex::net::http {
+
+struct ClientRequest {
+  std::string method = "GET";
+  Url url;
+  Headers headers;  // besides Host, Content-Length and those of the ClientConfig
+  std::string body;
+};
+
+struct ClientResponse {
+  int status = 0;
+  std::string reason;  // "Not Found"
+  Headers headers;
+  /// As it came: Content-Encoding is the caller's business. Whole for 2xx only.
+  std::string body;
+
+  /// "404 Not Found".
+  std::string status_line() const;
+};
+
+struct FetchLimits {
+  std::chrono::milliseconds timeout{10'000};  // for everything, redirects included
+  std::size_t body_bytes_max = 64U << 20;     // of the encoded body
+  BudgetShare* share = nullptr;               // what the body is counted against as well; borrowed
+};
+
+class Client {
+ public:
+  explicit Client(ClientConfig config);
+  ~Client();
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+
+  /// Any status is a response. Follows up to ten redirects when configured; credentials stay behind
+  /// when the host changes. A kept connection that turns out to be dead is replaced once. Errors,
+  /// with method and URL in front as upstream's: kTimeout "context deadline exceeded", kLimit,
+  /// kCancelled, kUnavailable for anything the network did.
+  /// The body comes in `body_memory`, whose content does not matter: who fetches often hands over a
+  /// string that has room already.
+  boost::asio::awaitable<Result<ClientResponse>> fetch(ClientRequest request, FetchLimits limits,
+                                                       std::string body_memory = {});
+
+  /// Closes the kept connection.
+  void close();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace narthex::net::http
