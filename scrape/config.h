@@ -11,10 +11,10 @@
 
 #include "base/result.h"
 #include "base/yaml.h"
+#include "discovery/config.h"
 #include "model/relabel.h"
 #include "model/time.h"
 #include "net/http/client_config.h"
-#include "scrape/discovery/config.h"
 
 namespace narthex::scrape {
 

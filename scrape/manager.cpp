@@ -9,7 +9,7 @@
 #include "base/exceptions.h"
 #include "base/mutex.h"
 #include "base/str.h"
-#include "scrape/discovery/manager.h"
+#include "discovery/manager.h"
 #include "scrape/pool.h"
 
 namespace narthex::scrape {

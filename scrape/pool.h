@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "discovery/config.h"
 #include "net/executors.h"
-#include "scrape/discovery/config.h"
 #include "scrape/loop.h"
 
 namespace narthex::scrape {

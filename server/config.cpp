@@ -9,7 +9,7 @@
 #include "base/glob.h"
 #include "base/str.h"
 #include "base/units.h"
-#include "scrape/discovery/manager.h"
+#include "discovery/manager.h"
 #include "scrape/target.h"
 
 namespace narthex::server {

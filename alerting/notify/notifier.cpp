@@ -8,9 +8,9 @@
 #include "base/check.h"
 #include "base/exceptions.h"
 #include "base/str.h"
+#include "discovery/manager.h"
 #include "model/relabel.h"
 #include "net/http/client.h"
-#include "scrape/discovery/manager.h"
 
 namespace narthex::alerting {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "base/glob.h"
 #include "base/str.h"
-#include "scrape/discovery/manager.h"
+#include "discovery/manager.h"
 
 namespace narthex::discovery {
 namespace {

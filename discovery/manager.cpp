@@ -1,5 +1,5 @@
 // The discovery manager: one task that waits for changes, one that looks at files in any case.
-#include "scrape/discovery/manager.h"
+#include "discovery/manager.h"
 
 #include <algorithm>
 

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "base/str.h"
-#include "scrape/discovery/manager.h"
-#include "scrape/discovery/watch.h"
+#include "discovery/manager.h"
+#include "discovery/watch.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
 

@@ -1,5 +1,5 @@
 // Decoding and printing of discovery configuration.
-#include "scrape/discovery/config.h"
+#include "discovery/config.h"
 
 #include <filesystem>
 

@@ -1,5 +1,5 @@
 // inotify behind an Asio descriptor.
-#include "scrape/discovery/watch.h"
+#include "discovery/watch.h"
 
 #include <sys/inotify.h>
 #include <unistd.h>

@@ -16,9 +16,9 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
+#include "discovery/config.h"
+#include "discovery/watch.h"
 #include "net/executors.h"
-#include "scrape/discovery/config.h"
-#include "scrape/discovery/watch.h"
 
 namespace narthex::discovery {
 
