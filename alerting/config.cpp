@@ -30,7 +30,7 @@ Result<AlertmanagerConfig> decode_alertmanager(const Node& node, bool legacy_nam
                               legacy_names, out.relabel_rules);
   model::decode_relabel_rules(map, "alert_relabel_configs", "Alertmanager alert relabeling rule",
                               legacy_names, out.alert_relabel_rules);
-  discovery::decode_discovery(map, out.relabel_rules.empty(), out.discovery);
+  discovery::decode_discovery(map, {.plain_hosts = out.relabel_rules.empty()}, out.discovery);
   NX_TRY(map.finish());
   return out;
 }

@@ -1,11 +1,17 @@
-// file_sd: lists of target groups in JSON or YAML files, named by patterns.
+// file_sd.
+#include "discovery/file.h"
+
 #include <algorithm>
 
 #include <boost/json.hpp>
 
+#include "base/exceptions.h"
 #include "base/glob.h"
+#include "base/mutex.h"
+#include "base/regex.h"
 #include "base/str.h"
-#include "discovery/manager.h"
+#include "discovery/config.h"
+#include "discovery/watch.h"
 
 namespace narthex::discovery {
 namespace {
@@ -17,6 +23,10 @@ constexpr std::size_t kDepthMax = 32;
 
 Error bad(std::string_view path, std::string_view what) {
   return Error(Code::kInvalid, concat(path, ": ", what));
+}
+
+std::string source_of(std::string_view path, std::size_t index) {
+  return concat(path, ":", index);
 }
 
 // As Go's encoding/json compares keys: any case of the letters, and the two characters that fold to
@@ -99,6 +109,101 @@ Result<std::vector<TargetGroup>> decode_yaml(std::string_view path, std::string_
   return groups;
 }
 
+// Groups that a file no longer holds.
+void add_gone(std::string_view path, std::size_t first, std::size_t end,
+              std::vector<TargetGroup>& out) {
+  for (std::size_t i = first; i < end; ++i) {
+    out.push_back({.targets = {}, .labels = {}, .source = source_of(path, i)});
+  }
+}
+
+constexpr std::string_view kFilePattern = R"([^*]*(\*[^/]*)?\.(json|yml|yaml|JSON|YML|YAML))";
+
+Result<FileConfig> decode_config(const yaml::Node& node, const Regex& pattern) {
+  FileConfig config;
+  yaml::MapReader map(node, "file.SDConfig");
+  map.read("files", config.files);
+  map.parse("refresh_interval", config.refresh_interval, model::parse_duration);
+  NX_TRY(map.finish());
+  if (config.files.empty()) {
+    return node.error("file service discovery config must contain at least one path name");
+  }
+  for (const std::string& path : config.files) {
+    if (pattern.matches(path)) continue;
+    return node.error(concat("path name ", quote(path), " is not valid for file discovery"));
+  }
+  return config;
+}
+
+// Between looks at a directory that cannot be watched: it does not exist yet, for one.
+constexpr model::DurationMs kUnwatchedInterval = 2'000;
+
+Counter& read_errors_of(Metrics& metrics) {
+  return metrics.counter("prometheus_sd_file_read_errors_total",
+                         "The number of File-SD read errors.");
+}
+
+class FileProvider final : public Provider {
+ public:
+  FileProvider(const FileConfig& config, const ProviderContext& context)
+      : context_(context),
+        refresh_interval_(config.refresh_interval),
+        tasks_(context.executors,
+               [context](std::string_view what) {
+                 report_exception(context.log, context.metrics, {"discovery", FileConfig::kKey},
+                                  what);
+               }),
+        set_(config.files, context.fs, context.log, read_errors_of(context.metrics)) {}
+
+  void start(Publish publish) override {
+    publish_ = std::move(publish);
+    refresh();
+    tasks_.spawn([this] { return refresh_loop(); }, net::AfterException::kRestart);
+  }
+
+  void stop() override {
+    tasks_.stop();
+    while (!tasks_.wait(std::chrono::seconds(10))) {
+      context_.log.warn("file discovery is slow to stop");
+    }
+    context_.directories.forget(this);
+  }
+
+ private:
+  void refresh() {
+    const MutexLock lock(mutex_);
+    const bool all = context_.directories.watch(this, set_.directories(), [this] { refresh(); });
+    watched_.store(all, std::memory_order_relaxed);
+    std::vector<TargetGroup> changed = set_.refresh();
+    if (!changed.empty()) publish_(std::move(changed));
+  }
+
+  // Short sleeps, for directories may come to be watched, or no longer.
+  asio::awaitable<void> refresh_loop() {
+    std::int64_t last_ns = context_.clock.monotonic_ns();
+    for (;;) {
+      const bool go_on = co_await net::sleep_for_ns(model::to_nanoseconds(kUnwatchedInterval));
+      if (!go_on) co_return;
+      const model::DurationMs interval = watched_.load(std::memory_order_relaxed)
+                                             ? refresh_interval_
+                                             : std::min(refresh_interval_, kUnwatchedInterval);
+      const std::int64_t now_ns = context_.clock.monotonic_ns();
+      if (now_ns - last_ns < model::to_nanoseconds(interval)) continue;
+      last_ns = now_ns;
+      auto work = [this] { refresh(); };
+      co_await net::run_on(context_.executors.cpu(), std::move(work));
+    }
+  }
+
+  const ProviderContext context_;
+  const model::DurationMs refresh_interval_;
+  Publish publish_;  // set before the first task
+  net::TaskGroup tasks_;
+  std::atomic<bool> watched_{false};  // relaxed: a lone value
+  Mutex mutex_;                       // one look at the files at a time
+  FileSet set_ NX_GUARDED_BY(mutex_);
+};
+
 }  // namespace
 
 Result<std::vector<TargetGroup>> decode_file(std::string_view path, std::string_view content) {
@@ -109,7 +214,7 @@ Result<std::vector<TargetGroup>> decode_file(std::string_view path, std::string_
   NX_TRY_ASSIGN(std::vector<TargetGroup> groups,
                 is_json ? decode_json(path, content) : decode_yaml(path, content));
   for (std::size_t i = 0; i < groups.size(); ++i) {
-    groups[i].source = concat(path, ":", i);
+    groups[i].source = source_of(path, i);
     model::LabelsBuilder labels(groups[i].labels);
     labels.set("__meta_filepath", path);
     auto built = labels.build_within();
@@ -119,12 +224,55 @@ Result<std::vector<TargetGroup>> decode_file(std::string_view path, std::string_
   return groups;
 }
 
-FileProvider::FileProvider(FileConfig config, FileSystem& fs, Log& log, Counter& read_errors)
-    : config_(std::move(config)), fs_(fs), log_(log), read_errors_(read_errors) {}
+bool FileConfig::equals(const ProviderConfig& other) const {
+  const auto& file = static_cast<const FileConfig&>(other);
+  return files == file.files && refresh_interval == file.refresh_interval;
+}
 
-std::set<std::string> FileProvider::directories() const {
+void FileConfig::emit_items(yaml::Writer& out) const {
+  out.open_item().field("files", files);
+  out.field("refresh_interval", model::format_duration(refresh_interval)).close();
+}
+
+std::shared_ptr<const ProviderConfig> FileConfig::in_directory(std::string_view directory) const {
+  auto out = std::make_shared<FileConfig>(*this);
+  for (std::string& path : out->files) path = join_directory(directory, path);
+  return out;
+}
+
+Result<std::vector<TargetGroup>> FileConfig::look(FileSystem& fs) const {
+  std::vector<TargetGroup> out;
+  for (const std::string& pattern : files) {
+    NX_TRY_ASSIGN(const std::vector<std::string> paths, glob(fs, pattern));
+    for (const std::string& path : paths) {
+      NX_TRY_ASSIGN(const std::string text, fs.read_file(path));
+      NX_TRY_ASSIGN(const auto found, decode_file(path, text));
+      out.insert(out.end(), found.begin(), found.end());
+    }
+  }
+  return out;
+}
+
+std::unique_ptr<Provider> FileConfig::make(const ProviderContext& context) const {
+  return std::make_unique<FileProvider>(*this, context);
+}
+
+void decode_file_configs(yaml::MapReader& map, DecodeOptions, ProviderConfigs& out) {
+  static const Result<Regex> pattern = Regex::anchored(kFilePattern);
+  map.each(FileConfig::kKey, [&](const yaml::Node& node) -> Result<void> {
+    if (node.is_null()) return node.error("empty or null section in file_sd_configs");
+    NX_TRY_ASSIGN(FileConfig config, decode_config(node, *pattern));
+    out.push_back(std::make_shared<FileConfig>(std::move(config)));
+    return {};
+  });
+}
+
+FileSet::FileSet(std::vector<std::string> patterns, FileSystem& fs, Log& log, Counter& read_errors)
+    : patterns_(std::move(patterns)), fs_(fs), log_(log), read_errors_(read_errors) {}
+
+std::set<std::string> FileSet::directories() const {
   std::set<std::string> out;
-  for (const std::string& pattern : config_.files) {
+  for (const std::string& pattern : patterns_) {
     const std::size_t slash = pattern.rfind('/');
     out.insert(slash == std::string::npos ? "."
                                           : pattern.substr(0, std::max<std::size_t>(slash, 1)));
@@ -132,9 +280,9 @@ std::set<std::string> FileProvider::directories() const {
   return out;
 }
 
-std::vector<std::string> FileProvider::matching_paths() const {
+std::vector<std::string> FileSet::matching_paths() const {
   std::vector<std::string> paths;
-  for (const std::string& pattern : config_.files) {
+  for (const std::string& pattern : patterns_) {
     const auto found = glob(fs_, pattern);
     if (found) paths.insert(paths.end(), found->begin(), found->end());
     if (!found)
@@ -145,10 +293,10 @@ std::vector<std::string> FileProvider::matching_paths() const {
   return paths;
 }
 
-bool FileProvider::refresh_file(const std::string& path) {
+void FileSet::refresh_file(const std::string& path, std::vector<TargetGroup>& changed) {
   Result<std::string> content = fs_.read_file(path);
   const auto known = files_.find(path);
-  if (content && known != files_.end() && known->second.content == *content) return false;
+  if (content && known != files_.end() && known->second.content == *content) return;
   Result<std::vector<TargetGroup>> groups =
       content ? decode_file(path, *content) : std::unexpected(content.error());
   File& file = files_[path];
@@ -161,24 +309,23 @@ bool FileProvider::refresh_file(const std::string& path) {
       log_.error("cannot read target file, keeping its targets",
                  {{"path", path}, {"error", groups.error()}});
     }
-    return false;
+    return;
   }
-  file = File{.content = *std::move(content), .groups = *std::move(groups)};
-  return true;
+  add_gone(path, groups->size(), file.groups, changed);
+  file = File{.content = *std::move(content), .groups = groups->size()};
+  std::ranges::move(*groups, std::back_inserter(changed));
 }
 
-bool FileProvider::refresh() {
+std::vector<TargetGroup> FileSet::refresh() {
   const std::vector<std::string> paths = matching_paths();
-  bool changed = false;
-  for (const std::string& path : paths) changed |= refresh_file(path);
-  const auto removed = std::erase_if(
-      files_, [&](const auto& file) { return !std::ranges::binary_search(paths, file.first); });
-  return changed || removed != 0;
-}
-
-void FileProvider::collect(std::vector<TargetGroup>& out) const {
-  for (const auto& [path, file] : files_)
-    out.insert(out.end(), file.groups.begin(), file.groups.end());
+  std::vector<TargetGroup> changed;
+  for (const std::string& path : paths) refresh_file(path, changed);
+  std::erase_if(files_, [&](const auto& entry) {
+    if (std::ranges::binary_search(paths, entry.first)) return false;
+    add_gone(entry.first, 0, entry.second.groups, changed);
+    return true;
+  });
+  return changed;
 }
 
 }  // namespace narthex::discovery

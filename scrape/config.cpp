@@ -314,7 +314,7 @@ Result<ScrapeConfig> decode_scrape_config(const Node& node, const ScrapeGlobals&
   model::decode_relabel_rules(map, "metric_relabel_configs",
                               "metric relabeling rule in scrape config", legacy,
                               out.metric_relabel_rules);
-  discovery::decode_discovery(map, out.relabel_rules.empty(), out.discovery);
+  discovery::decode_discovery(map, {.plain_hosts = out.relabel_rules.empty()}, out.discovery);
   NX_TRY(map.finish());
   return out;
 }

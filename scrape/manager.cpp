@@ -9,7 +9,7 @@
 #include "base/exceptions.h"
 #include "base/mutex.h"
 #include "base/str.h"
-#include "discovery/manager.h"
+#include "discovery/follower.h"
 #include "scrape/pool.h"
 
 namespace narthex::scrape {
@@ -41,7 +41,8 @@ struct ScrapeManager::State {
       : context(c),
         options(std::move(o)),
         metrics(c.metrics),
-        discovery({c.executors, c.fs, c.clock, c.metrics, c.log}, "scrape"),
+        discovery({c.executors, c.fs, c.clock, c.metrics, c.log}, "scrape",
+                  options.discovery_reload_interval, [this] { sync_when_changed(); }),
         tasks(c.executors, [this](std::string_view what) {
           report_exception(context.log, context.metrics, {"scrape", "a target's loop"}, what);
         }) {}
@@ -50,7 +51,6 @@ struct ScrapeManager::State {
     return {context.executors, context.appender, context.clock, context.log, metrics,
             batches,           bodies,           parsed,        options};
   }
-  asio::awaitable<void> watch_discovery();
   void sync_when_changed();
   void sync_all() NX_REQUIRES(mutex);
 
@@ -60,13 +60,11 @@ struct ScrapeManager::State {
   BatchPool batches;
   ByteBudget bodies{options.bodies_bytes_max};
   MemoryBudget parsed{"all scrapes", options.parsed_bytes_max};
-  discovery::Manager discovery;
+  discovery::Follower discovery;
   net::TaskGroup tasks;
   mutable Mutex mutex;
   std::map<std::string, std::unique_ptr<Pool>> pools NX_GUARDED_BY(mutex);
   std::uint64_t offset_seed NX_GUARDED_BY(mutex) = 0;
-  std::uint64_t synced_version NX_GUARDED_BY(mutex) = 0;
-  bool watching NX_GUARDED_BY(mutex) = false;
   bool stopped NX_GUARDED_BY(mutex) = false;
 };
 
@@ -102,7 +100,7 @@ Result<ScrapeManager::Prepared> ScrapeManager::prepare(std::vector<ScrapeConfig>
 
 void ScrapeManager::commit(Prepared prepared) {
   State& state = *state_;
-  std::map<std::string, discovery::DiscoveryConfig> sets;
+  discovery::DiscoveryConfigs sets;
   std::map<std::string, std::shared_ptr<const Job>> jobs;
   for (auto& job : prepared.state_->jobs) {
     sets.emplace(job->config.job_name, job->config.discovery);
@@ -127,14 +125,10 @@ void ScrapeManager::commit(Prepared prepared) {
     }
   }
   state.sync_all();
-  if (state.watching) return;
-  state.watching = true;
-  state.tasks.spawn([this] { return state_->watch_discovery(); }, net::AfterException::kRestart);
 }
 
 void ScrapeManager::State::sync_all() {
-  synced_version = discovery.version();
-  const std::shared_ptr<const discovery::TargetSets> sets = discovery.snapshot();
+  const std::shared_ptr<const discovery::TargetSets> sets = discovery.groups();
   static const std::vector<discovery::TargetGroup> kNone;
   for (const auto& [name, pool] : pools) {
     const auto groups = sets->find(name);
@@ -142,19 +136,9 @@ void ScrapeManager::State::sync_all() {
   }
 }
 
-asio::awaitable<void> ScrapeManager::State::watch_discovery() {
-  for (;;) {
-    const bool go_on = co_await net::sleep_for_ns(options.discovery_reload_interval * 1'000'000);
-    if (!go_on) co_return;
-    auto work = [this] { sync_when_changed(); };
-    co_await net::run_on(context.executors.cpu(), std::move(work));
-  }
-}
-
 void ScrapeManager::State::sync_when_changed() {
   const MutexLock lock(mutex);
-  if (stopped || discovery.version() == synced_version) return;
-  sync_all();
+  if (!stopped) sync_all();
 }
 
 void ScrapeManager::stop() {

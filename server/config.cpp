@@ -268,16 +268,10 @@ Result<std::size_t> check_rule_file(const std::string& file, const query::Parser
 Result<void> check_targets(const Config& config, FileSystem& fs) {
   for (const scrape::ScrapeConfig& job : config.scrape_configs) {
     NX_TRY_ASSIGN(const auto relabeler, model::Relabeler::create(job.relabel_rules));
-    std::vector<discovery::TargetGroup> groups = job.discovery.static_groups;
-    for (const discovery::FileConfig& files : job.discovery.files) {
-      for (const std::string& pattern : files.files) {
-        NX_TRY_ASSIGN(const std::vector<std::string> paths, glob(fs, pattern));
-        for (const std::string& path : paths) {
-          NX_TRY_ASSIGN(const std::string text, fs.read_file(path));
-          NX_TRY_ASSIGN(const auto found, discovery::decode_file(path, text));
-          groups.insert(groups.end(), found.begin(), found.end());
-        }
-      }
+    std::vector<discovery::TargetGroup> groups;
+    for (const auto& provider : job.discovery.providers) {
+      NX_TRY_ASSIGN(const auto found, provider->look(fs));
+      groups.insert(groups.end(), found.begin(), found.end());
     }
     for (const discovery::TargetGroup& group : groups) {
       for (std::size_t i = 0; i < group.targets.size(); ++i) {

@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/exceptions.h"
 #include "base/str.h"
-#include "discovery/manager.h"
+#include "discovery/follower.h"
 #include "model/relabel.h"
 #include "net/http/client.h"
 
@@ -128,8 +128,8 @@ struct Notifier::State {
   State(Context c, NotifierOptions o)
       : context(c),
         options(std::move(o)),
-        discovery({c.executors, c.fs, c.clock, c.metrics, c.log}, "notify"),
-        watchers(c.executors, [this](std::string_view what) { report(what); }),
+        discovery({c.executors, c.fs, c.clock, c.metrics, c.log}, "notify",
+                  options.discovery_reload_interval, [this] { sync_when_changed(); }),
         senders(c.executors, [this](std::string_view what) { report(what); }),
         discovered(c.metrics.gauge("prometheus_notifications_alertmanagers_discovered",
                                    "The number of alertmanagers discovered and active.")) {
@@ -142,7 +142,6 @@ struct Notifier::State {
   void report(std::string_view what) const {
     report_exception(context.log, context.metrics, {"notifier", "sending alerts"}, what);
   }
-  asio::awaitable<void> watch_discovery();
   void sync_when_changed();
   void sync() NX_REQUIRES(mutex);
   std::shared_ptr<AlertQueue> make_queue(const AlertmanagerConfig& config, const std::string& text,
@@ -150,8 +149,7 @@ struct Notifier::State {
 
   Context context;
   NotifierOptions options;
-  discovery::Manager discovery;
-  net::TaskGroup watchers;
+  discovery::Follower discovery;
   net::TaskGroup senders;
   Gauge& discovered;
   mutable Mutex mutex;
@@ -159,8 +157,6 @@ struct Notifier::State {
   std::set<std::string> measured NX_GUARDED_BY(mutex);  // URLs that metrics are shown of
   model::Relabeler alerts NX_GUARDED_BY(mutex);
   model::Labels external_labels NX_GUARDED_BY(mutex);
-  std::uint64_t synced_version NX_GUARDED_BY(mutex) = 0;
-  bool watching NX_GUARDED_BY(mutex) = false;
   bool stopped NX_GUARDED_BY(mutex) = false;
 };
 
@@ -168,7 +164,6 @@ Notifier::Notifier(Context context, NotifierOptions options)
     : state_(std::make_unique<State>(context, std::move(options))) {}
 
 Notifier::~Notifier() {
-  NX_CHECK(state_->watchers.size() == 0);
   NX_CHECK(state_->senders.size() == 0);
 }
 
@@ -189,7 +184,7 @@ Result<Notifier::Prepared> Notifier::prepare(AlertingConfig config, model::Label
 
 void Notifier::commit(Prepared prepared) {
   State& state = *state_;
-  std::map<std::string, discovery::DiscoveryConfig> configs;
+  discovery::DiscoveryConfigs configs;
   for (std::size_t i = 0; i < prepared.state_->blocks.size(); ++i) {
     configs.emplace(concat("config-", i), prepared.state_->blocks[i].config.discovery);
   }
@@ -208,30 +203,16 @@ void Notifier::commit(Prepared prepared) {
     set.block = std::move(block);
   }
   state.sync();
-  if (state.watching) return;
-  state.watching = true;
-  state.watchers.spawn([this] { return state_->watch_discovery(); }, net::AfterException::kRestart);
-}
-
-asio::awaitable<void> Notifier::State::watch_discovery() {
-  for (;;) {
-    const bool go_on = co_await net::sleep_for_ns(options.discovery_reload_interval * 1'000'000);
-    if (!go_on) co_return;
-    auto work = [this] { sync_when_changed(); };
-    co_await net::run_on(context.executors.cpu(), std::move(work));
-  }
 }
 
 void Notifier::State::sync_when_changed() {
   const MutexLock lock(mutex);
-  if (stopped || discovery.version() == synced_version) return;
-  sync();
+  if (!stopped) sync();
 }
 
 // A queue whose Alertmanager is gone empties itself and ends.
 void Notifier::State::sync() {
-  synced_version = discovery.version();
-  const std::shared_ptr<const discovery::TargetSets> groups = discovery.snapshot();
+  const std::shared_ptr<const discovery::TargetSets> groups = discovery.groups();
   std::size_t active = 0;
   for (std::size_t i = 0; i < sets.size(); ++i) {
     Set& set = sets[i];
@@ -302,15 +283,13 @@ void Notifier::stop() {
       }
     }
   }
-  state_->watchers.stop();
   state_->discovery.stop();
   state_->senders.close();
   if (!state_->senders.wait(kDrainTimeout)) {
     state_->context.log.warn("alert notifications are slow to drain, giving up");
   }
   state_->senders.stop();
-  while (!state_->senders.wait(std::chrono::seconds(10)) ||
-         !state_->watchers.wait(std::chrono::seconds(10))) {
+  while (!state_->senders.wait(std::chrono::seconds(10))) {
     state_->context.log.warn("notifications are slow to stop");
   }
 }

@@ -1,12 +1,12 @@
 // file_sd: formats, patterns, change, and files that go bad.
-#include <thread>
+#include "discovery/file.h"
+
+#include <map>
 
 #include <gtest/gtest.h>
 
 #include "base/str.h"
-#include "discovery/manager.h"
 #include "discovery/watch.h"
-#include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
 
 namespace narthex::discovery {
@@ -20,54 +20,58 @@ class FileDiscoveryTest : public testing::Test {
     ASSERT_TRUE((*file)->append(std::as_bytes(std::span(text))));
     ASSERT_TRUE((*file)->close());
   }
-  std::vector<TargetGroup> groups() const {
-    std::vector<TargetGroup> out;
-    provider_.collect(out);
+  // What changed: its sources, those of groups that are gone with a minus.
+  std::vector<std::string> refresh() {
+    std::vector<std::string> out;
+    for (TargetGroup& group : set_.refresh()) {
+      const std::string name = group.source.substr(dir_.path().size() + 1);
+      out.push_back(group.targets.empty() ? "-" + name : name);
+      groups_[name] = std::move(group);
+    }
     return out;
   }
 
   test::TempDir dir_;
   Metrics metrics_;
   Counter& errors_ = metrics_.counter("errors", "");
-  FileProvider provider_{FileConfig{.files = {dir_.path() + "/*.json", dir_.path() + "/one.yml"}},
-                         real_file_system(), null_log(), errors_};
+  FileSet set_{
+      {dir_.path() + "/*.json", dir_.path() + "/one.yml"}, real_file_system(), null_log(), errors_};
+  std::map<std::string, TargetGroup> groups_;  // the newest of each source
 };
 
+using Sources = std::vector<std::string>;
+
 TEST_F(FileDiscoveryTest, FollowsFilesAsTheyComeChangeAndGo) {
-  EXPECT_FALSE(provider_.refresh());
-  write("a.json", R"([{"targets": ["h:1", "h:2"], "labels": {"x": "y"}}])");
+  EXPECT_EQ(refresh(), Sources());
+  write("a.json", R"([{"targets": ["h:1", "h:2"], "labels": {"x": "y"}}, {"targets": ["h:7"]}])");
   write("one.yml", "- targets: [h:3]\n");
   write("other.yml", "- targets: [h:4]\n");
-  EXPECT_TRUE(provider_.refresh());
-  EXPECT_FALSE(provider_.refresh());
-  ASSERT_EQ(groups().size(), 2u);
-  EXPECT_EQ(groups()[0].targets[1].get("__address__"), "h:2");
-  EXPECT_EQ(groups()[0].labels.get("x"), "y");
-  EXPECT_EQ(groups()[0].labels.get("__meta_filepath"), dir_.path() + "/a.json");
-  EXPECT_EQ(groups()[0].source, dir_.path() + "/a.json:0");
+  EXPECT_EQ(refresh(), (Sources{"a.json:0", "a.json:1", "one.yml:0"}));
+  EXPECT_EQ(refresh(), Sources());
+  EXPECT_EQ(groups_["a.json:0"].targets[1].get("__address__"), "h:2");
+  EXPECT_EQ(groups_["a.json:0"].labels.get("x"), "y");
+  EXPECT_EQ(groups_["a.json:0"].labels.get("__meta_filepath"), dir_.path() + "/a.json");
 
   write("a.json", R"([{"targets": ["h:5"]}])");
-  EXPECT_TRUE(provider_.refresh());
-  EXPECT_EQ(groups()[0].targets[0].get("__address__"), "h:5");
+  EXPECT_EQ(refresh(), (Sources{"-a.json:1", "a.json:0"}));
+  EXPECT_EQ(groups_["a.json:0"].targets[0].get("__address__"), "h:5");
 
   ASSERT_TRUE(real_file_system().remove(dir_.path() + "/a.json"));
-  EXPECT_TRUE(provider_.refresh());
-  EXPECT_EQ(groups().size(), 1u);
+  EXPECT_EQ(refresh(), Sources{"-a.json:0"});
 }
 
 TEST_F(FileDiscoveryTest, ABadFileKeepsItsTargets) {
   write("a.json", R"([{"targets": ["h:1"]}])");
-  provider_.refresh();
+  refresh();
 
   write("a.json", R"([{"targets": ["h:1")");
-  EXPECT_FALSE(provider_.refresh());
-  EXPECT_FALSE(provider_.refresh());
+  EXPECT_EQ(refresh(), Sources());
+  EXPECT_EQ(refresh(), Sources());
 
-  EXPECT_EQ(groups().size(), 1u);
   EXPECT_EQ(errors_.value(), 1);
   write("a.json", R"([{"targets": ["h:9"]}])");
-  EXPECT_TRUE(provider_.refresh());
-  EXPECT_EQ(groups()[0].targets[0].get("__address__"), "h:9");
+  EXPECT_EQ(refresh(), Sources{"a.json:0"});
+  EXPECT_EQ(groups_["a.json:0"].targets[0].get("__address__"), "h:9");
 }
 
 TEST_F(FileDiscoveryTest, ReadsJsonAsGo) {
@@ -104,11 +108,10 @@ TEST_F(FileDiscoveryTest, RefusesLabelsThatAreTooLarge) {
 }
 
 TEST_F(FileDiscoveryTest, NamesTheDirectoriesToWatch) {
-  EXPECT_EQ(provider_.directories(), std::set<std::string>{dir_.path()});
+  EXPECT_EQ(set_.directories(), std::set<std::string>{dir_.path()});
   const auto directories = [this](std::string pattern) {
-    const FileProvider provider({.files = {std::move(pattern)}}, real_file_system(), null_log(),
-                                errors_);
-    return *provider.directories().begin();
+    const FileSet set({std::move(pattern)}, real_file_system(), null_log(), errors_);
+    return *set.directories().begin();
   };
   EXPECT_EQ(directories("a.yml"), ".");
   EXPECT_EQ(directories("/a.yml"), "/");
@@ -155,7 +158,7 @@ TEST_F(DirectoryWatchTest, FollowsTheSetOfDirectories) {
   write(sub + "/a");
   EXPECT_TRUE(watch_.drain());
 
-  EXPECT_TRUE(watch_.watch({}));
+  watch_.keep({});
   watch_.drain();
   write(sub + "/b");
   EXPECT_FALSE(watch_.drain());
@@ -192,50 +195,6 @@ TEST(FileDiscovery, RefusesWhatUpstreamRefuses) {
   }
   EXPECT_TRUE(decode_file("a.json", "[]"));
   EXPECT_TRUE(decode_file("a.yml", ""));
-}
-
-TEST(DiscoveryManager, PublishesStaticGroupsAtOnce) {
-  net::Executors executors(1, 1);
-  test::FakeClock clock;
-  Metrics metrics;
-  Manager manager({executors, real_file_system(), clock, metrics, null_log()}, "scrape");
-  const std::uint64_t before = manager.version();
-  DiscoveryConfig config;
-  config.static_groups.push_back(
-      {.targets = {model::Labels{{"__address__", "h:1"}}}, .source = "0"});
-
-  manager.apply({{"job", config}});
-
-  EXPECT_GT(manager.version(), before);
-  EXPECT_EQ(manager.snapshot()->at("job").size(), 1u);
-  manager.stop();
-}
-
-TEST(DiscoveryManager, PublishesAFileAsSoonAsItChanges) {
-  const test::TempDir dir;
-  const auto write = [&](std::string_view text) {
-    auto file = real_file_system().create(dir.path() + "/a.yml");
-    ASSERT_TRUE(file);
-    ASSERT_TRUE((*file)->append(std::as_bytes(std::span(text))));
-  };
-  write("- targets: [h:1]\n");
-  net::Executors executors(1, 1);
-  test::FakeClock clock;
-  Metrics metrics;
-  Manager manager({executors, real_file_system(), clock, metrics, null_log()}, "scrape");
-  DiscoveryConfig config;
-  config.files.push_back({.files = {dir.path() + "/*.yml"}, .refresh_interval = 3'600'000});
-  manager.apply({{"job", config}});
-  const std::uint64_t before = manager.version();
-
-  write("- targets: [h:2]\n");
-
-  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (manager.version() == before && std::chrono::steady_clock::now() < patience) {
-    std::this_thread::yield();
-  }
-  EXPECT_EQ(manager.snapshot()->at("job").at(0).targets[0].get("__address__"), "h:2");
-  manager.stop();
 }
 
 }  // namespace

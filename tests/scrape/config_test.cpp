@@ -26,8 +26,9 @@ TEST(ScrapeConfig, FillsInDefaults) {
   EXPECT_EQ(config->metrics_path, "/metrics");
   EXPECT_TRUE(config->honor_timestamps);
   EXPECT_EQ(config->scrape_protocols.size(), 4u);
-  EXPECT_EQ(config->discovery.static_groups[0].targets[1].get("__address__"), "b:2");
-  EXPECT_EQ(config->discovery.static_groups[0].labels.get("x"), "y");
+  const auto groups = config->discovery.providers.at(0)->look(real_file_system());
+  EXPECT_EQ(groups->at(0).targets[1].get("__address__"), "b:2");
+  EXPECT_EQ(groups->at(0).labels.get("x"), "y");
 }
 
 TEST(ScrapeConfig, InheritsFromGlobals) {

@@ -24,7 +24,8 @@ class LoopTest : public testing::Test {
     auto config = decode_scrape_config(*node, {});
     ASSERT_TRUE(config) << config.error().message();
     const auto job = *Job::create(*config);
-    const discovery::TargetGroup& group = config->discovery.static_groups[0];
+    const discovery::TargetGroup group =
+        config->discovery.providers.at(0)->look(real_file_system())->at(0);
     model::Labels discovered;
     auto target =
         make_target(group.targets[0], group.labels, *config, *job->target_relabeler, discovered);

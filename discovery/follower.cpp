@@ -1,0 +1,52 @@
+// Polling a manager.
+#include "discovery/follower.h"
+
+#include "base/check.h"
+#include "base/exceptions.h"
+
+namespace narthex::discovery {
+
+Follower::Follower(Manager::Context context, std::string name, model::DurationMs interval,
+                   std::function<void()> on_change)
+    : context_(context),
+      interval_(interval),
+      on_change_(std::move(on_change)),
+      manager_(context, name),
+      tasks_(context.executors, [this, name](std::string_view what) {
+        report_exception(context_.log, context_.metrics, {"discovery", name}, what);
+      }) {}
+
+Follower::~Follower() {
+  NX_CHECK(tasks_.size() == 0);
+}
+
+void Follower::apply(const DiscoveryConfigs& configs) {
+  manager_.apply(configs);
+  if (running_.exchange(true, std::memory_order_relaxed)) return;
+  tasks_.spawn([this] { return loop(); }, net::AfterException::kRestart);
+}
+
+std::shared_ptr<const TargetSets> Follower::groups() {
+  taken_.store(manager_.version(), std::memory_order_relaxed);  // first: what comes is newer
+  return manager_.snapshot();
+}
+
+asio::awaitable<void> Follower::loop() {
+  for (;;) {
+    const bool go_on = co_await net::sleep_for_ns(model::to_nanoseconds(interval_));
+    if (!go_on) co_return;
+    if (manager_.version() == taken_.load(std::memory_order_relaxed)) continue;
+    auto work = [this] { on_change_(); };
+    co_await net::run_on(context_.executors.cpu(), std::move(work));
+  }
+}
+
+void Follower::stop() {
+  tasks_.stop();
+  while (!tasks_.wait(std::chrono::seconds(10))) {
+    context_.log.warn("following discovery is slow to stop");
+  }
+  manager_.stop();
+}
+
+}  // namespace narthex::discovery
