@@ -21,6 +21,13 @@ ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
 NARTHEX = os.environ.get("NARTHEX_BINARY", os.path.join(ROOT, "build/release/narthex"))
 
 
+def sanitizer():
+    """The sanitizer that the server under test was built with, or None: it keeps memory of its own."""
+    with open(NARTHEX, "rb") as binary:
+        code = binary.read()
+    return next((name for name in ("asan", "tsan") if f"__{name}_init".encode() in code), None)
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
