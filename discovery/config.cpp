@@ -15,10 +15,11 @@ namespace {
 struct Kind {
   std::string_view key;
   void (*decode)(yaml::MapReader& map, DecodeOptions options, ProviderConfigs& out);
+  void (*register_metrics)(Metrics& metrics) = [](Metrics&) {};
 };
 
 constexpr Kind kKinds[] = {
-    {FileConfig::kKey, decode_file_configs},
+    {FileConfig::kKey, decode_file_configs, register_file_metrics},
     {StaticConfig::kKey, decode_static_configs},
 };
 
@@ -38,6 +39,10 @@ bool operator==(const ProviderConfig& a, const ProviderConfig& b) {
 bool operator==(const DiscoveryConfig& a, const DiscoveryConfig& b) {
   return std::ranges::equal(a.providers, b.providers,
                             [](const auto& x, const auto& y) { return *x == *y; });
+}
+
+void register_metrics(Metrics& metrics) {
+  for (const Kind& kind : kKinds) kind.register_metrics(metrics);
 }
 
 void decode_discovery(yaml::MapReader& map, DecodeOptions options, DiscoveryConfig& out) {

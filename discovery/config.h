@@ -21,6 +21,9 @@ struct DiscoveryConfig {
 
 bool operator==(const ProviderConfig& a, const ProviderConfig& b);
 
+/// The metrics of all kinds are there from the start, whichever are configured.
+void register_metrics(Metrics& metrics);
+
 /// Reads the inline discovery fields of `map`.
 void decode_discovery(yaml::MapReader& map, DecodeOptions options, DiscoveryConfig& out);
 /// Prints them in upstream's order.

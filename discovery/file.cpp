@@ -170,12 +170,15 @@ class FileProvider final : public Provider {
   }
 
  private:
+  // What an exception keeps from being read or published is tried again soon.
   void refresh() {
     const MutexLock lock(mutex_);
+    watched_.store(false, std::memory_order_relaxed);
     const bool all = context_.directories.watch(this, set_.directories(), [this] { refresh(); });
+    set_.refresh(unpublished_);
+    if (!unpublished_.empty()) publish_(unpublished_);
+    unpublished_.clear();
     watched_.store(all, std::memory_order_relaxed);
-    std::vector<TargetGroup> changed = set_.refresh();
-    if (!changed.empty()) publish_(std::move(changed));
   }
 
   // Short sleeps, for directories may come to be watched, or no longer.
@@ -202,6 +205,7 @@ class FileProvider final : public Provider {
   std::atomic<bool> watched_{false};  // relaxed: a lone value
   Mutex mutex_;                       // one look at the files at a time
   FileSet set_ NX_GUARDED_BY(mutex_);
+  std::vector<TargetGroup> unpublished_ NX_GUARDED_BY(mutex_);
 };
 
 }  // namespace
@@ -267,6 +271,10 @@ void decode_file_configs(yaml::MapReader& map, DecodeOptions, ProviderConfigs& o
   });
 }
 
+void register_file_metrics(Metrics& metrics) {
+  read_errors_of(metrics);
+}
+
 FileSet::FileSet(std::vector<std::string> patterns, FileSystem& fs, Log& log, Counter& read_errors)
     : patterns_(std::move(patterns)), fs_(fs), log_(log), read_errors_(read_errors) {}
 
@@ -311,21 +319,20 @@ void FileSet::refresh_file(const std::string& path, std::vector<TargetGroup>& ch
     }
     return;
   }
-  add_gone(path, groups->size(), file.groups, changed);
-  file = File{.content = *std::move(content), .groups = groups->size()};
+  const std::size_t count = groups->size();
+  add_gone(path, count, file.groups, changed);
   std::ranges::move(*groups, std::back_inserter(changed));
+  file = File{.content = *std::move(content), .groups = count};
 }
 
-std::vector<TargetGroup> FileSet::refresh() {
+void FileSet::refresh(std::vector<TargetGroup>& changed) {
   const std::vector<std::string> paths = matching_paths();
-  std::vector<TargetGroup> changed;
   for (const std::string& path : paths) refresh_file(path, changed);
   std::erase_if(files_, [&](const auto& entry) {
     if (std::ranges::binary_search(paths, entry.first)) return false;
     add_gone(entry.first, 0, entry.second.groups, changed);
     return true;
   });
-  return changed;
 }
 
 }  // namespace narthex::discovery

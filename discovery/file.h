@@ -28,6 +28,7 @@ class FileConfig final : public ProviderConfig {
 };
 
 void decode_file_configs(yaml::MapReader& map, DecodeOptions options, ProviderConfigs& out);
+void register_file_metrics(Metrics& metrics);
 
 /// The groups that a file holds; its name decides between JSON and YAML. Errors: kInvalid with path
 /// and, for YAML, line; kLimit.
@@ -39,9 +40,10 @@ class FileSet {
  public:
   FileSet(std::vector<std::string> patterns, FileSystem& fs, Log& log, Counter& read_errors);
 
-  /// Re-reads what changed: the groups that are other ones now, those that are gone without
-  /// targets. A file that cannot be read or decoded keeps its groups.
-  std::vector<TargetGroup> refresh();
+  /// Re-reads what changed and appends the groups that are other ones now, those that are gone
+  /// without targets. A file that cannot be read or decoded keeps its groups. When it throws, what
+  /// it appended stands and the rest comes with the next call.
+  void refresh(std::vector<TargetGroup>& changed);
   /// Where a change may give refresh() something to say.
   std::set<std::string> directories() const;
 

@@ -6,7 +6,7 @@
 
 namespace narthex::discovery {
 
-Follower::Follower(Manager::Context context, std::string name, model::DurationMs interval,
+Follower::Follower(Context context, std::string name, model::DurationMs interval,
                    std::function<void()> on_change)
     : context_(context),
       interval_(interval),
@@ -27,8 +27,10 @@ void Follower::apply(const DiscoveryConfigs& configs) {
 }
 
 std::shared_ptr<const TargetSets> Follower::groups() {
-  taken_.store(manager_.version(), std::memory_order_relaxed);  // first: what comes is newer
-  return manager_.snapshot();
+  const std::uint64_t version = manager_.version();  // first: what comes is that or newer
+  std::shared_ptr<const TargetSets> groups = manager_.snapshot();
+  taken_.store(version, std::memory_order_relaxed);
+  return groups;
 }
 
 asio::awaitable<void> Follower::loop() {
@@ -36,7 +38,14 @@ asio::awaitable<void> Follower::loop() {
     const bool go_on = co_await net::sleep_for_ns(model::to_nanoseconds(interval_));
     if (!go_on) co_return;
     if (manager_.version() == taken_.load(std::memory_order_relaxed)) continue;
-    auto work = [this] { on_change_(); };
+    auto work = [this] {
+      try {
+        on_change_();
+      } catch (...) {  // what it took may not have been used
+        taken_.store(kNone, std::memory_order_relaxed);
+        throw;
+      }
+    };
     co_await net::run_on(context_.executors.cpu(), std::move(work));
   }
 }

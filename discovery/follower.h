@@ -16,8 +16,8 @@ namespace narthex::discovery {
 class Follower {
  public:
   /// `on_change` runs on a CPU thread, one call at a time, at most once in `interval`, from the
-  /// first apply() to stop(): groups() has others than it last gave.
-  Follower(Manager::Context context, std::string name, model::DurationMs interval,
+  /// first apply() to stop(): groups() has others than it last gave, or the call before threw.
+  Follower(Context context, std::string name, model::DurationMs interval,
            std::function<void()> on_change);
   /// stop() must have been called.
   ~Follower();
@@ -32,15 +32,16 @@ class Follower {
   void stop();
 
  private:
+  static constexpr std::uint64_t kNone = ~std::uint64_t{0};
   asio::awaitable<void> loop();
 
-  Manager::Context context_;
+  Context context_;
   model::DurationMs interval_;
   std::function<void()> on_change_;
   Manager manager_;
   net::TaskGroup tasks_;
-  std::atomic<bool> running_{false};     // relaxed: only its own value matters
-  std::atomic<std::uint64_t> taken_{0};  // version that groups() gave; relaxed: a lone value
+  std::atomic<bool> running_{false};         // relaxed: only its own value matters
+  std::atomic<std::uint64_t> taken_{kNone};  // version that groups() gave; relaxed: a lone value
 };
 
 }  // namespace narthex::discovery

@@ -6,6 +6,17 @@
 #include "base/check.h"
 
 namespace narthex::discovery {
+namespace {
+
+// Of equal configurations it is the same.
+std::size_t fingerprint(const ProviderConfig& config) {
+  yaml::Writer out;
+  out.open_list(config.key());
+  config.emit_items(out);
+  return std::hash<std::string>()(out.text());
+}
+
+}  // namespace
 
 Manager::Manager(Context context, std::string name)
     : context_(context),
@@ -13,22 +24,71 @@ Manager::Manager(Context context, std::string name)
       updates_(context.metrics.counter("prometheus_sd_updates_total",
                                        "Total number of update events sent to the SD consumers.",
                                        {{"name", name_}})),
-      directories_(context.executors, context.metrics, context.log) {}
+      directories_(context.executors, context.metrics, context.log) {
+  register_metrics(context.metrics);
+}
 
 Manager::~Manager() {
   const MutexLock applying(apply_mutex_);
   NX_CHECK(running_.empty());
 }
 
+std::shared_ptr<Manager::Entry> Manager::find(const Running& running, std::size_t fingerprint,
+                                              const ProviderConfig& config) {
+  const auto [first, end] = running.equal_range(fingerprint);
+  const auto at =
+      std::find_if(first, end, [&](const auto& known) { return *known.second->config == config; });
+  return at == end ? nullptr : at->second;
+}
+
 std::shared_ptr<Manager::Entry> Manager::start(std::shared_ptr<const ProviderConfig> config) {
   auto entry = std::make_shared<Entry>();
   entry->config = std::move(config);
-  entry->provider = entry->config->make({context_.executors, context_.fs, context_.clock,
-                                         context_.metrics, context_.log, directories_});
-  entry->provider->start([this, raw = entry.get()](std::vector<TargetGroup> groups) {
-    update(*raw, std::move(groups));
-  });
+  entry->provider = entry->config->make({context_, directories_});
+  try {
+    entry->provider->start([this, raw = entry.get()](std::vector<TargetGroup> groups) {
+      update(*raw, std::move(groups));
+    });
+  } catch (...) {
+    net::until_memory([&] { entry->provider->stop(); });
+    throw;
+  }
   return entry;
+}
+
+// What each consumer has of `next`, which takes the providers of running_ that go on.
+std::map<std::string, Manager::Entries> Manager::start_all(const DiscoveryConfigs& configs,
+                                                           Running& next) {
+  std::map<std::string, Entries> sets;
+  for (const auto& [name, config] : configs) {
+    Entries& set = sets[name];
+    for (const auto& provider : config.providers) {
+      const std::size_t print = fingerprint(*provider);
+      std::shared_ptr<Entry> entry = find(next, print, *provider);
+      if (!entry) {
+        entry = find(running_, print, *provider);
+        const auto place = next.emplace(print, entry);  // before it starts: this may lack memory
+        if (!entry) {
+          try {
+            place->second = entry = start(provider);
+          } catch (...) {
+            next.erase(place);
+            throw;
+          }
+        }
+      }
+      set.push_back(std::move(entry));
+    }
+  }
+  return sets;
+}
+
+void Manager::stop_others(const Running& running, const Running& kept) noexcept {
+  for (const auto& [print, entry] : running) {
+    const auto [first, end] = kept.equal_range(print);
+    if (std::any_of(first, end, [&](const auto& other) { return other.second == entry; })) continue;
+    net::until_memory([&] { entry->provider->stop(); });
+  }
 }
 
 // New providers have said what they know before anyone is told of them, and old ones are asked to
@@ -36,46 +96,40 @@ std::shared_ptr<Manager::Entry> Manager::start(std::shared_ptr<const ProviderCon
 void Manager::apply(const DiscoveryConfigs& configs) {
   const MutexLock applying(apply_mutex_);
   if (stopped_) return;
-  Entries before = running_;
-  running_.clear();
-  std::map<std::string, Entries> next;
-  for (const auto& [name, config] : configs) {
-    Entries& set = next[name];
-    for (const auto& provider : config.providers) {
-      const auto is_same = [&](const auto& entry) { return *entry->config == *provider; };
-      auto known = std::ranges::find_if(running_, is_same);
-      if (known == running_.end()) {
-        const auto kept = std::ranges::find_if(before, is_same);
-        running_.push_back(kept != before.end() ? *kept : start(provider));
-        if (kept != before.end()) before.erase(kept);
-        known = running_.end() - 1;
-      }
-      set.push_back(*known);
-    }
+  Running next;
+  std::map<std::string, Entries> sets;
+  try {
+    sets = start_all(configs, next);
+  } catch (...) {
+    stop_others(next, running_);
+    throw;
   }
+  running_.swap(next);
   {
     const MutexLock lock(mutex_);
-    for (const auto& [name, set] : sets_) {
-      if (!next.contains(name)) context_.metrics.retire("config", name);
-    }
-    sets_ = std::move(next);
+    sets_.swap(sets);
     snapshot_ = nullptr;
     version_.fetch_add(1, std::memory_order_release);
-    snapshot_locked();
   }
-  for (const auto& entry : before) entry->provider->stop();
+  stop_others(next, running_);
+  for (const auto& [name, set] : sets) {
+    if (!configs.contains(name)) context_.metrics.retire("config", name);
+  }
+  snapshot();
 }
 
 void Manager::stop() {
   const MutexLock applying(apply_mutex_);
   stopped_ = true;
-  for (const auto& entry : running_) entry->provider->stop();
+  stop_others(running_, {});
   running_.clear();
   directories_.stop();
 }
 
 void Manager::update(Entry& entry, std::vector<TargetGroup> groups) {
   const MutexLock lock(mutex_);
+  snapshot_ = nullptr;
+  version_.fetch_add(1, std::memory_order_release);
   for (TargetGroup& group : groups) {
     std::string source = group.source;
     if (group.targets.empty()) {
@@ -84,8 +138,6 @@ void Manager::update(Entry& entry, std::vector<TargetGroup> groups) {
       entry.groups.insert_or_assign(std::move(source), std::move(group));
     }
   }
-  snapshot_ = nullptr;
-  version_.fetch_add(1, std::memory_order_release);
 }
 
 std::shared_ptr<const TargetSets> Manager::snapshot() {

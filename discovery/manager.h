@@ -24,15 +24,6 @@ using DiscoveryConfigs = std::map<std::string, DiscoveryConfig>;
 /// Thread-safe.
 class Manager {
  public:
-  /// Everything must outlive the manager.
-  struct Context {
-    net::Executors& executors;
-    FileSystem& fs;
-    const Clock& clock;
-    Metrics& metrics;
-    Log& log;
-  };
-
   /// `name` is "scrape" or "notify": it labels the metrics.
   Manager(Context context, std::string name);
   /// stop() must have been called.
@@ -41,7 +32,8 @@ class Manager {
   Manager& operator=(const Manager&) = delete;
 
   /// From now on these configurations. What can be known at once, such as static groups and
-  /// readable files, is in the next snapshot. After stop() nothing. Not on an I/O thread.
+  /// readable files, is in the next snapshot. When it throws, the ones before stay. After stop()
+  /// nothing. Not on an I/O thread.
   void apply(const DiscoveryConfigs& configs);
   /// Ends all providers. Called twice: nothing. Not on an I/O thread.
   void stop();
@@ -57,8 +49,14 @@ class Manager {
     std::map<std::string, TargetGroup> groups;  // by source, under mutex_
   };
   using Entries = std::vector<std::shared_ptr<Entry>>;
+  using Running = std::multimap<std::size_t, std::shared_ptr<Entry>>;  // by fingerprint
 
+  static std::shared_ptr<Entry> find(const Running& running, std::size_t fingerprint,
+                                     const ProviderConfig& config);
   std::shared_ptr<Entry> start(std::shared_ptr<const ProviderConfig> config);
+  std::map<std::string, Entries> start_all(const DiscoveryConfigs& configs, Running& next)
+      NX_REQUIRES(apply_mutex_);
+  static void stop_others(const Running& running, const Running& kept) noexcept;
   void update(Entry& entry, std::vector<TargetGroup> groups);
   std::shared_ptr<const TargetSets> snapshot_locked() NX_REQUIRES(mutex_);
 
@@ -67,7 +65,7 @@ class Manager {
   Counter& updates_;
   DirectoryWatcher directories_;
   Mutex apply_mutex_;                            // one change of configuration at a time
-  Entries running_ NX_GUARDED_BY(apply_mutex_);  // each provider once
+  Running running_ NX_GUARDED_BY(apply_mutex_);  // each provider once
   bool stopped_ NX_GUARDED_BY(apply_mutex_) = false;
   std::atomic<std::uint64_t> version_{0};  // release when groups changed, acquire by readers
   Mutex mutex_;

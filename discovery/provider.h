@@ -21,28 +21,34 @@ namespace narthex::discovery {
 
 class DirectoryWatcher;
 
-/// What all providers of a manager share and none of them outlives.
-struct ProviderContext {
+/// What finding targets needs; outlives whoever finds them.
+struct Context {
   net::Executors& executors;
   FileSystem& fs;
   const Clock& clock;
   Metrics& metrics;
   Log& log;
+};
+
+/// The same, and what the providers of a manager share.
+struct ProviderContext : Context {
   DirectoryWatcher& directories;
 };
 
-/// Takes groups that are new or other than they were. From any thread.
+/// Takes groups that are new or other than they were. From any thread. When it throws, they are to
+/// be given to it again.
 using Publish = std::function<void(std::vector<TargetGroup> groups)>;
 
-/// Looks for targets on tasks of its own. start() and stop() once each, in this order, neither on
-/// an I/O thread.
+/// Looks for targets on tasks of its own. start() once, then stop(), also when start() threw;
+/// neither on an I/O thread.
 class Provider {
  public:
   virtual ~Provider() = default;
   /// What can be known without waiting for anyone else (static groups, files) is published before
   /// it returns.
   virtual void start(Publish publish) = 0;
-  /// Waits for what runs; nothing is published after it returns.
+  /// Waits for what runs; nothing is published after it returns. Called again when it lacked
+  /// memory.
   virtual void stop() = 0;
 };
 

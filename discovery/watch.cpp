@@ -80,7 +80,10 @@ asio::awaitable<void> DirectoryWatch::wait() {
 }
 
 DirectoryWatcher::DirectoryWatcher(net::Executors& executors, Metrics& metrics, Log& log)
-    : executors_(executors), log_(log), tasks_(executors, [&metrics, &log](std::string_view what) {
+    : executors_(executors),
+      metrics_(metrics),
+      log_(log),
+      tasks_(executors, [&metrics, &log](std::string_view what) {
         report_exception(log, metrics, {"discovery", "directories"}, what);
       }) {
   Counter& errors = metrics.counter("prometheus_sd_file_watcher_errors_total",
@@ -146,7 +149,13 @@ void DirectoryWatcher::tell() {
     watch_.drain();  // before they read: what changes from here on counts anew
     for (const auto& [who, waiting] : waiting_) all.push_back(waiting.changed);
   }
-  for (const auto& changed : all) changed();
+  for (const auto& changed : all) {
+    try {
+      changed();
+    } catch (...) {  // costs this one's look, which it takes again by itself
+      (void)report_current_exception(log_, metrics_, {"discovery", "a change of a directory"});
+    }
+  }
 }
 
 }  // namespace narthex::discovery

@@ -76,6 +76,7 @@ class DirectoryWatcher {
   std::set<std::string> all_directories() const NX_REQUIRES(mutex_);
 
   net::Executors& executors_;
+  Metrics& metrics_;
   Log& log_;
   DirectoryWatch watch_;  // its directories under mutex_
   net::TaskGroup tasks_;

@@ -125,11 +125,10 @@ struct Notifier::State {
     std::vector<std::string> dropped;
   };
 
-  State(Context c, NotifierOptions o)
+  State(discovery::Context c, NotifierOptions o)
       : context(c),
         options(std::move(o)),
-        discovery({c.executors, c.fs, c.clock, c.metrics, c.log}, "notify",
-                  options.discovery_reload_interval, [this] { sync_when_changed(); }),
+        discovery(c, "notify", options.discovery_reload_interval, [this] { sync_when_changed(); }),
         senders(c.executors, [this](std::string_view what) { report(what); }),
         discovered(c.metrics.gauge("prometheus_notifications_alertmanagers_discovered",
                                    "The number of alertmanagers discovered and active.")) {
@@ -147,7 +146,7 @@ struct Notifier::State {
   std::shared_ptr<AlertQueue> make_queue(const AlertmanagerConfig& config, const std::string& text,
                                          const net::http::Url& url) const;
 
-  Context context;
+  discovery::Context context;
   NotifierOptions options;
   discovery::Follower discovery;
   net::TaskGroup senders;
@@ -160,7 +159,7 @@ struct Notifier::State {
   bool stopped NX_GUARDED_BY(mutex) = false;
 };
 
-Notifier::Notifier(Context context, NotifierOptions options)
+Notifier::Notifier(discovery::Context context, NotifierOptions options)
     : state_(std::make_unique<State>(context, std::move(options))) {}
 
 Notifier::~Notifier() {

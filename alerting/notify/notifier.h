@@ -10,14 +10,10 @@
 #include "alerting/alert.h"
 #include "alerting/config.h"
 #include "alerting/notify/queue.h"
-#include "base/clock.h"
-#include "base/fs.h"
-#include "base/log.h"
-#include "base/metrics.h"
 #include "base/result.h"
+#include "discovery/provider.h"
 #include "model/labels.h"
 #include "model/time.h"
-#include "net/executors.h"
 
 namespace narthex::alerting {
 
@@ -31,15 +27,7 @@ struct NotifierOptions {
 class Notifier {
  public:
   /// Everything must outlive the notifier.
-  struct Context {
-    net::Executors& executors;
-    FileSystem& fs;
-    const Clock& clock;
-    Metrics& metrics;
-    Log& log;
-  };
-
-  Notifier(Context context, NotifierOptions options);
+  Notifier(discovery::Context context, NotifierOptions options);
   /// stop() must have been called.
   ~Notifier();
   Notifier(const Notifier&) = delete;

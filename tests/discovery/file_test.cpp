@@ -23,7 +23,9 @@ class FileDiscoveryTest : public testing::Test {
   // What changed: its sources, those of groups that are gone with a minus.
   std::vector<std::string> refresh() {
     std::vector<std::string> out;
-    for (TargetGroup& group : set_.refresh()) {
+    std::vector<TargetGroup> changed;
+    set_.refresh(changed);
+    for (TargetGroup& group : changed) {
       const std::string name = group.source.substr(dir_.path().size() + 1);
       out.push_back(group.targets.empty() ? "-" + name : name);
       groups_[name] = std::move(group);

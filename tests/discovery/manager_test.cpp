@@ -27,6 +27,7 @@ struct Seen {
   int started = 0;
   int stopped = 0;
   std::function<void()> while_stopping;
+  bool lacks_memory = false;
 };
 
 class FakeProvider final : public Provider {
@@ -34,6 +35,7 @@ class FakeProvider final : public Provider {
   FakeProvider(Seen& seen, std::string address) : seen_(seen), address_(std::move(address)) {}
   void start(Publish publish) override {
     ++seen_.started;
+    if (seen_.lacks_memory) throw std::bad_alloc();
     seen_.publish = publish;
     publish({group("first", {address_})});
   }
@@ -145,6 +147,28 @@ TEST_F(DiscoveryManagerTest, NoConsumerIsWithoutTargetsWhileProvidersChange) {
   EXPECT_EQ(addresses("job"), Addresses{"b"});
 }
 
+TEST_F(DiscoveryManagerTest, WhenAProviderLacksMemoryAllStaysAsItWas) {
+  manager_.apply({{"job", of({fake("a")})}});
+  seen_["c"].lacks_memory = true;
+
+  EXPECT_THROW(manager_.apply({{"job", of({fake("a"), fake("b"), fake("c")})}}), std::bad_alloc);
+
+  EXPECT_EQ(addresses("job"), Addresses{"a"});
+  EXPECT_EQ(seen_["a"].stopped, 0);
+  EXPECT_EQ(seen_["b"].stopped, 1);
+  EXPECT_EQ(seen_["c"].stopped, 1);
+  seen_["c"].lacks_memory = false;
+  manager_.apply({{"job", of({fake("a"), fake("c")})}});
+  EXPECT_EQ(addresses("job"), (Addresses{"a", "c"}));
+}
+
+TEST_F(DiscoveryManagerTest, ShowsTheMetricsOfAllKindsFromTheStart) {
+  const std::string text = metrics_.expose();
+
+  EXPECT_NE(text.find("prometheus_sd_file_read_errors_total 0"), std::string::npos);
+  EXPECT_NE(text.find("prometheus_sd_file_watcher_errors_total 0"), std::string::npos);
+}
+
 TEST_F(DiscoveryManagerTest, StartsNothingAfterItsStop) {
   manager_.apply({{"job", of({fake("a")})}});
   manager_.stop();
@@ -189,6 +213,25 @@ TEST_F(DiscoveryManagerTest, PublishesAFileAsSoonAsItChanges) {
     std::this_thread::yield();
   }
   EXPECT_EQ(addresses("job"), Addresses{"h:2"});
+}
+
+// What threw may have taken the groups and not used them.
+TEST_F(DiscoveryManagerTest, AFollowerIsToldAgainAfterAnException) {
+  std::atomic<int> told{0};
+  Follower follower({executors_, real_file_system(), clock_, metrics_, null_log()}, "notify", 1,
+                    [&] {
+                      follower.groups();
+                      if (++told < 3) throw std::bad_alloc();
+                    });
+  follower.apply({{"job", of({fake("a")})}});
+
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (told.load() < 3 && std::chrono::steady_clock::now() < patience) {
+    std::this_thread::yield();
+  }
+  follower.stop();
+
+  EXPECT_EQ(told.load(), 3);
 }
 
 TEST_F(DiscoveryManagerTest, AFollowerIsToldOfWhatItHasNotTaken) {
