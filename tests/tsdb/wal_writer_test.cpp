@@ -218,6 +218,35 @@ TEST_F(WalWriterTest, WritesWhatWasLostBeforeWhatComesNext) {
   EXPECT_EQ(read_back_after_a_power_cut(), (Names{"a", "d"}));
 }
 
+// As long as it is nowhere on the disk, a sync must not say that it is.
+TEST_F(WalWriterTest, NoSyncSucceedsBeforeWhatWasLostIsWrittenAgain) {
+  ASSERT_TRUE(log("a"));
+  fs_.set_hook([](const FaultFs::Call& call) {
+    const bool fails = call.name == "sync" || call.name == "create";
+    return fails ? Result<void>(disk_error()) : Result<void>();
+  });
+  EXPECT_FALSE(writer_->sync());
+  fail("create", 2);
+  EXPECT_FALSE(writer_->sync());
+  EXPECT_FALSE(writer_->sync());
+
+  EXPECT_TRUE(writer_->sync());
+
+  EXPECT_EQ(read_back_after_a_power_cut(), Names{"a"});
+}
+
+TEST_F(WalWriterTest, ACloseThatLosesWhatWasLoggedFails) {
+  ASSERT_TRUE(log("a"));
+  fs_.set_hook([](const FaultFs::Call& call) {
+    const bool fails = call.name == "sync" || call.name == "create";
+    return fails ? Result<void>(disk_error()) : Result<void>();
+  });
+  EXPECT_FALSE(writer_->sync());
+
+  EXPECT_FALSE(writer_->close());
+  EXPECT_FALSE(writer_->close());
+}
+
 TEST_F(WalWriterTest, SaysWhatCouldNotBeReadBack) {
   ASSERT_TRUE(log("a"));
   fs_.set_hook([](const FaultFs::Call& call) {

@@ -152,6 +152,7 @@ Result<void> WalWriter::sync_all() {
   bool directory = false;
   {
     const MutexLock lock(mutex_);
+    if (!lost_.empty()) NX_TRY(ready_locked());  // or else they would be forgotten, not synced
     segments = left_;
     full = left_.size();
     if (file_) {
@@ -183,7 +184,7 @@ void WalWriter::give_up_locked() {
   if (file_) leave_segment_locked();
   lost_.insert(lost_.end(), left_.begin(), left_.end());
   left_.clear();
-  (void)ready_locked();  // or else the next log() does it
+  (void)ready_locked();  // or else the next log() or sync() does it
 }
 
 // Writes the lost tails to the new segment, all at once, and cuts them off where they stood: replay
