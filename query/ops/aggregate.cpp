@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <numeric>
+#include <type_traits>
 #include <utility>
 
+#include "base/budget.h"
 #include "model/sample.h"
 #include "query/functions/kahan.h"
 #include "query/go_sort.h"
@@ -27,6 +30,24 @@ void add_all(const double* in, double* sum, double* c, std::size_t steps) {
     sum[k] = t;
   }
 }
+
+// One T for each cell, all bytes zero and untouched until it is written: what a query that is
+// stopped did not come to costs nothing.
+template <typename T>
+class CellScratch {
+ public:
+  explicit CellScratch(std::size_t size)
+      : cells_(static_cast<T*>(allocate_zeroed(size * sizeof(T)))) {}
+  T* data() { return cells_.get(); }
+  T& operator[](std::size_t i) { return cells_.get()[i]; }
+
+ private:
+  static_assert(std::is_trivially_copyable_v<T>);
+  struct Free {
+    void operator()(T* cells) const { free_zeroed(cells); }
+  };
+  std::unique_ptr<T[], Free> cells_;
+};
 
 class AggregateSink : public TileSink {
  public:
@@ -51,7 +72,7 @@ class AggregateSink : public TileSink {
     return {};
   }
 
-  virtual void finish() {}
+  virtual Result<void> finish(const Stop&) { return {}; }
 
   // By group: the first row with an element.
   const std::vector<std::size_t>& first_rows() const { return first_rows_; }
@@ -65,11 +86,14 @@ class AggregateSink : public TileSink {
   // The result cell `at`, counted over the whole table.
   double* cells() { return table_.rows() == 0 ? nullptr : table_.row_values(0); }
   template <typename F>
-  void for_each_cell(F&& f) {
+  Result<void> for_each_cell(const Stop& stop, F&& f) {
+    Pacer pacer(stop);
     for (std::size_t group = 0; group < table_.rows(); ++group) {
+      NX_TRY(pacer.tick(1 + table_.words()));
       for_each_bit(table_.row_bits(group), table_.words(),
                    [&](std::size_t step) { f(group * table_.steps() + step); });
     }
+    return {};
   }
   std::size_t size() const { return table_.rows() * table_.steps(); }
 
@@ -82,30 +106,30 @@ class AggregateSink : public TileSink {
 class SumSink final : public AggregateSink {
  public:
   SumSink(const std::vector<std::uint32_t>& groups, Table& table)
-      : AggregateSink(groups, table), c_(size()) {
-    std::fill_n(cells(), size(), -0.0);
-  }
+      : AggregateSink(groups, table), c_(size()) {}
 
-  void add_word(const double* in, std::size_t at, std::uint64_t present, std::uint64_t,
+  void add_word(const double* in, std::size_t at, std::uint64_t present, std::uint64_t seen,
                 std::size_t steps) override {
     double* sum = cells() + at;
     double* c = c_.data() + at;
+    const std::uint64_t fresh = present & ~seen;
+    for_each_bit(&fresh, 1, [&](std::size_t k) { sum[k] = -0.0; });
     if (present == word_mask(steps, 0)) return add_all(in, sum, c, steps);
     for_each_bit(&present, 1, [&](std::size_t k) { add_all(in + k, sum + k, c + k, 1); });
   }
 
-  void finish() override {
-    for_each_cell([&](std::size_t i) { cells()[i] += c_[i]; });
+  Result<void> finish(const Stop& stop) override {
+    return for_each_cell(stop, [&](std::size_t i) { cells()[i] += c_[i]; });
   }
 
  private:
-  std::vector<double> c_;
+  CellScratch<double> c_;
 };
 
 class AvgSink final : public AggregateSink {
  public:
   AvgSink(const std::vector<std::uint32_t>& groups, Table& table)
-      : AggregateSink(groups, table), means_(size(), KahanMean(0)) {}
+      : AggregateSink(groups, table), means_(size()) {}
 
   void add_word(const double* in, std::size_t at, std::uint64_t present, std::uint64_t seen,
                 std::size_t) override {
@@ -118,12 +142,12 @@ class AvgSink final : public AggregateSink {
     });
   }
 
-  void finish() override {
-    for_each_cell([&](std::size_t i) { cells()[i] = means_[i].result(); });
+  Result<void> finish(const Stop& stop) override {
+    return for_each_cell(stop, [&](std::size_t i) { cells()[i] = means_[i].result(); });
   }
 
  private:
-  std::vector<KahanMean> means_;
+  CellScratch<KahanMean> means_;
 };
 
 class CountSink final : public AggregateSink {
@@ -171,8 +195,8 @@ class VarianceSink final : public AggregateSink {
     for_each_bit(&present, 1, [&](std::size_t k) { add(in[k], at + k, test_bit(&seen, k)); });
   }
 
-  void finish() override {
-    for_each_cell([&](std::size_t i) {
+  Result<void> finish(const Stop& stop) override {
+    return for_each_cell(stop, [&](std::size_t i) {
       const double variance = cells()[i] / count_[i];
       cells()[i] = root_ ? std::sqrt(variance) : variance;
     });
@@ -192,8 +216,8 @@ class VarianceSink final : public AggregateSink {
     cells()[i] += delta * (value - mean_[i]);
   }
 
-  std::vector<double> mean_;
-  std::vector<double> count_;
+  CellScratch<double> mean_;
+  CellScratch<double> count_;
   bool root_;
 };
 
@@ -250,7 +274,7 @@ Result<void> AggregateOp::run(QueryContext& context) {
   table_ = Table(groups_.count, axis_.count);
   const std::unique_ptr<AggregateSink> sink = make_sink(op_, groups_.group_of_row, table_);
   NX_TRY(input(0).stream(context, *sink));
-  sink->finish();
+  NX_TRY(sink->finish(context.stop));
   rows_ = groups_.rows;
   return order_groups(sink->first_rows(), rows_, table_, context.stop);
 }

@@ -2,6 +2,7 @@
 #include "query/engine.h"
 
 #include <limits>
+#include <sys/resource.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -258,7 +259,6 @@ TEST_F(EngineTest, SharesMemoryAmongQueriesAndKeepsThatOfRulesApart) {
   EXPECT_TRUE(rule) << error_of(rule);
 }
 
-// A clock that counts who asks it: a deadline is looked at by reading the clock.
 // Loops over rows ask often enough whether the query is still wanted: once in some thousand rows
 // for every walk over them, whatever the operator.
 TEST_F(EngineTest, AsksInEveryWalkOverRows) {
@@ -294,6 +294,37 @@ TEST_F(EngineTest, AsksInEveryWalkOverRows) {
       EXPECT_EQ(cut.error().code(), Code::kTimeout);
     }
   }
+}
+
+// Cells of groups that it does not come to are never touched: filling them all took seconds in
+// which nobody asked.
+TEST_F(EngineTest, AStoppedAggregationTouchesLittleMemory) {
+  constexpr long kTouchedKbMax = 400 * 1024;  // of 640 MB in each table; sanitizers add an eighth
+  for (int i = 0; i < 20'000; ++i) {
+    store_.add({{"__name__", "big"}, {"i", std::to_string(i)}}, 540'000, i);
+  }
+  EngineOptions wide = options();
+  wide.samples_max = 0;
+  test::CountingClock clock;
+  Engine engine(wide, clock, metrics_);
+  const auto peak_kb = [] {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+  };
+  const long before = peak_kb();
+  for (const char* text : {"sum by (i) (big)", "avg by (i) (big)", "stddev by (i) (big)",
+                           "count by (i) (big)", "max by (i) (big)"}) {
+    for (const std::int64_t checks : {40, 200, 400}) {
+      SCOPED_TRACE(text);
+      const StopToken stop(clock, clock.reads + checks);
+      const Result<QueryResult> cut = engine.run(
+          store_, {.expression = text, .start = 0, .end = 3'999'000, .step = 1000}, stop);
+      ASSERT_FALSE(cut);
+      EXPECT_EQ(cut.error().code(), Code::kTimeout);
+    }
+  }
+  EXPECT_LT(peak_kb() - before, kTouchedKbMax);
 }
 
 TEST_F(EngineTest, StopsWhenCancelled) {
