@@ -121,7 +121,8 @@ void* allocate_zeroed(std::size_t bytes);
 void free_zeroed(void* memory);
 
 /// What `work` returns, a Result, with its allocations charged to `account`. Memory refused by the
-/// account, by the system or for its absurd size is an error (kLimit) of this work alone.
+/// account is an error (kLimit) of this work alone. What the system refuses, or no size allows,
+/// goes on as the exception it is: the caller's wall logs and counts it (base/exceptions.h).
 template <typename Work>
 std::invoke_result_t<Work> run_charged(MemoryAccount& account, Work&& work) {
   const MemoryScope scope(&account);
@@ -129,10 +130,6 @@ std::invoke_result_t<Work> run_charged(MemoryAccount& account, Work&& work) {
     return std::forward<Work>(work)();
   } catch (const MemoryRefused&) {
     return account.refusal();
-  } catch (const std::bad_alloc&) {
-    return Error(Code::kLimit, "out of memory");
-  } catch (const std::length_error&) {
-    return Error(Code::kLimit, "out of memory");
   }
 }
 
