@@ -12,6 +12,8 @@ namespace narthex {
 namespace {
 
 constexpr std::size_t kTakeBytes = 1024 * 1024;       // tuned: what an account takes at once
+constexpr std::size_t kFirstTakeBytes = 256 * 1024;   // tuned: a dashboard's small query fits
+constexpr std::size_t kReserveShare = 16;             // of a budget, kept for first takes
 constexpr std::size_t kTrimBytes = 64 * 1024 * 1024;  // tuned: some milliseconds are little then
 
 thread_local MemoryAccount* current_account = nullptr;
@@ -29,14 +31,20 @@ MemoryAccount::~MemoryAccount() {
   if (peak_ >= kTrimBytes) ::malloc_trim(0);
 }
 
-// Takes `bytes` and a little more from the budget, or none.
+// Takes `bytes` and a little more from the budget, or none: a request that is refused never stands
+// in the way of another.
 bool MemoryAccount::take(std::size_t bytes) {
-  const std::size_t wanted = (bytes + kTakeBytes - 1) / kTakeBytes * kTakeBytes;
-  const std::size_t before = budget_.taken_.fetch_add(wanted, std::memory_order_relaxed);
-  if (budget_.limit_ != 0 && before + wanted > budget_.limit_) {
-    budget_.taken_.fetch_sub(wanted, std::memory_order_relaxed);
-    return false;
-  }
+  const bool first = taken_ == 0 && bytes <= kFirstTakeBytes;
+  const std::size_t wanted =
+      first ? kFirstTakeBytes : (bytes + kTakeBytes - 1) / kTakeBytes * kTakeBytes;
+  const std::size_t limit =
+      budget_.limit_ == 0 ? std::numeric_limits<std::size_t>::max() : budget_.limit_;
+  const std::size_t allowed = first ? limit : limit - limit / kReserveShare;
+  std::size_t before = budget_.taken_.load(std::memory_order_relaxed);
+  do {
+    if (wanted > allowed || before > allowed - wanted) return false;
+  } while (
+      !budget_.taken_.compare_exchange_weak(before, before + wanted, std::memory_order_relaxed));
   taken_ += wanted;
   return true;
 }

@@ -13,7 +13,9 @@
 //   - Freed memory is credited to the account of the thread that frees it. An account that ends
 //     gives back what is left, so a balance that is off by what outlived it harms nobody.
 //
-// Accounts take from a shared budget in steps, so that threads seldom meet at it.
+// Accounts take from a shared budget in steps, so that threads seldom meet at it. The last
+// sixteenth of a budget is for what an account takes first: however much the large requests hold,
+// a small one finds room.
 #pragma once
 
 #include <atomic>

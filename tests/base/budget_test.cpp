@@ -2,6 +2,7 @@
 // had.
 #include "base/budget.h"
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -9,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/parallel.h"
 #include "tests/support/counting.h"
 
 namespace narthex {
@@ -104,6 +106,41 @@ TEST(MemoryAccount, SharesABudget) {
     EXPECT_GE(budget.taken(), 9 * kMiB);
   }
   EXPECT_LT(budget.taken(), 9 * kMiB);
+}
+
+// Large requests hold all that they can get; a dashboard's small query must not fail for it.
+TEST(MemoryAccount, LeavesRoomForSmallRequests) {
+  MemoryBudget budget("all queries", 64 * kMiB);
+  MemoryAccount large(budget, 0);
+  while (large.try_charge(kMiB)) {
+  }
+
+  for (int i = 0; i < 8; ++i) {
+    MemoryAccount small(budget, 0);
+    EXPECT_TRUE(small.try_charge(100'000));
+    EXPECT_FALSE(small.try_charge(kMiB));
+  }
+
+  EXPECT_GE(large.used(), 59 * kMiB);
+  EXPECT_LE(budget.taken(), budget.limit());
+}
+
+// Were it counted until it is refused, the small one beside it would be refused too.
+TEST(MemoryAccount, ARefusedRequestHarmsNoOther) {
+  MemoryBudget budget("all queries", 64 * kMiB);
+  std::atomic<bool> done{false};
+  const auto ask_too_much = [&] {
+    MemoryAccount account(budget, 0);
+    while (!done) EXPECT_FALSE(account.try_charge(1'000'000 * kMiB));
+  };
+
+  run_beside(ask_too_much, [&] {
+    for (int i = 0; i < 20'000; ++i) {
+      MemoryAccount account(budget, 0);
+      EXPECT_TRUE(account.try_charge(2 * kMiB)) << i;
+    }
+    done = true;
+  });
 }
 
 TEST(MemoryAccount, GivesBackWhenItEnds) {
