@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
 #include <filesystem>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -53,6 +55,48 @@ class Descriptor {
  private:
   int fd_;
 };
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+constexpr auto kPipeWait = std::chrono::seconds(5);           // tuned: a secret store's answer
+constexpr std::size_t kContentBytesMax = 1024 * 1024 * 1024;  // docs/compatibility.md
+
+// Until there is something to read, or its end.
+Result<void> wait_readable(int fd, const std::string& path, SteadyTime deadline) {
+  using std::chrono::milliseconds;
+  for (;;) {
+    const auto left =
+        std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    pollfd wanted{.fd = fd, .events = POLLIN, .revents = 0};
+    const int ready = left <= 0 ? 0 : ::poll(&wanted, 1, static_cast<int>(left));
+    if (ready > 0) return {};
+    if (ready == 0) {
+      return Error(Code::kTimeout, concat("read ", path, ": no end after 5 seconds"));
+    }
+    if (errno != EINTR) return errno_error("poll", path);
+  }
+}
+
+// A pipe or a device may have nothing to give, or no end.
+Result<std::string> read_all(int fd, const std::string& path) {
+  struct stat info{};
+  if (::fstat(fd, &info) != 0) return errno_error("stat", path);
+  const bool may_wait = !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+  const SteadyTime deadline = std::chrono::steady_clock::now() + kPipeWait;
+  std::string content;
+  char buffer[65536];
+  for (;;) {
+    if (may_wait) NX_TRY(wait_readable(fd, path, deadline));
+    const ssize_t got = ::read(fd, buffer, sizeof buffer);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got < 0) return errno_error("read", path);
+    if (got == 0) return content;
+    content.append(buffer, static_cast<std::size_t>(got));
+    if (content.size() > kContentBytesMax) {
+      return Error(Code::kLimit, concat("read ", path, ": larger than 1 GiB"));
+    }
+  }
+}
 
 class PosixFile final : public WritableFile {
  public:
@@ -140,17 +184,9 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::string> read_file(const std::string& path) override {
-    Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (fd.get() < 0) return errno_error("open", path);
-    std::string content;
-    char buffer[65536];
-    for (;;) {
-      const ssize_t got = ::read(fd.get(), buffer, sizeof buffer);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return errno_error("read", path);
-      if (got == 0) return content;
-      content.append(buffer, static_cast<std::size_t>(got));
-    }
+    return read_all(fd.get(), path);
   }
 
   Result<std::unique_ptr<MappedFile>> map(const std::string& path) override {

@@ -68,6 +68,8 @@ class FileSystem {
   /// Creates or truncates.
   virtual Result<std::unique_ptr<WritableFile>> create(const std::string& path) = 0;
   virtual Result<std::unique_ptr<WritableFile>> open_append(const std::string& path) = 0;
+  /// All of it, at most 1 GiB (kLimit). A pipe or a device is read to its end; kTimeout when
+  /// that does not come within five seconds, so that no such file holds up a reload.
   virtual Result<std::string> read_file(const std::string& path) = 0;
   virtual Result<std::unique_ptr<MappedFile>> map(const std::string& path) = 0;
 

@@ -1,10 +1,13 @@
-// A lock is on what has the name, and one holder has it.
+// A lock is on what has the name, and one holder has it; a file without end is given up.
 #include "base/fs.h"
 
 #include <atomic>
+#include <fstream>
+#include <sys/stat.h>
 
 #include <gtest/gtest.h>
 
+#include "base/parallel.h"
 #include "net/executors.h"
 #include "tests/support/temp_dir.h"
 
@@ -21,6 +24,32 @@ TEST(FileSystem, GivesTheLockBackWhenItGoes) {
   first->reset();
 
   EXPECT_TRUE(real_file_system().lock(path));
+}
+
+// `--config.file=<(command)` is a pipe.
+TEST(FileSystem, ReadsAPipeToItsEnd) {
+  const test::TempDir dir;
+  const std::string path = dir.path() + "/pipe";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const std::string text(300'000, 'x');
+  Result<std::string> content;
+
+  run_beside([&] { std::ofstream(path) << text << std::flush; },
+             [&] { content = real_file_system().read_file(path); });
+
+  ASSERT_TRUE(content) << content.error().message();
+  EXPECT_EQ(*content, text);
+}
+
+TEST(FileSystem, DoesNotWaitLongForAPipe) {
+  const test::TempDir dir;
+  const std::string path = dir.path() + "/pipe";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+
+  const Result<std::string> content = real_file_system().read_file(path);
+
+  ASSERT_FALSE(content);
+  EXPECT_EQ(content.error().code(), Code::kTimeout);
 }
 
 TEST(FileSystem, LocksAgainAfterTheHolderRemovedTheFile) {
