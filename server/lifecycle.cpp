@@ -315,8 +315,9 @@ Result<void> Server::Parts::listen(std::function<Result<void>()> reload) {
   add_routes();
   auto handler = [this](const net::http::Request& request) { return router.handle(request); };
   auto is_vital = [this](const net::http::Request& request) { return router.is_vital(request); };
-  http = std::make_unique<net::http::HttpServer>(http_options(flags), handler, serving, clock, log,
-                                                 metrics, is_vital);
+  http =
+      std::make_unique<net::http::HttpServer>(http_options(flags), net::http::whole_bodies(handler),
+                                              serving, clock, log, metrics, is_vital);
   NX_TRY(http->listen());
   http->start();
   log.info("listening", {{"address", join(http->addresses(), ",")}});

@@ -52,10 +52,11 @@ Result<std::uint64_t> ChunkedReader::parse_size(std::string_view line) const {
 Result<std::size_t> ChunkedReader::step(std::string_view bytes, std::string& body) {
   switch (state_) {
     case State::kLine:
-      return read_line(bytes, body.size());
+      return read_line(bytes);
     case State::kData: {
       const std::size_t count = std::min<std::uint64_t>(left_, bytes.size());
       body.append(bytes.substr(0, count));
+      total_ += count;
       left_ -= count;
       if (left_ == 0) state_ = State::kDataEnd;
       return count;
@@ -73,7 +74,7 @@ Result<std::size_t> ChunkedReader::step(std::string_view bytes, std::string& bod
   return 0;
 }
 
-Result<std::size_t> ChunkedReader::read_line(std::string_view bytes, std::size_t body_bytes) {
+Result<std::size_t> ChunkedReader::read_line(std::string_view bytes) {
   const std::size_t end = bytes.substr(0, kLineBytesMax).find('\n');
   if (end == std::string_view::npos) {
     if (bytes.size() >= kLineBytesMax) return corrupt("header line too long");
@@ -84,7 +85,7 @@ Result<std::size_t> ChunkedReader::read_line(std::string_view bytes, std::size_t
   if (carriage_return == std::string_view::npos) return corrupt("chunked line ends with bare LF");
   if (carriage_return + 1 != line.size()) return corrupt("invalid CR in chunked line");
   NX_TRY_ASSIGN(left_, parse_size(line.substr(0, carriage_return)));
-  if (left_ > limits_.body_bytes - std::min(body_bytes, limits_.body_bytes)) {
+  if (left_ > limits_.body_bytes - total_) {
     return Error(Code::kLimit, "body size limit exceeded");
   }
   excess_ += static_cast<std::int64_t>(carriage_return) + 2 - kForgivenBytes -

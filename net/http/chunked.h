@@ -26,7 +26,8 @@ class ChunkedReader {
  public:
   explicit ChunkedReader(ChunkLimits limits) : limits_(limits) {}
 
-  /// Takes what it can off the front of `bytes`, appends data to `body`, and returns how much it
+  /// Takes what it can off the front of `bytes`, appends data to `body` (which
+  /// the caller may empty between calls), and returns how much it
   /// took; the rest must be passed again, with more behind it. What is left over is never longer
   /// than 4 KiB unless the body is done. Errors are final: kLimit for the body, kCorrupt.
   Result<std::size_t> read(std::string_view bytes, std::string& body);
@@ -37,7 +38,7 @@ class ChunkedReader {
  private:
   enum class State : unsigned char { kLine, kData, kDataEnd, kTrailer, kDone };
   Result<std::size_t> step(std::string_view bytes, std::string& body);
-  Result<std::size_t> read_line(std::string_view bytes, std::size_t body_bytes);
+  Result<std::size_t> read_line(std::string_view bytes);
   Result<std::size_t> read_trailer(std::string_view bytes);
   Result<std::uint64_t> parse_size(std::string_view line) const;
   Result<void> check_trailers(std::string_view lines) const;
@@ -45,6 +46,7 @@ class ChunkedReader {
   ChunkLimits limits_;
   State state_ = State::kLine;
   std::uint64_t left_ = 0;   // of the chunk's data
+  std::uint64_t total_ = 0;  // data so far; never beyond the limit
   std::int64_t excess_ = 0;  // bytes that were not data, beyond what is forgiven
 };
 

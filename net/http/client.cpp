@@ -1,38 +1,34 @@
-// The client. All operations of one fetch share one deadline. Of Beast it uses the stream, whose
-// operations have deadlines.
+// The client. All operations of one fetch share one deadline. Of Beast it uses the buffer.
 #include "net/http/client.h"
 
 #include <algorithm>
 #include <charconv>
 #include <optional>
-#include <sstream>
+#include <sys/un.h>
 
-#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 
 #include "base/str.h"
 #include "net/http/response_reader.h"
 #include "net/resolver.h"
+#include "net/stream.h"
 
 namespace narthex::net::http {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
-using asio::ip::tcp;
 using ErrorCode = boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr int kRedirectsMax = 10;  // as Go's client
 
+constexpr std::size_t kSocketPathBytesMax = sizeof(sockaddr_un::sun_path) - 1;
 constexpr std::size_t kReadBytes = 64 * 1024;  // tuned: ingest_bench, 250 KB pages
 
 // The system's text in Go's manner.
@@ -46,17 +42,11 @@ std::string describe(const ErrorCode& error) {
 }
 
 Error to_error(const ErrorCode& error, std::string_view action) {
-  if (error == beast::error::timeout || error == asio::error::timed_out) {
+  if (Stream::is_timeout(error)) {
     return Error(Code::kTimeout, "context deadline exceeded");
   }
   if (error == asio::error::operation_aborted) return Error(Code::kCancelled, "context canceled");
   return Error(Code::kUnavailable, concat(action, action.empty() ? "" : ": ", describe(error)));
-}
-
-std::string text_of(const tcp::endpoint& endpoint) {
-  std::ostringstream out;
-  out << endpoint;
-  return out.str();
 }
 
 bool is_redirect(int status) {
@@ -75,6 +65,11 @@ bool is_credential(std::string_view name) {
     if (equals_ignore_case(name, secret)) return true;
   }
   return false;
+}
+
+// What a connection is good for.
+std::string origin_of(const ClientRequest& request) {
+  return concat(request.socket_path, " ", request.url.scheme, "://", request.url.authority());
 }
 
 // Gives a buffer's memory back at the end of a call: thousands of idle targets hold none.
@@ -97,23 +92,27 @@ std::string ClientResponse::status_line() const {
 
 struct Client::State {
   ClientConfig config;
-  std::optional<beast::tcp_stream> stream;
-  std::string origin;  // host and port that `stream` is connected to
+  std::optional<Stream> stream;
+  std::optional<TlsContext> tls;
+  std::string origin;  // scheme, host and port that `stream` is connected to
   std::string ends;    // of that connection, "10.0.0.1:4000->10.0.0.2:9100", for messages
   enum class Phase : std::uint8_t { kSending, kHead, kBody };
   Phase phase = Phase::kSending;  // how far the peer's last answer came
   std::string body_memory;        // of the next response
-  std::size_t body_bytes_max = 0;
-  BudgetShare* share = nullptr;
-  Clock::time_point deadline;  // of the fetch under way
-  beast::flat_buffer buffer;   // what arrived and is not yet read; holds memory during a call only
+  FetchLimits limits;             // of the fetch under way
+  BodySink* sink = nullptr;       // where its body goes; null: into the response
+  Clock::time_point deadline;     // of that fetch
+  beast::flat_buffer buffer;  // what arrived and is not yet read; holds memory during a call only
 
-  asio::awaitable<Result<std::vector<tcp::endpoint>>> resolve_host(Url url);
-  asio::awaitable<Result<void>> connect(Url url);
-  asio::awaitable<Result<ClientResponse>> exchange(std::string_view text, bool to_head,
-                                                   const Url& url);
+  asio::awaitable<Result<std::vector<Stream::Endpoint>>> resolve_host(const Url& url);
+  asio::awaitable<Result<void>> connect(const ClientRequest& request);
+  asio::awaitable<Result<void>> dial(const ClientRequest& request);
+  asio::awaitable<Result<ClientResponse>> fetch(ClientRequest request, FetchLimits fetch_limits);
+  asio::awaitable<Result<ClientResponse>> exchange(std::string_view text,
+                                                   const ClientRequest& request);
   asio::awaitable<Result<ClientResponse>> exchange_once(std::string_view text, bool to_head);
   asio::awaitable<Result<void>> read_response(ResponseReader& reader);
+  asio::awaitable<Result<void>> pass_on(std::string& body);
   asio::awaitable<Result<bool>> read_more();
   static Result<void> add_field(std::string& out, std::string_view name, std::string_view value);
   Result<std::string> make_text(const ClientRequest& request, bool with_credentials) const;
@@ -122,8 +121,10 @@ struct Client::State {
   }
 };
 
-Client::Client(ClientConfig config) : state_(std::make_unique<State>()) {
+Client::Client(ClientConfig config, std::optional<TlsContext> tls)
+    : state_(std::make_unique<State>()) {
   state_->config = std::move(config);
+  state_->tls = std::move(tls);
 }
 Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
@@ -133,7 +134,7 @@ void Client::close() {
   state_->stream.reset();
 }
 
-asio::awaitable<Result<std::vector<tcp::endpoint>>> Client::State::resolve_host(Url url) {
+asio::awaitable<Result<std::vector<Stream::Endpoint>>> Client::State::resolve_host(const Url& url) {
   const Result<std::uint16_t> port = url.port_number();
   if (!port) co_return std::unexpected(port.error());
   auto addresses = co_await resolve(url.host, deadline);
@@ -141,28 +142,49 @@ asio::awaitable<Result<std::vector<tcp::endpoint>>> Client::State::resolve_host(
     co_return std::move(addresses).error().with("dial tcp");
   }
   if (!addresses) co_return std::unexpected(std::move(addresses).error());
-  std::vector<tcp::endpoint> endpoints;
-  for (const asio::ip::address& address : *addresses) endpoints.emplace_back(address, *port);
+  std::vector<Stream::Endpoint> endpoints;
+  for (const asio::ip::address& address : *addresses) {
+    endpoints.emplace_back(asio::ip::tcp::endpoint(address, *port));
+  }
   co_return endpoints;
 }
 
-asio::awaitable<Result<void>> Client::State::connect(Url url) {
-  stream.reset();
-  Result<std::vector<tcp::endpoint>> endpoints = co_await resolve_host(url);
-  if (!endpoints) co_return std::unexpected(std::move(endpoints).error());
+asio::awaitable<Result<void>> Client::State::dial(const ClientRequest& request) {
+  const Url& url = request.url;
+  std::string to = concat("dial tcp ", url.host, ":", url.effective_port(), ": connect");
+  std::vector<Stream::Endpoint> endpoints;
+  if (!request.socket_path.empty()) {
+    to = concat("dial unix ", request.socket_path, ": connect");
+    if (request.socket_path.size() > kSocketPathBytesMax) {
+      co_return Error(Code::kInvalid, concat(to, ": path too long"));
+    }
+    endpoints.emplace_back(asio::local::stream_protocol::endpoint(request.socket_path));
+  } else {
+    auto resolved = co_await resolve_host(url);
+    if (!resolved) co_return std::unexpected(std::move(resolved).error());
+    endpoints = *std::move(resolved);
+  }
   const auto executor = co_await asio::this_coro::executor;
   stream.emplace(executor);
   stream->expires_at(deadline);
-  auto [error, endpoint] = co_await stream->async_connect(*endpoints, kAwait);
-  if (error) {
-    stream.reset();
-    co_return to_error(error,
-                       concat("dial tcp ", url.host, ":", url.effective_port(), ": connect"));
+  const ErrorCode error = co_await stream->connect(std::move(endpoints));
+  if (error) co_return to_error(error, to);
+  ends = stream->ends();
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<void>> Client::State::connect(const ClientRequest& request) {
+  stream.reset();
+  Result<void> dialled = co_await dial(request);
+  if (!dialled) stream.reset();
+  if (!dialled) co_return dialled;
+  const Url& url = request.url;
+  if (url.scheme == "https") {
+    const ErrorCode failure = co_await stream->start_tls(*tls, url.host);
+    if (failure) stream.reset();
+    if (failure) co_return to_error(failure, "tls: handshake");
   }
-  ErrorCode ignored;
-  stream->socket().set_option(tcp::no_delay(true), ignored);
-  origin = url.authority();
-  ends = concat(text_of(stream->socket().local_endpoint(ignored)), "->", text_of(endpoint));
+  origin = origin_of(request);
   co_return Result<void>();
 }
 
@@ -212,12 +234,25 @@ Result<std::string> Client::State::make_text(const ClientRequest& request,
 // without pause does not outrun the deadline.
 asio::awaitable<Result<bool>> Client::State::read_more() {
   auto space = buffer.prepare(kReadBytes);
-  auto [error, count] = co_await stream->async_read_some(space, kAwait);
+  auto [error, count] =
+      co_await stream->read_some({static_cast<char*>(space.data()), space.size()});
   if (error == asio::error::eof) co_return false;
   if (error) co_return to_error(error, concat("read tcp ", ends, ": read"));
   if (Clock::now() >= deadline) co_return Error(Code::kTimeout, "context deadline exceeded");
   buffer.commit(count);
   co_return true;
+}
+
+// What has arrived of a body goes to the sink, which may take its time.
+asio::awaitable<Result<void>> Client::State::pass_on(std::string& body) {
+  if (body.empty()) co_return Result<void>();
+  Result<void> written = co_await sink->write(body);
+  body.clear();
+  if (limits.idle_timeout.count() > 0) {
+    deadline = Clock::now() + limits.idle_timeout;
+    stream->expires_at(deadline);
+  }
+  co_return written;
 }
 
 // Until the reader has all it wants.
@@ -227,6 +262,10 @@ asio::awaitable<Result<void>> Client::State::read_response(ResponseReader& reade
     if (reader.has_begun()) phase = reader.has_head() ? Phase::kBody : Phase::kHead;
     if (!taken) co_return std::unexpected(taken.error());
     buffer.consume(*taken);
+    if (sink != nullptr && reader.is_success()) {
+      Result<void> passed = co_await pass_on(reader.body());
+      if (!passed) co_return passed;
+    }
     if (reader.is_done()) co_return Result<void>();
     Result<bool> more = co_await read_more();
     if (!more) co_return std::unexpected(std::move(more).error());
@@ -237,13 +276,13 @@ asio::awaitable<Result<void>> Client::State::read_response(ResponseReader& reade
 asio::awaitable<Result<ClientResponse>> Client::State::exchange_once(std::string_view text,
                                                                      bool to_head) {
   phase = Phase::kSending;
-  auto [write_error, written] =
-      co_await asio::async_write(*stream, asio::buffer(text.data(), text.size()), kAwait);
+  auto [write_error, written] = co_await stream->write({text, {}});
   if (write_error) co_return to_error(write_error, concat("write tcp ", ends, ": write"));
   buffer = beast::flat_buffer();
   const DropBuffer drop_at_end(buffer);
-  ResponseReader reader({.to_head = to_head, .body_bytes_max = body_bytes_max, .share = share},
-                        std::move(body_memory));
+  ResponseReader reader(
+      {.to_head = to_head, .body_bytes_max = limits.body_bytes_max, .share = limits.share},
+      std::move(body_memory));
   Result<void> read = co_await read_response(reader);
   if (!read) co_return std::unexpected(std::move(read).error());
   if (reader.keeps_alive() && buffer.size() == 0)
@@ -257,12 +296,13 @@ asio::awaitable<Result<ClientResponse>> Client::State::exchange_once(std::string
                            .body = std::move(reader.body())};
 }
 
-asio::awaitable<Result<ClientResponse>> Client::State::exchange(std::string_view text, bool to_head,
-                                                                const Url& url) {
+asio::awaitable<Result<ClientResponse>> Client::State::exchange(std::string_view text,
+                                                                const ClientRequest& request) {
+  const bool to_head = request.method == "HEAD";
   phase = Phase::kSending;
-  const bool kept = stream.has_value() && origin == url.authority();
+  const bool kept = stream.has_value() && origin == origin_of(request);
   if (!kept) {
-    Result<void> connected = co_await connect(url);
+    Result<void> connected = co_await connect(request);
     if (!connected) co_return std::unexpected(std::move(connected).error());
   }
   stream->expires_at(deadline);
@@ -272,7 +312,7 @@ asio::awaitable<Result<ClientResponse>> Client::State::exchange(std::string_view
                      response.error().code() == Code::kUnavailable;
   if (!response) stream.reset();
   if (!retry) co_return response;
-  Result<void> connected = co_await connect(url);
+  Result<void> connected = co_await connect(request);
   if (!connected) co_return std::unexpected(std::move(connected).error());
   stream->expires_at(deadline);
   response = co_await exchange_once(text, to_head);
@@ -283,30 +323,40 @@ asio::awaitable<Result<ClientResponse>> Client::State::exchange(std::string_view
 asio::awaitable<Result<ClientResponse>> Client::fetch(ClientRequest request, FetchLimits limits,
                                                       std::string body_memory) {
   state_->body_memory = std::move(body_memory);
-  state_->body_bytes_max = limits.body_bytes_max;
-  state_->share = limits.share;
-  state_->deadline = Clock::now() + limits.timeout;
+  state_->sink = nullptr;
+  return state_->fetch(std::move(request), limits);
+}
+
+asio::awaitable<Result<ClientResponse>> Client::fetch_to(ClientRequest request, FetchLimits limits,
+                                                         BodySink& sink) {
+  state_->sink = &sink;
+  return state_->fetch(std::move(request), limits);
+}
+
+asio::awaitable<Result<ClientResponse>> Client::State::fetch(ClientRequest request,
+                                                             FetchLimits fetch_limits) {
+  limits = fetch_limits;
+  deadline = Clock::now() + limits.timeout;
   const std::string first_host = request.url.host;
   const std::string verb = concat(request.method[0], to_lower_ascii(request.method.substr(1)));
   for (int hop = 0;; ++hop) {
     const std::string where = concat(verb, " ", quote(request.url.to_string()));
-    if (request.url.scheme == "https") {
+    if (request.url.scheme == "https" && !tls) {
       co_return Error(Code::kUnavailable, "not implemented yet: https").with(where);
     }
-    if (request.url.scheme != "http") {
+    if (request.url.scheme != "http" && request.url.scheme != "https") {
       co_return Error(Code::kInvalid,
                       concat("unsupported protocol scheme ", quote(request.url.scheme)))
           .with(where);
     }
     const Result<std::string> text =
-        state_->make_text(request, is_same_or_subdomain(request.url.host, first_host));
+        make_text(request, is_same_or_subdomain(request.url.host, first_host));
     if (!text) co_return Error(text.error()).with(where);
-    Result<ClientResponse> response =
-        co_await state_->exchange(*text, request.method == "HEAD", request.url);
-    if (!response && state_->phase == State::Phase::kBody) co_return response;
+    Result<ClientResponse> response = co_await exchange(*text, request);
+    if (!response && phase == Phase::kBody) co_return response;
     if (!response) co_return std::unexpected(std::move(response).error().with(where));
     const std::string_view location = response->headers.get("Location");
-    if (!state_->config.follow_redirects || !is_redirect(response->status) || location.empty()) {
+    if (!config.follow_redirects || !is_redirect(response->status) || location.empty()) {
       co_return response;
     }
     if (hop + 1 > kRedirectsMax) {

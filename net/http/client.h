@@ -1,11 +1,12 @@
 // An HTTP/1.1 client for one peer that keeps its connection between calls. It takes what Go's
-// client takes (response_head.h). Beast stays inside client.cpp. One call at a time, all from the
+// client takes (response_head.h). One call at a time, all from the
 // same I/O thread.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <boost/asio/awaitable.hpp>
@@ -15,6 +16,7 @@
 #include "net/http/client_config.h"
 #include "net/http/message.h"
 #include "net/http/url.h"
+#include "net/tls.h"
 
 namespace narthex::net::http {
 
@@ -23,6 +25,7 @@ struct ClientRequest {
   Url url;
   Headers headers;  // besides Host, Content-Length and those of the ClientConfig
   std::string body;
+  std::string socket_path = {};  // of a Unix socket to connect to, whatever host the URL names
 };
 
 struct ClientResponse {
@@ -40,11 +43,15 @@ struct FetchLimits {
   std::chrono::milliseconds timeout{10'000};  // for everything, redirects included
   std::size_t body_bytes_max = 64U << 20;     // of the encoded body
   BudgetShare* share = nullptr;               // what the body is counted against as well; borrowed
+  /// For bodies that go on and on: from their first byte the fetch may last as long as no pause is
+  /// longer than this, instead of `timeout`. Zero: `timeout` only.
+  std::chrono::milliseconds idle_timeout{0};
 };
 
 class Client {
  public:
-  explicit Client(ClientConfig config);
+  /// Without `tls` an https URL is an error.
+  explicit Client(ClientConfig config, std::optional<TlsContext> tls = {});
   ~Client();
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
@@ -57,6 +64,11 @@ class Client {
   /// string that has room already.
   boost::asio::awaitable<Result<ClientResponse>> fetch(ClientRequest request, FetchLimits limits,
                                                        std::string body_memory = {});
+
+  /// The same for a body that goes to `sink` piece by piece as it arrives, and is not kept: a
+  /// watch, a stream of chunks. An error of the sink ends the fetch and is its result.
+  boost::asio::awaitable<Result<ClientResponse>> fetch_to(ClientRequest request, FetchLimits limits,
+                                                          BodySink& sink);
 
   /// Closes the kept connection.
   void close();

@@ -93,6 +93,12 @@ std::optional<HttpFault> judge(const FramingFields& fields, bool is_http_1_0) {
 
 }  // namespace
 
+Response fault_response(const HttpFault& fault) {
+  Response response{.status = fault.status, .headers = {}, .body = fault.text + "\n"};
+  response.headers.add("Content-Type", "text/plain; charset=utf-8");
+  return response;
+}
+
 HeadScan scan_head(std::string_view bytes, std::size_t& scanned) {
   for (std::size_t i = bytes.find('\n', scanned); i != std::string_view::npos;
        i = bytes.find('\n', i + 1)) {

@@ -25,6 +25,9 @@ struct HttpFault {
   std::string text;
 };
 
+/// The same as an answer.
+Response fault_response(const HttpFault& fault);
+
 /// How far a head has arrived.
 struct HeadScan {
   std::size_t size = 0;            // bytes of the head with its empty line; 0: more is needed

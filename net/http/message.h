@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "base/parallel.h"
+#include "net/http/body.h"
 
 namespace narthex::net::http {
 
@@ -47,10 +49,13 @@ struct Request {
   StopToken client = {};  // stops when the client goes away before it has its answer
 };
 
+/// An answer with its whole body or, if there is a `stream`, one whose body that writes, after the
+/// head is sent: its error cuts the connection, so that what is missing shows.
 struct Response {
   int status = 200;
   Headers headers;
   std::string body;
+  std::function<boost::asio::awaitable<Result<void>>(BodySink&)> stream = {};
   std::shared_ptr<const void> held = {};  // kept until the response is sent
 };
 

@@ -61,11 +61,12 @@ Result<std::size_t> ResponseReader::read_body(std::string_view bytes) {
     whole_ = chunks_.is_done();
   } else {
     const bool has_length = head.body_end == BodyEnd::kLength;
-    const std::uint64_t left = has_length ? head.length - body_.size() : bytes.size();
+    const std::uint64_t left = has_length ? head.length - received_ : bytes.size();
     taken = std::min<std::uint64_t>(left, bytes.size());
-    if (taken > options_.body_bytes_max - body_.size()) return too_large();
+    if (taken > options_.body_bytes_max - received_) return too_large();
     body_.append(bytes.substr(0, taken));
-    whole_ = has_length && body_.size() == head.length;
+    received_ += taken;
+    whole_ = has_length && received_ == head.length;
   }
   if (options_.share != nullptr && !options_.share->grow_to(body_.capacity())) {
     return Error(Code::kLimit, "no memory left for bodies");

@@ -38,10 +38,13 @@ class ResponseReader {
   bool is_done() const { return head_.is_done() && (whole_ || !is_success_); }
   bool has_begun() const { return begun_; }
   bool has_head() const { return head_.is_done(); }
+  /// The head is there and says 2xx.
+  bool is_success() const { return is_success_; }
   /// Once done: the connection may serve another request, if nothing is left over.
   bool keeps_alive() { return whole_ && head_.head().keep_alive; }
 
   ResponseHead& head() { return head_.head(); }
+  /// What came of the body, but for what the caller took out of it between reads.
   std::string& body() { return body_; }
 
  private:
@@ -52,6 +55,7 @@ class ResponseReader {
   ResponseHeadReader head_;
   ChunkedReader chunks_;
   std::string body_;
+  std::uint64_t received_ = 0;  // of a body that is not in chunks
   bool begun_ = false;
   bool is_success_ = false;
   bool whole_ = false;

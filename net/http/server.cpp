@@ -130,7 +130,7 @@ struct Seat {
 }  // namespace
 
 struct HttpServer::State {
-  State(HttpServerOptions o, HttpHandler h, IsVital v, Executors& e, const Clock& c, Log& l,
+  State(HttpServerOptions o, StreamHandler h, IsVital v, Executors& e, const Clock& c, Log& l,
         Metrics& m)
       : options(std::move(o)),
         handler(std::move(h)),
@@ -158,7 +158,7 @@ struct HttpServer::State {
   bool has_place(const Book::Count& count, const std::string& peer);
 
   HttpServerOptions options;
-  HttpHandler handler;
+  StreamHandler handler;
   IsVital is_vital;
   Executors& executors;
   Log& log;
@@ -240,7 +240,7 @@ void HttpServer::State::serve(const std::shared_ptr<OwnedSocket>& owned, std::st
       [this, owned, seat] { return serve_session(owned, seat->peer, seat->place, context); });
 }
 
-HttpServer::HttpServer(HttpServerOptions options, HttpHandler handler, Executors& executors,
+HttpServer::HttpServer(HttpServerOptions options, StreamHandler handler, Executors& executors,
                        const Clock& clock, Log& log, Metrics& metrics, IsVital is_vital)
     : state_(std::make_unique<State>(std::move(options), std::move(handler), std::move(is_vital),
                                      executors, clock, log, metrics)) {}

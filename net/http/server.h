@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "base/result.h"
 #include "net/executors.h"
 #include "net/http/message.h"
+#include "net/tls.h"
 
 namespace narthex::net::http {
 
@@ -37,11 +39,21 @@ struct HttpServerOptions {
   std::chrono::milliseconds body_timeout{
       300'000};  // --web.read-timeout; also at least 1 KiB/s after 10 s
   std::chrono::milliseconds write_stall_timeout{60'000};
+  std::optional<TlsContext> tls = {};  // a server's; none: plain text
 };
 
-/// Answers one request. The request lives until the awaitable ends. Runs on an I/O thread: long
-/// work hops to the CPU pool. For HEAD the body is dropped and its length kept.
+/// Answers one request, whose whole body is in it. The request lives until the answer is sent. Runs
+/// on an I/O thread: long work hops to the CPU pool. For HEAD the body is dropped and its length
+/// kept.
 using HttpHandler = std::function<asio::awaitable<Response>(const Request&)>;
+
+/// The same for a body that is read as it arrives; `Request::body` is empty. A body that is not
+/// read to its end closes the connection.
+using StreamHandler = std::function<asio::awaitable<Response>(Request&, BodySource&)>;
+
+/// Reads the whole body for `handler`. One that is too long, malformed, or too much beside all the
+/// others gets 413, 400 or 503.
+StreamHandler whole_bodies(HttpHandler handler);
 
 /// Whether a request must be answered even when all places are taken: health, readiness, metrics.
 using IsVital = std::function<bool(const Request&)>;
@@ -50,7 +62,7 @@ using IsVital = std::function<bool(const Request&)>;
 class HttpServer {
  public:
   /// All references must outlive the server.
-  HttpServer(HttpServerOptions options, HttpHandler handler, Executors& executors,
+  HttpServer(HttpServerOptions options, StreamHandler handler, Executors& executors,
              const Clock& clock, Log& log, Metrics& metrics, IsVital is_vital = {});
   /// stop() must have been called if start() or adopt() was.
   ~HttpServer();

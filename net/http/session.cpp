@@ -1,44 +1,36 @@
-// A connection's coroutine over Beast. Each phase (idle, head, body, answer) has its own deadline.
-// The head is judged as bytes before it is parsed, every byte is counted before it is kept, and
-// after a fault the connection always closes. Beast writes the answers.
+// A connection's coroutine. Each phase (idle, head, body, answer) has its own deadline. The head is
+// judged as bytes before it is parsed, every byte is counted before it is kept, and after a fault
+// the connection always closes. Of Beast it uses the buffer, and the text of an answer's head.
 #include "net/http/session.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <expected>
 #include <limits>
 #include <optional>
+#include <span>
+#include <sstream>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <variant>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/write.hpp>
 
 #include "base/str.h"
-#include "net/http/chunked.h"
 #include "net/http/date.h"
-#include "net/http/framing.h"
+#include "net/http/request_body.h"
+#include "net/stream.h"
 
 namespace narthex::net::http {
 namespace {
 
 namespace beast = boost::beast;
-using Protocol = asio::generic::stream_protocol;
-using Stream = beast::basic_stream<Protocol, asio::any_io_executor>;
 using Time = std::chrono::steady_clock;
-using Answer = beast::http::response<beast::http::span_body<const char>>;
 
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 16 * 1024;
-constexpr std::size_t kBodyBytesPerSecondMin = 1024;  // reliability.md 7.1, after the first 10 s
-constexpr std::chrono::seconds kBodyGrace{10};
 constexpr std::chrono::seconds kLinger{1};
 constexpr std::size_t kFreeBodyBytes = 64 * 1024;  // counted against the body's own limit only
 
@@ -59,43 +51,11 @@ std::string without_line_breaks(std::string_view value) {
   return out;
 }
 
-// Sees a client leave while its request runs. What it sends meanwhile is its next request's
-// business: then, as Go's server does, nobody watches. Lives on the connection's thread.
-class ClientWatch {
- public:
-  ClientWatch(Stream& stream, const StopToken& client)
-      : stream_(stream), state_(std::make_shared<State>(State{stream.socket().native_handle()})) {
-    auto seen = [state = state_, client](const beast::error_code& error) {
-      if (error || !state->active) return;
-      char byte = 0;
-      const ssize_t count = ::recv(state->descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-      if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) client.cancel();
-    };
-    stream_.socket().async_wait(asio::socket_base::wait_read, std::move(seen));
-  }
-  ~ClientWatch() {
-    state_->active = false;
-    beast::error_code ignored;
-    stream_.socket().cancel(ignored);
-  }
-  ClientWatch(const ClientWatch&) = delete;
-  ClientWatch& operator=(const ClientWatch&) = delete;
-
- private:
-  struct State {
-    int descriptor;
-    bool active = true;
-  };
-  Stream& stream_;
-  std::shared_ptr<State> state_;
-};
-
-// What reading one request led to.
+// What reading one request's head led to.
 struct Incoming {
+  RequestHead head;
   std::optional<Request> request;
   std::optional<HttpFault> fault;
-  unsigned version = 11;
-  bool keep_alive = false;
 };
 
 // The end of the stream, or a deadline: nothing more is said.
@@ -118,16 +78,14 @@ class Session {
   asio::awaitable<void> serve();
   bool finds_place(const Request& request);
   void set_waiting(bool waits);
-  asio::awaitable<Response> handle(Request& request);
+  asio::awaitable<bool> serve_request(Incoming& incoming, bool is_last);
   asio::awaitable<bool> wait_for_bytes();
-  asio::awaitable<bool> read_more(Time::time_point deadline);
   asio::awaitable<Arrival<RequestHead>> read_head();
   asio::awaitable<std::optional<Incoming>> read_request();
-  asio::awaitable<Arrival<std::string>> read_body(const RequestHead& head);
-  asio::awaitable<bool> say_continue(const RequestHead& head);
   asio::awaitable<bool> answer(Response response, const Incoming& incoming, bool close);
+  asio::awaitable<bool> stream_answer(std::string head, const Response& response, bool is_chunked);
   asio::awaitable<void> close();
-  void fill(Answer& out, Response& response, const Incoming& incoming, bool close);
+  std::string head_text(const Response& response, const Incoming& incoming, bool close) const;
 
   Stream stream_;
   std::string peer_;
@@ -150,20 +108,10 @@ asio::awaitable<bool> Session::wait_for_bytes() {
   if (buffer_.size() > 0) co_return true;
   if (buffer_.capacity() > 2 * kReadBytes) buffer_ = beast::flat_buffer();
   set_waiting(true);
-  const bool arrived = co_await read_more(Time::now() + context_.options.idle_timeout);
+  const bool arrived =
+      co_await read_more(stream_, buffer_, Time::now() + context_.options.idle_timeout);
   set_waiting(false);
   co_return arrived;
-}
-
-// False at the end of the stream and when the deadline passes, which a peer that sends without
-// pause does not outrun.
-asio::awaitable<bool> Session::read_more(Time::time_point deadline) {
-  stream_.expires_at(deadline);
-  auto space = buffer_.prepare(kReadBytes);
-  auto [error, count] = co_await stream_.async_read_some(space, kAwait);
-  if (error || Time::now() >= deadline) co_return false;
-  buffer_.commit(count);
-  co_return true;
 }
 
 asio::awaitable<Arrival<RequestHead>> Session::read_head() {
@@ -179,60 +127,9 @@ asio::awaitable<Arrival<RequestHead>> Session::read_head() {
       buffer_.consume(scan.size);
       co_return head;
     }
-    const bool more = co_await read_more(deadline);
+    const bool more = co_await read_more(stream_, buffer_, deadline);
     if (!more) co_return Gone{};
   }
-}
-
-// Takes what has arrived of a body. True when that is all of it.
-std::expected<bool, HttpFault> take_body(const RequestHead& head, ChunkedReader& chunks,
-                                         beast::flat_buffer& buffer, std::string& body) {
-  if (!head.is_chunked) {
-    const std::string_view some = view(buffer).substr(0, head.length - body.size());
-    body.append(some);
-    buffer.consume(some.size());
-    return body.size() == head.length;
-  }
-  const Result<std::size_t> taken = chunks.read(view(buffer), body);
-  if (!taken && taken.error().code() == Code::kLimit) {
-    return std::unexpected(HttpFault{413, "http: request body too large"});
-  }
-  if (!taken) return std::unexpected(HttpFault{400, "malformed request body"});
-  buffer.consume(*taken);
-  return chunks.is_done();
-}
-
-asio::awaitable<Arrival<std::string>> Session::read_body(const RequestHead& head) {
-  const std::size_t bytes_max = context_.options.body_bytes_max;
-  if (head.length > bytes_max) co_return HttpFault{413, "http: request body too large"};
-  ChunkedReader chunks(
-      {.body_bytes = bytes_max, .extension_bytes = kChunkExtensionBytesMax, .strict = true});
-  const Time::time_point start = Time::now();
-  std::string body;
-  for (;;) {
-    auto all = take_body(head, chunks, buffer_, body);
-    if (!all) co_return std::move(all).error();
-    if (!body_share_.grow_to(body.capacity())) {
-      co_return HttpFault{503, "too many request bodies at once"};
-    }
-    if (*all) co_return body;
-    const std::chrono::seconds earned(body.size() / kBodyBytesPerSecondMin);
-    const Time::time_point slow = start + kBodyGrace + earned;
-    const bool more = co_await read_more(std::min(start + context_.options.body_timeout, slow));
-    if (!more) co_return Gone{};
-  }
-}
-
-// False when the client has gone.
-asio::awaitable<bool> Session::say_continue(const RequestHead& head) {
-  const bool has_body = head.is_chunked || head.length > 0;
-  const bool is_asked = equals_ignore_case(head.headers.get("Expect"), "100-continue");
-  if (!is_asked || !has_body || buffer_.size() > 0) co_return true;
-  constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-  stream_.expires_after(context_.options.write_stall_timeout);
-  auto line = asio::buffer(kContinue.data(), kContinue.size());
-  auto [failure, sent] = co_await asio::async_write(stream_, line, kAwait);
-  co_return !failure;
 }
 
 // Empty when the connection is over.
@@ -248,70 +145,101 @@ asio::awaitable<std::optional<Incoming>> Session::read_request() {
   if (std::holds_alternative<Gone>(arrival)) co_return std::nullopt;
   if (auto* fault = std::get_if<HttpFault>(&arrival)) incoming.fault = std::move(*fault);
   if (incoming.fault) co_return incoming;
-  RequestHead& head = std::get<RequestHead>(arrival);
-  incoming.version = head.version;
-  incoming.keep_alive = head.keep_alive;
-  std::optional<Target> target = parse_target(head.target);
+  incoming.head = std::move(std::get<RequestHead>(arrival));
+  std::optional<Target> target = parse_target(incoming.head.target);
   if (!target) incoming.fault = HttpFault{400, "malformed request target"};
   if (incoming.fault) co_return incoming;
-
-  const bool said = co_await say_continue(head);
-  if (!said) co_return std::nullopt;
-  auto body = co_await read_body(head);
-  if (std::holds_alternative<Gone>(body)) co_return std::nullopt;
-  if (auto* fault = std::get_if<HttpFault>(&body)) incoming.fault = std::move(*fault);
-  if (incoming.fault) co_return incoming;
-  incoming.request = Request{.method = std::move(head.method),
+  incoming.request = Request{.method = incoming.head.method,
                              .path = std::move(target->path),
                              .escaped_path = std::move(target->escaped_path),
                              .query = std::move(target->query),
-                             .headers = std::move(head.headers),
-                             .body = std::move(std::get<std::string>(body)),
+                             .headers = incoming.head.headers,
+                             .body = {},
                              .peer_address = peer_};
   co_return incoming;
 }
 
-void Session::fill(Answer& out, Response& response, const Incoming& incoming, bool close) {
-  out.version(incoming.version);
+bool is_bodiless(int status) {
+  return status == 204 || status == 304;
+}
+
+std::string Session::head_text(const Response& response, const Incoming& incoming,
+                               bool close) const {
+  beast::http::response<beast::http::empty_body> out;
+  out.version(incoming.head.version);
   out.result(static_cast<unsigned>(response.status));
   out.set(beast::http::field::date, http_date(context_.clock.now_ms()));
   for (const auto& [name, value] : response.headers.fields()) {
     out.insert(name, without_line_breaks(value));
   }
-  const bool is_head = incoming.request && incoming.request->method == "HEAD";
-  const bool bodiless = response.status == 204 || response.status == 304;
-  // An answer to HEAD without a body says nothing of the length that GET would have.
-  if (!bodiless && !(is_head && response.body.empty())) out.content_length(response.body.size());
-  if (!bodiless && !is_head) out.body() = {response.body.data(), response.body.size()};
+  const bool is_head = incoming.head.method == "HEAD";
+  if (response.stream) {
+    if (incoming.head.version >= 11) out.chunked(true);
+  } else if (!is_bodiless(response.status) && !(is_head && response.body.empty())) {
+    // An answer to HEAD without a body says nothing of the length that GET would have.
+    out.content_length(response.body.size());
+  }
   out.keep_alive(!close);
+  std::ostringstream text;
+  text << out.base();
+  return std::move(text).str();
+}
+
+// A body of unknown length, in chunks or, for HTTP/1.0, until the connection closes.
+class ResponseSink final : public BodySink {
+ public:
+  ResponseSink(Stream& stream, std::string head, std::chrono::milliseconds stall, bool is_chunked)
+      : stream_(stream), before_(std::move(head)), stall_(stall), is_chunked_(is_chunked) {}
+
+  asio::awaitable<Result<void>> write(std::string_view bytes) override {
+    if (bytes.empty()) co_return Result<void>();
+    if (is_chunked_) before_ += fmt::format("{:x}\r\n", bytes.size());
+    Result<void> sent = co_await send(bytes);
+    before_ = is_chunked_ ? "\r\n" : "";
+    co_return sent;
+  }
+  asio::awaitable<Result<void>> end() {
+    if (is_chunked_) before_ += "0\r\n\r\n";
+    return send({});
+  }
+
+ private:
+  asio::awaitable<Result<void>> send(std::string_view bytes) {
+    auto [error, count] = co_await stream_.write({before_, bytes}, stall_);
+    if (error) co_return Error(Code::kCancelled, "the client went away");
+    co_return Result<void>();
+  }
+
+  Stream& stream_;
+  std::string before_;  // what goes before the next piece
+  std::chrono::milliseconds stall_;
+  bool is_chunked_;
+};
+
+// Returns whether the connection may go on.
+asio::awaitable<bool> Session::stream_answer(std::string head, const Response& response,
+                                             bool is_chunked) {
+  ResponseSink sink(stream_, std::move(head), context_.options.write_stall_timeout, is_chunked);
+  const Result<void> written = co_await response.stream(sink);
+  if (!written) {
+    stream_.close();  // so that what is missing shows
+    co_return false;
+  }
+  const Result<void> ended = co_await sink.end();
+  co_return ended.has_value();
 }
 
 asio::awaitable<bool> Session::answer(Response response, const Incoming& incoming, bool close) {
-  Answer message;
-  fill(message, response, incoming, close);
-  beast::http::response_serializer<Answer::body_type> serializer(message);
-  const bool is_head = incoming.request && incoming.request->method == "HEAD";
-  serializer.split(is_head);
-  while (is_head ? !serializer.is_header_done() : !serializer.is_done()) {
-    stream_.expires_after(context_.options.write_stall_timeout);
-    auto [error, count] = co_await beast::http::async_write_some(stream_, serializer, kAwait);
-    if (error) co_return false;
+  std::string head = head_text(response, incoming, close);
+  const bool sends_body = incoming.head.method != "HEAD" && !is_bodiless(response.status);
+  if (response.stream && sends_body) {
+    const bool sent =
+        co_await stream_answer(std::move(head), response, incoming.head.version >= 11);
+    co_return sent;
   }
-  co_return true;
-}
-
-Response fault_response(const HttpFault& fault) {
-  Response response{.status = fault.status, .headers = {}, .body = fault.text + "\n"};
-  response.headers.add("Content-Type", "text/plain; charset=utf-8");
-  return response;
-}
-
-asio::awaitable<Response> Session::handle(Request& request) {
-  request.client =
-      StopToken(context_.stop, context_.clock, std::numeric_limits<std::int64_t>::max());
-  const ClientWatch watch(stream_, request.client);
-  Response response = co_await context_.handler(request);
-  co_return response;
+  const std::string_view body = sends_body ? std::string_view(response.body) : std::string_view();
+  auto [error, count] = co_await stream_.write({head, body}, context_.options.write_stall_timeout);
+  co_return !error;
 }
 
 // In the reserve a request waits for no place, but its own address may have one to give.
@@ -336,25 +264,39 @@ asio::awaitable<void> Session::serve() {
       co_await answer(std::move(refusal), *incoming, true);
       co_return;
     }
-    stream_.expires_never();
-    Response response = co_await handle(*incoming->request);
-    const bool close =
-        !incoming->keep_alive || context_.registry.draining() || served == requests_max;
-    const bool sent = co_await answer(std::move(response), *incoming, close);
-    if (!sent || close) co_return;
+    const bool goes_on = co_await serve_request(*incoming, served == requests_max);
+    if (!goes_on) co_return;
   }
+}
+
+// Returns whether the connection may go on.
+asio::awaitable<bool> Session::serve_request(Incoming& incoming, bool is_last) {
+  Request& request = *incoming.request;
+  request.client =
+      StopToken(context_.stop, context_.clock, std::numeric_limits<std::int64_t>::max());
+  RequestBody body({.stream = stream_,
+                    .buffer = buffer_,
+                    .head = incoming.head,
+                    .options = context_.options,
+                    .share = body_share_,
+                    .client = request.client});
+  Response response = co_await context_.handler(request, body);
+  if (body.is_gone()) co_return false;
+  // What is left of a body would be read as the next request.
+  const bool close = !incoming.head.keep_alive || context_.registry.draining() || is_last ||
+                     !body.is_whole() || (response.stream && incoming.head.version < 11);
+  const bool sent = co_await answer(std::move(response), incoming, close);
+  co_return sent && !close;
 }
 
 // Sends FIN and reads what is still under way: closing on unread bytes would reset the connection
 // and could take the answer with it.
 asio::awaitable<void> Session::close() {
-  beast::error_code ignored;
-  stream_.socket().shutdown(asio::socket_base::shutdown_send, ignored);
-  stream_.expires_after(kLinger);
+  stream_.expires_at(Time::now() + kLinger);
+  co_await stream_.finish();
   char scratch[4096];
   for (int reads = 0; reads < 64; ++reads) {
-    auto space = asio::buffer(scratch);
-    auto [error, count] = co_await stream_.async_read_some(space, kAwait);
+    auto [error, count] = co_await stream_.read_some(scratch);
     if (error) break;
   }
   stream_.close();
@@ -362,7 +304,7 @@ asio::awaitable<void> Session::close() {
 
 asio::awaitable<void> Session::run() {
   idle_->stream = &stream_;
-  auto wake = [executor = stream_.get_executor(), idle = idle_] {
+  auto wake = [executor = stream_.executor(), idle = idle_] {
     asio::post(executor, [idle] {
       if (idle->stream == nullptr || !idle->waits) return;
       idle->has_yielded = true;
@@ -384,27 +326,21 @@ asio::awaitable<void> Session::run() {
   if (!idle_->has_yielded) co_await close();
 }
 
-Protocol protocol_of(int descriptor) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
-    return {AF_INET, 0};
-  }
-  return {address.ss_family, 0};
-}
-
 // The stream lives on the connection's own thread, so that its timers do too.
-asio::awaitable<std::optional<Stream>> open_stream(std::shared_ptr<OwnedSocket> socket) {
-  asio::any_io_executor executor = co_await asio::this_coro::executor;
+asio::awaitable<std::optional<Stream>> open_stream(std::shared_ptr<OwnedSocket> socket,
+                                                   const SessionContext& context) {
+  Stream stream(co_await asio::this_coro::executor);
   const int descriptor = socket->take();
-  Protocol::socket handle(executor);
-  beast::error_code error;
-  handle.assign(protocol_of(descriptor), descriptor, error);
-  if (error) {
+  if (stream.adopt(descriptor)) {
     socket->hold(descriptor);  // closes it
     co_return std::nullopt;
   }
-  co_return Stream(std::move(handle));
+  if (context.options.tls) {
+    stream.expires_at(Time::now() + context.options.header_timeout);
+    const Stream::ErrorCode failure = co_await stream.start_tls(*context.options.tls);
+    if (failure) co_return std::nullopt;
+  }
+  co_return stream;
 }
 
 }  // namespace
@@ -466,7 +402,7 @@ bool SessionRegistry::draining() const {
 
 asio::awaitable<void> serve_session(std::shared_ptr<OwnedSocket> socket, std::string peer_address,
                                     Place place, const SessionContext& context) {
-  std::optional<Stream> stream = co_await open_stream(std::move(socket));
+  std::optional<Stream> stream = co_await open_stream(std::move(socket), context);
   if (!stream) co_return;
   Session session(*std::move(stream), std::move(peer_address), place, context);
   co_await session.run();

@@ -70,7 +70,7 @@ class OwnedSocket {
 /// What every session of a server shares; outlives all of them.
 struct SessionContext {
   const HttpServerOptions& options;
-  const HttpHandler& handler;
+  const StreamHandler& handler;
   const IsVital& is_vital;  // may be empty
   const Clock& clock;
   SessionRegistry& registry;

@@ -88,11 +88,14 @@ class HttpSessionTest : public ::testing::Test {
     server_.reset();
     executors_.stop();
   }
-  HttpServer& start(HttpServerOptions options = {}, HttpHandler handler = echo) {
+  HttpServer& start_streaming(HttpServerOptions options, StreamHandler handler) {
     const auto is_vital = [](const Request& r) { return r.path == "/-/healthy"; };
     server_ = std::make_unique<HttpServer>(std::move(options), std::move(handler), executors_,
                                            clock_, null_log(), metrics_, is_vital);
     return *server_;
+  }
+  HttpServer& start(HttpServerOptions options = {}, HttpHandler handler = echo) {
+    return start_streaming(std::move(options), whole_bodies(std::move(handler)));
   }
   /// Answers "/busy" once release_ is set.
   HttpServer& start_busy(HttpServerOptions options) {
