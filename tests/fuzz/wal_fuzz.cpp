@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "tsdb/wal/reader.h"
-#include "tsdb/wal/record.h"
+#include "tsdb/wal/records.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace narthex::tsdb;

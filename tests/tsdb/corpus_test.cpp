@@ -6,7 +6,7 @@
 #include "base/fs.h"
 #include "tsdb/chunk/xor.h"
 #include "tsdb/wal/reader.h"
-#include "tsdb/wal/record.h"
+#include "tsdb/wal/records.h"
 
 namespace narthex::tsdb {
 namespace {

@@ -6,7 +6,7 @@
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
 #include "tsdb/head/head_querier.h"
-#include "tsdb/wal/record.h"
+#include "tsdb/wal/records.h"
 
 namespace narthex::tsdb {
 namespace {

@@ -4,7 +4,7 @@
 #include "model/sample.h"
 #include "tests/support/temp_dir.h"
 #include "tsdb/wal/reader.h"
-#include "tsdb/wal/record.h"
+#include "tsdb/wal/records.h"
 #include "tsdb/wal/writer.h"
 
 namespace narthex::tsdb {

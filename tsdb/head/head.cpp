@@ -12,7 +12,7 @@
 
 #include "base/check.h"
 #include "base/str.h"
-#include "tsdb/wal/record.h"
+#include "tsdb/wal/records.h"
 
 namespace narthex::tsdb {
 namespace {

@@ -1,5 +1,5 @@
 // Encoding and decoding of records.
-#include "tsdb/wal/record.h"
+#include "tsdb/wal/records.h"
 
 #include <algorithm>
 
