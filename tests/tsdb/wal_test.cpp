@@ -1,10 +1,8 @@
 // What was logged comes back whole; what was torn or damaged costs only itself.
 #include <gtest/gtest.h>
 
-#include "model/sample.h"
 #include "tests/support/temp_dir.h"
 #include "tsdb/wal/reader.h"
-#include "tsdb/wal/records.h"
 #include "tsdb/wal/writer.h"
 
 namespace narthex::tsdb {
@@ -115,43 +113,6 @@ TEST(Wal, StartsANewSegmentWhenARecordDoesNotFit) {
   for (const WalSegment& segment : segments) {
     EXPECT_EQ(read_all(*real_file_system().read_file(segment.path)).records,
               std::vector<std::string>{record});
-  }
-}
-
-TEST(WalRecord, RoundTripsSeriesAndSamples) {
-  std::string series;
-  begin_series_record(series);
-  add_series(series, 7, model::Labels{{"__name__", "up"}, {"job", "a"}});
-  std::string samples;
-  const std::vector<std::uint64_t> refs = {7, 9, 3};
-  const std::vector<double> values = {1, 2.5, model::stale_nan()};
-  encode_samples(samples, {refs, values, 1'700'000'000'000, {}});
-
-  std::vector<std::pair<std::uint64_t, model::Labels>> got;
-  ASSERT_TRUE(decode_series(
-      std::as_bytes(std::span(series)),
-      [&](std::uint64_t ref, const model::Labels& labels) { got.emplace_back(ref, labels); }));
-  SampleRows rows;
-  ASSERT_TRUE(decode_samples(std::as_bytes(std::span(samples)), rows));
-
-  ASSERT_EQ(got.size(), 1U);
-  EXPECT_EQ(got[0].first, 7U);
-  EXPECT_EQ(got[0].second, (model::Labels{{"__name__", "up"}, {"job", "a"}}));
-  EXPECT_EQ(rows.refs, refs);
-  EXPECT_EQ(rows.times, std::vector<model::TimeMs>(3, 1'700'000'000'000));
-  EXPECT_TRUE(model::is_stale(rows.values[2]));
-}
-
-TEST(WalRecord, ReportsShortRecords) {
-  std::string samples;
-  const std::vector<std::uint64_t> refs = {7};
-  const std::vector<double> values = {1};
-  encode_samples(samples, {refs, values, 5, {}});
-  SampleRows rows;
-
-  for (std::size_t size = 1; size < samples.size(); ++size) {
-    if (size == 17) continue;  // the header alone holds no samples
-    EXPECT_FALSE(decode_samples(std::as_bytes(std::span(samples)).first(size), rows)) << size;
   }
 }
 

@@ -122,38 +122,28 @@ class Decoder {
   }
 
   bool record(const WalItem& item) {
-    switch (wal_record_type(item.record)) {
-      case WalRecordType::kSeries: {
-        Finding finding;
-        finding.kind = Finding::Kind::kSeries;
-        const auto keep = [&](SeriesRef ref, model::Labels labels) {
-          finding.series.emplace_back(ref, std::move(labels));
-        };
-        const Result<void> decoded = decode_series(item.record, keep);
-        return hand_on(std::move(finding), item.offset, decoded);
-      }
-      case WalRecordType::kSamples: {
-        Finding finding;
-        finding.kind = Finding::Kind::kSamples;
-        const Result<void> decoded = decode_samples(item.record, finding.rows);
-        return hand_on(std::move(finding), item.offset, decoded);
-      }
-      case WalRecordType::kHistogramSamples:
-      case WalRecordType::kFloatHistogramSamples:
-      case WalRecordType::kCustomBucketsHistogramSamples:
-      case WalRecordType::kCustomBucketsFloatHistogramSamples:
-      case WalRecordType::kSamplesV2:
-      case WalRecordType::kHistogramSamplesV2:
-      case WalRecordType::kFloatHistogramSamplesV2:
-        return push(Finding::Kind::kHistogram, item.offset);
-      case WalRecordType::kUnknown:
-      case WalRecordType::kTombstones:
-      case WalRecordType::kExemplars:
-      case WalRecordType::kMmapMarkers:
-      case WalRecordType::kMetadata:
-        return push(Finding::Kind::kOther, item.offset);
+    const WalRecordType type = wal_record_type(item.record);
+    if (type == WalRecordType::kSeries) return series(item);
+    if (type != WalRecordType::kSamples) {
+      const bool has_values = wal_record_has_values(type);
+      return push(has_values ? Finding::Kind::kHistogram : Finding::Kind::kOther, item.offset);
     }
-    return true;
+    Finding finding;
+    finding.kind = Finding::Kind::kSamples;
+    const Result<void> decoded = decode_samples(item.record, finding.rows);
+    return hand_on(std::move(finding), item.offset, decoded);
+  }
+
+  // The labels leave the record, which the other thread may meet when it is gone.
+  bool series(const WalItem& item) {
+    const Result<void> decoded = decode_series(item.record, rows_);
+    Finding finding;
+    finding.kind = Finding::Kind::kSeries;
+    finding.series.reserve(rows_.size());
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      finding.series.emplace_back(rows_.refs[i], model::Labels::from_sorted(rows_.row(i)));
+    }
+    return hand_on(std::move(finding), item.offset, decoded);
   }
 
   // What stands before the damage in a record counts.
@@ -163,6 +153,7 @@ class Decoder {
   }
 
   FindingQueue& out_;
+  SeriesRows rows_;  // of the record being read
 };
 
 // Memory refused costs the replay, not the process: `work` ends in an error, and the other thread,
