@@ -139,7 +139,7 @@ void publish_head(Metrics& metrics, const Head& head, const WalWriter& wal) {
   set("prometheus_tsdb_head_series", "Total number of series in the head block.",
       static_cast<double>(head.registry().series_count()));
   set("prometheus_tsdb_head_chunks", "Total number of chunks in the head block.",
-      static_cast<double>(get(c.chunks_created)));
+      static_cast<double>(head.chunks_created()));
   set("prometheus_tsdb_wal_segment_current", "WAL segment index that TSDB is currently writing to.",
       static_cast<double>(wal.segment()));
   set("narthex_tsdb_head_chunk_bytes", "Bytes of open and full chunks held in memory.",
@@ -147,7 +147,7 @@ void publish_head(Metrics& metrics, const Head& head, const WalWriter& wal) {
   count("prometheus_tsdb_head_series_created_total", "Total number of series created in the head.",
         get(c.series_created));
   count("prometheus_tsdb_head_chunks_created_total", "Total number of chunks created in the head.",
-        get(c.chunks_created));
+        head.chunks_created());
   count("prometheus_tsdb_head_samples_appended_total", "Total number of appended samples.",
         get(c.samples_appended), {{"type", "float"}});
   count("prometheus_tsdb_out_of_order_samples_total",
@@ -250,7 +250,7 @@ Result<void> Db::close() {
 Result<DbStatistics> Db::statistics(std::size_t limit, const StopToken& stop) const {
   DbStatistics out;
   NX_TRY_ASSIGN(out.registry, state_->head->registry().statistics(limit, stop));
-  out.chunks = state_->head->counters().chunks_created.load(std::memory_order_relaxed);
+  out.chunks = state_->head->chunks_created();
   if (state_->head->max_time() >= state_->head->min_time()) {
     out.min_time = state_->head->min_time();
     out.max_time = state_->head->max_time();

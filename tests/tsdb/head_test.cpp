@@ -115,7 +115,7 @@ TEST_F(HeadTest, CutsChunksAtTheTwoHourRange) {
   for (int i = 0; i < 10; ++i)
     append(a, t0_ - 9 * 900'000 + i * 900'000, i);  // crosses one boundary at least
 
-  EXPECT_GE(head_->counters().chunks_created.load(), 2U);
+  EXPECT_GE(head_->chunks_created(), 2U);
   EXPECT_EQ(read("a").size(), 10U);
 }
 

@@ -7,8 +7,6 @@
 #include "tsdb/head/head.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 
 #include "base/check.h"
 #include "base/str.h"
@@ -20,50 +18,11 @@ namespace {
 using model::RowVerdict;
 using model::TimeMs;
 
-constexpr std::size_t kPrefetchRows = 12;     // tuned: hot lines in flight while checking
-constexpr std::size_t kFirstChunkBytes = 64;  // tuned: holds a constant series whole
-constexpr std::size_t kChunkBytesCut =
-    1005;  // fixed by upstream's rule: 1024 minus one sample of 19
-constexpr std::size_t kClosedInlineMax = 64;  // fits the largest arena class
+constexpr std::size_t kPrefetchRows = 12;  // tuned: hot lines in flight while checking
 constexpr std::size_t kSeriesRecordBytes =
     1024 * 1024;  // tuned: readers of the WAL hold a record whole
-// What one sample may take: the open chunk moved, a full one fitted, a longer list, a new chunk.
-constexpr std::size_t kRowBytesMax = std::size_t{4} * kArenaClasses.back();
-constexpr std::uint8_t kLastNMax = 255;  // fixed by the line's field
-
-// Where a chunk should end so that chunks fill evenly up to the range's end: upstream's
-// computeChunkEndTime.
-TimeMs chunk_end(TimeMs start, TimeMs current, TimeMs range_end) {
-  constexpr double kQuarter = 4;
-  const double n = static_cast<double>(range_end - start) /
-                   (static_cast<double>(current - start + 1) * kQuarter);
-  if (n <= 1) return range_end;
-  const double end =
-      static_cast<double>(start) + static_cast<double>(range_end - start) / std::floor(n);
-  // So far from 1970 that a double does not tell milliseconds apart.
-  if (end >= static_cast<double>(range_end) || end <= static_cast<double>(current)) {
-    return range_end;
-  }
-  return static_cast<TimeMs>(end);
-}
-
-TimeMs saturating_add(TimeMs time, TimeMs ms) {
-  TimeMs sum = 0;
-  if (!__builtin_add_overflow(time, ms, &sum)) return sum;
-  return ms < 0 ? std::numeric_limits<TimeMs>::min() : std::numeric_limits<TimeMs>::max();
-}
-
-TimeMs range_end_of(TimeMs time) {
-  const TimeMs index = time / kChunkRangeMs;  // truncates as upstream does
-  return saturating_add(index * kChunkRangeMs, kChunkRangeMs);
-}
-
 TimeMs row_time(const model::FloatBatch& batch, std::size_t row) {
   return batch.times.empty() ? batch.time : batch.times[row];
-}
-
-std::size_t closed_capacity(std::size_t count) {
-  return std::max<std::size_t>(2, std::bit_ceil(count));
 }
 
 void count_verdict(RowVerdict verdict, model::AppendReport& report) {
@@ -120,16 +79,25 @@ struct Head::Staged {
 };
 
 Result<std::unique_ptr<Head>> Head::create(HeadOptions options, const Clock& clock) {
-  NX_TRY_ASSIGN(PageTable pages, PageTable::create());
-  auto head = std::make_unique<Head>(options, clock, std::move(pages));
-  NX_TRY_ASSIGN(head->registry_, SeriesRegistry::create(options.series_max, head->pages_));
-  NX_TRY_ASSIGN(ChunkArena arena, ChunkArena::create(head->epochs_, options.chunk_bytes_max));
-  head->arena_ = std::make_unique<ChunkArena>(std::move(arena));
-  return head;
+  auto epochs = std::make_unique<Epochs>();
+  NX_TRY_ASSIGN(PageTable table, PageTable::create());
+  auto pages = std::make_unique<PageTable>(std::move(table));
+  NX_TRY_ASSIGN(auto registry, SeriesRegistry::create(options.series_max, *pages));
+  NX_TRY_ASSIGN(ChunkArena arena, ChunkArena::create(*epochs, options.chunk_bytes_max));
+  return std::make_unique<Head>(
+      options, clock,
+      Memory{std::move(epochs), std::move(pages), std::move(registry), std::move(arena)});
 }
 
-Head::Head(HeadOptions options, const Clock& clock, PageTable pages)
-    : options_(options), clock_(clock), pages_(std::move(pages)) {}
+Head::Head(HeadOptions options, const Clock& clock, Memory memory)
+    : options_(options),
+      clock_(clock),
+      epochs_(std::move(memory.epochs)),
+      pages_(std::move(memory.pages)),
+      registry_(std::move(memory.registry)),
+      chunks_(*pages_, std::move(memory.arena)),
+      visibility_(*pages_),
+      reader_(*pages_, chunks_, visibility_, *epochs_) {}
 
 Head::~Head() = default;
 
@@ -141,11 +109,12 @@ Result<model::SeriesHandle> Head::resolve(const model::Labels& labels) {
   bool is_new = false;
   NX_TRY_ASSIGN(const Slot slot, registry_->resolve(labels, is_new));
   if (is_new) counters_.series_created.fetch_add(1, std::memory_order_relaxed);
-  return model::SeriesHandle{slot, pages_.control(slot).generation.load(std::memory_order_relaxed)};
+  return model::SeriesHandle{slot,
+                             pages_->control(slot).generation.load(std::memory_order_relaxed)};
 }
 
 TimeMs Head::oldest_time() const {
-  return saturating_add(max_time(), -kChunkRangeMs / 2);
+  return model::subtract_time(max_time(), kChunkRangeMs / 2);
 }
 
 Result<Slot> Head::restore_series(const model::Labels& labels, SeriesRef ref) {
@@ -157,21 +126,21 @@ Result<Slot> Head::restore_series(const model::Labels& labels, SeriesRef ref) {
 Result<std::size_t> Head::restore_samples(std::span<const Slot> slots,
                                           std::span<const TimeMs> times,
                                           std::span<const double> values) {
-  NX_TRY_ASSIGN(const ChunkArena::Claim claim, arena_->claim(slots.size() * kRowBytesMax));
+  NX_TRY_ASSIGN(const ChunkArena::Claim claim, chunks_.claim(slots.size()));
   std::size_t unknown = 0;
   TimeMs low = std::numeric_limits<TimeMs>::max();
   TimeMs high = std::numeric_limits<TimeMs>::min();
   for (std::size_t i = 0; i < slots.size(); ++i) {
     if (i + kPrefetchRows < slots.size() && slots[i + kPrefetchRows] != kNoSlot) {
-      pages_.prefetch(slots[i + kPrefetchRows]);
+      pages_->prefetch(slots[i + kPrefetchRows]);
     }
     if (slots[i] == kNoSlot) {
       ++unknown;
       continue;
     }
-    SeriesHot& line = pages_.line(slots[i]);
+    SeriesHot& line = pages_->line(slots[i]);
     if (line.n != 0 && times[i] <= line.last_t) continue;
-    push_sample(line, slots[i], times[i], values[i]);
+    chunks_.push(line, slots[i], times[i], values[i]);
     low = std::min(low, times[i]);
     high = std::max(high, times[i]);
   }
@@ -186,17 +155,17 @@ void Head::check(const model::FloatBatch& batch, model::AppendReport& report,
   const TimeMs oldest_allowed = oldest_time();
   const TimeMs future = options_.future_limit_ms == 0
                             ? std::numeric_limits<TimeMs>::max()
-                            : saturating_add(clock_.now_ms(), options_.future_limit_ms);
+                            : model::add_time(clock_.now_ms(), options_.future_limit_ms);
   staged.time = batch.time;
   staged.rows.reserve(count);
   staged.refs.reserve(count);
   staged.values.reserve(count);
   if (!batch.times.empty()) staged.times.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
-    if (i + kPrefetchRows < count) pages_.prefetch(batch.series[i + kPrefetchRows].slot);
+    if (i + kPrefetchRows < count) pages_->prefetch(batch.series[i + kPrefetchRows].slot);
     const model::SeriesHandle series = batch.series[i];
     if (series.slot >= slot_end ||
-        pages_.control(series.slot).generation.load(std::memory_order_relaxed) !=
+        pages_->control(series.slot).generation.load(std::memory_order_relaxed) !=
             series.generation) {
       report.verdicts[i] = RowVerdict::kGone;
       continue;
@@ -206,8 +175,8 @@ void Head::check(const model::FloatBatch& batch, model::AppendReport& report,
     if (time > future || time < oldest_allowed) {
       verdict = RowVerdict::kOutOfBounds;
       // An old sample of a series with newer ones is out of order first.
-      const PageLock lock(pages_.control(batch.series[i].slot));
-      const SeriesHot& line = pages_.line(batch.series[i].slot);
+      const PageLock lock(pages_->control(batch.series[i].slot));
+      const SeriesHot& line = pages_->line(batch.series[i].slot);
       if (time <= future && line.n != 0 && time <= line.last_t)
         verdict = compare_newest(line, time, batch.values[i]);
     }
@@ -248,60 +217,8 @@ Result<void> Head::write_wal(const Staged& staged) {
   return logged;
 }
 
-void Head::note_commit(SeriesHot& line, Slot slot, const Isolation::Commit& commit) {
-  const bool same_commit = line.append_id == commit.id() && line.last_n != 0;
-  if (same_commit && line.last_n < kLastNMax) {
-    ++line.last_n;
-    return;
-  }
-  const bool seen_by_all = line.last_n == 0 || line.append_id < commit.horizon();
-  if (!seen_by_all || (line.flags & kSeriesHasHidden) != 0) {
-    keep_earlier(line, slot, commit.horizon());
-  }
-  line.append_id = commit.id();
-  line.last_n = 1;
-}
-
-// The line's last commit joins those before it. What every reader sees goes, from the front only:
-// the runs say by their lengths where each of them stands.
-void Head::keep_earlier(SeriesHot& line, Slot slot, std::uint64_t horizon) {
-  const MutexLock lock(side_mutex_);
-  std::vector<EarlierRun>& runs = side_.earlier[slot];
-  if (!runs.empty() && runs.back().id == line.append_id) {
-    runs.back().n += line.last_n;
-  } else if (line.last_n != 0) {
-    runs.push_back({line.append_id, line.last_n});
-  }
-  const auto kept = std::ranges::find_if(runs, [&](const auto& run) { return run.id >= horizon; });
-  runs.erase(runs.begin(), kept);
-  if (runs.empty()) {
-    side_.earlier.erase(slot);
-    line.flags &= static_cast<std::uint8_t>(~kSeriesHasHidden);
-  } else {
-    line.flags |= kSeriesHasHidden;
-  }
-  if (side_.earlier.size() >= side_.sweep_at) sweep_due_.store(true, std::memory_order_relaxed);
-}
-
-// Series that nobody writes any more keep no list. Their flag may stay: it only says "look".
-void Head::sweep_earlier(std::uint64_t horizon) {
-  if (!sweep_due_.exchange(false, std::memory_order_relaxed)) return;
-  const MutexLock lock(side_mutex_);
-  std::erase_if(side_.earlier, [horizon](const auto& entry) {
-    return std::ranges::all_of(entry.second, [&](const auto& run) { return run.id < horizon; });
-  });
-  side_.sweep_at = std::max(SideTables().sweep_at, 2 * side_.earlier.size());
-}
-
-std::size_t Head::earlier_commits() const {
-  const MutexLock lock(side_mutex_);
-  std::size_t count = 0;
-  for (const auto& entry : side_.earlier) count += entry.second.size();
-  return count;
-}
-
 RowVerdict Head::apply_row(Slot slot, TimeMs time, double value, const Isolation::Commit& commit) {
-  SeriesHot& line = pages_.line(slot);
+  SeriesHot& line = pages_->line(slot);
   const RowVerdict verdict = compare_newest(line, time, value);
   if (verdict != RowVerdict::kAppended) {
     // Upstream refuses by what was there before the batch; what only comes too late within it is
@@ -309,8 +226,8 @@ RowVerdict Head::apply_row(Slot slot, TimeMs time, double value, const Isolation
     const bool same_commit = line.append_id == commit.id() && line.last_n != 0;
     return same_commit ? RowVerdict::kSameAgain : verdict;
   }
-  note_commit(line, slot, commit);
-  push_sample(line, slot, time, value);
+  visibility_.note(line, slot, commit);
+  chunks_.push(line, slot, time, value);
   return RowVerdict::kAppended;
 }
 
@@ -321,7 +238,7 @@ void Head::apply(const model::FloatBatch& batch, const Staged& staged,
   TimeMs high = std::numeric_limits<TimeMs>::min();
   for (std::size_t i = 0; i < staged.rows.size();) {
     const Slot first = batch.series[staged.rows[i]].slot;
-    const PageLock lock(pages_.control(first));
+    const PageLock lock(pages_->control(first));
     for (; i < staged.rows.size(); ++i) {
       const std::uint32_t row = staged.rows[i];
       const Slot slot = batch.series[row].slot;
@@ -333,7 +250,7 @@ void Head::apply(const model::FloatBatch& batch, const Staged& staged,
     }
   }
   if (!staged.rows.empty()) widen_time(low, high);
-  if (sweep_due_.load(std::memory_order_relaxed)) sweep_earlier(commit.horizon());
+  visibility_.sweep(commit.horizon());
 }
 
 void Head::widen_time(TimeMs low, TimeMs high) {
@@ -353,8 +270,7 @@ Result<model::AppendReport> Head::append(const model::FloatBatch& batch) {
   Staged staged;
   check(batch, report, staged);
   if (!staged.rows.empty()) {
-    const std::size_t bytes = staged.rows.size() * kRowBytesMax;
-    NX_TRY_ASSIGN(const ChunkArena::Claim claim, arena_->claim(bytes));
+    NX_TRY_ASSIGN(const ChunkArena::Claim claim, chunks_.claim(staged.rows.size()));
     NX_TRY(write_wal(staged));
     apply(batch, staged, report);
   }
@@ -364,98 +280,6 @@ Result<model::AppendReport> Head::append(const model::FloatBatch& batch) {
   counters_.out_of_order.fetch_add(report.out_of_order, std::memory_order_relaxed);
   counters_.out_of_bounds.fetch_add(report.out_of_bounds, std::memory_order_relaxed);
   return report;
-}
-
-// To memory for at least `bytes`, not less than what is flushed.
-void Head::move_chunk(SeriesHot& line, std::size_t bytes) {
-  std::uint16_t capacity = 0;
-  const std::uint32_t handle = arena_->allocate(bytes, capacity);
-  if (line.chunk != 0) {
-    std::memcpy(arena_->at(handle), arena_->at(line.chunk), line.chunk_len);
-    arena_->retire(line.chunk, line.capacity);
-  }
-  line.chunk = handle;
-  line.capacity = capacity;
-}
-
-// What an unusual chunk took, later ones give back.
-void Head::fit_chunk(SeriesHot& line, std::size_t bytes) {
-  if (arena_class(bytes) < line.capacity) move_chunk(line, bytes);
-}
-
-// Room for one more entry in the line's list of full chunks.
-void Head::grow_closed(SeriesHot& line, Slot slot) {
-  const std::size_t count = line.closed_n;
-  if (count != 0 && count < closed_capacity(count)) return;
-  std::uint16_t capacity = 0;
-  if (count == kClosedInlineMax) {
-    const auto* entries = reinterpret_cast<const ClosedChunk*>(arena_->at(line.closed));
-    const std::uint32_t empty =
-        arena_->allocate(closed_capacity(1) * sizeof(ClosedChunk), capacity);
-    const MutexLock lock(side_mutex_);
-    auto& older = side_.older[slot];
-    older.insert(older.end(), entries, entries + count);
-    line.flags |= kSeriesHasOlder;
-    arena_->retire(std::exchange(line.closed, empty),
-                   static_cast<std::uint16_t>(count * sizeof(ClosedChunk)));
-    line.closed_n = 0;
-    return;
-  }
-  const std::uint32_t handle =
-      arena_->allocate(closed_capacity(count + 1) * sizeof(ClosedChunk), capacity);
-  if (line.closed != 0) {
-    std::memcpy(arena_->at(handle), arena_->at(line.closed), count * sizeof(ClosedChunk));
-    arena_->retire(line.closed, static_cast<std::uint16_t>(count * sizeof(ClosedChunk)));
-  }
-  line.closed = handle;
-}
-
-// Full: finish the open chunk in a buffer of its size and move it to the list.
-void Head::cut_chunk(SeriesHot& line, Slot slot) {
-  fit_chunk(line, line.chunk_len + sizeof line.acc);
-  xor_finish(line, arena_->at(line.chunk));
-  const auto file = static_cast<std::uint16_t>(kClosedInArena | xor_chunk_bytes(line));
-  grow_closed(line, slot);
-  auto* entries = reinterpret_cast<ClosedChunk*>(arena_->at(line.closed));
-  entries[line.closed_n] = {line.last_t - line.chunk_span, line.chunk, file, line.n};
-  ++line.closed_n;
-  line.chunk = 0;
-  line.n = 0;
-  line.chunk_len = 0;
-}
-
-void Head::push_sample(SeriesHot& line, Slot slot, TimeMs time, double value) {
-  std::size_t first_bytes = kFirstChunkBytes;
-  if (line.n != 0) {
-    const TimeMs start = line.last_t - line.chunk_span;
-    if (line.n == kSamplesPerChunk / 4) {
-      line.next_at =
-          static_cast<std::uint32_t>(chunk_end(start, line.last_t, start + line.next_at) - start);
-      // Some more than a quarter is there: room for the rest as it goes now.
-      const std::size_t expected = 4 * xor_chunk_bytes(line) + kXorSampleBytesMax;
-      if (expected < line.capacity) fit_chunk(line, expected);
-    }
-    const bool full = xor_chunk_bytes(line) > kChunkBytesCut || time >= start + line.next_at ||
-                      line.n >= 2 * kSamplesPerChunk;
-    if (full) {
-      first_bytes = line.chunk_len + kXorSampleBytesMax;  // the next one will be about as large
-      cut_chunk(line, slot);
-    }
-  }
-  if (line.n == 0) {
-    counters_.chunks_created.fetch_add(1, std::memory_order_relaxed);
-    line.next_at = static_cast<std::uint32_t>(range_end_of(time) - time);
-    line.chunk_span = 0;
-  } else {
-    line.chunk_span = static_cast<std::uint32_t>(time - (line.last_t - line.chunk_span));
-  }
-  const std::size_t needed = line.chunk_len + kXorSampleBytesMax;
-  if (line.n == 0) {
-    move_chunk(line, std::max(needed, first_bytes));
-  } else if (needed > line.capacity) {
-    move_chunk(line, needed);
-  }
-  xor_append(line, arena_->at(line.chunk), time, value);
 }
 
 }  // namespace narthex::tsdb

@@ -26,12 +26,12 @@ class HeadSeriesSet final : public model::SeriesSet {
 
   Result<void> read(std::size_t index, model::TimeRange range,
                     model::SampleColumns& out) const override {
-    return head_.read(slots_[index], reader_, range, out, stop_);
+    return head_.reader().read(slots_[index], reader_.snapshot(), range, out, stop_);
   }
 
   Result<std::optional<model::Sample>> read_newest(std::size_t index,
                                                    model::TimeRange range) const override {
-    return head_.read_newest(slots_[index], reader_, range);
+    return head_.reader().read_newest(slots_[index], reader_.snapshot(), range);
   }
 
  private:
@@ -80,7 +80,7 @@ class HeadQuerier final : public model::Querier {
     SlotList out;
     for (std::size_t i = 0; i < slots.size(); ++i) {
       if (i % kSlotsPerCheck == 0) NX_TRY(hints.stop.check());
-      if (head_.overlaps(slots[i], hints.range)) out.push_back(slots[i]);
+      if (head_.reader().overlaps(slots[i], hints.range)) out.push_back(slots[i]);
     }
     return out;
   }

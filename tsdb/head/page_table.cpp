@@ -24,6 +24,22 @@ Result<void> PageTable::commit(Slot end) {
   return controls_.commit(std::size_t{end / kPageSeries} * sizeof(PageControl));
 }
 
+PageSide& PageTable::side(PageControl& control) {
+  if (control.side == nullptr) {
+    auto made = std::make_unique<PageSide>();
+    const MutexLock lock(sides_->mutex);
+    sides_->pages.push_back(&control);
+    sides_->owned.push_back(std::move(made));
+    control.side = sides_->owned.back().get();
+  }
+  return *control.side;
+}
+
+std::vector<PageControl*> PageTable::pages_with_side() const {
+  const MutexLock lock(sides_->mutex);
+  return sides_->pages;
+}
+
 void PageLock::wait() const {
   for (;;) {
     for (int i = 0; i < kSpins; ++i) {

@@ -1,19 +1,16 @@
-// Reading a series of the head: copy its line under the page lock, then decode what the reader may
-// see.
-//
-// Flushed chunk bytes and list entries never change, and memory that is replaced waits for the
-// reader's epoch, so only the 64 bytes of the line need the lock.
+// Views of chunks, and what must be left out of them.
+#include "tsdb/head/series_reader.h"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <limits>
-#include <ranges>
-
-#include "tsdb/head/head.h"
+#include <span>
 
 namespace narthex::tsdb {
 
-struct Head::ChunkView {
+// One chunk as a reader sees it.
+struct SeriesReader::View {
   model::TimeMs min_t = 0;
   model::TimeMs max_t = 0;  // an upper bound
   std::uint32_t handle = 0;
@@ -24,32 +21,9 @@ struct Head::ChunkView {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> gaps{};  // first and end, ascending
 };
 
-struct Head::HiddenRun {
-  std::size_t newer;  // samples of the series behind it
-  std::size_t n;
-};
-
-// What this reader must not see of the last commits, newest first. Where commits overlapped, some
-// that it sees may stand between. Under the page's lock.
-std::vector<Head::HiddenRun> Head::hidden_runs(const SeriesHot& line, Slot slot,
-                                               const Isolation::Reader& reader) const {
-  const ReadSnapshot& snapshot = reader.snapshot();
-  std::vector<HiddenRun> hidden;
-  if (line.last_n != 0 && !snapshot.sees(line.append_id)) hidden.push_back({0, line.last_n});
-  if ((line.flags & kSeriesHasHidden) == 0) return hidden;
-  const MutexLock lock(side_mutex_);
-  const auto found = side_.earlier.find(slot);
-  if (found == side_.earlier.end()) return hidden;
-  std::size_t newer = line.last_n;
-  for (const EarlierRun& run : found->second | std::views::reverse) {
-    if (!snapshot.sees(run.id)) hidden.push_back({newer, run.n});
-    newer += run.n;
-  }
-  return hidden;
-}
-
 // Takes the runs out of the views, and out the views of which nothing is left.
-void Head::hide(std::vector<ChunkView>& views, std::span<const HiddenRun> runs) {
+template <typename View>
+static void hide(std::vector<View>& views, std::span<const HiddenRun> runs) {
   for (const HiddenRun& run : runs) {
     std::size_t newer = run.newer;
     std::size_t left = run.n;
@@ -69,28 +43,22 @@ void Head::hide(std::vector<ChunkView>& views, std::span<const HiddenRun> runs) 
       newer = 0;
     }
   }
-  std::erase_if(views, [](const ChunkView& view) { return view.visible == 0; });
+  std::erase_if(views, [](const View& view) { return view.visible == 0; });
 }
 
 // Oldest first.
-std::vector<Head::ChunkView> Head::visible_chunks(Slot slot, const Isolation::Reader& reader,
-                                                  SeriesHot& line) const {
+std::vector<SeriesReader::View> SeriesReader::views(Slot slot, const ReadSnapshot& snapshot,
+                                                    SeriesHot& line) const {
   std::vector<ClosedChunk> closed;
   std::vector<HiddenRun> hidden;
   {
     const PageLock page(pages_.control(slot));
     line = pages_.line(slot);
-    hidden = hidden_runs(line, slot, reader);
-    if ((line.flags & kSeriesHasOlder) != 0) {
-      const MutexLock lock(side_mutex_);
-      closed = side_.older.at(slot);
-    }
+    hidden = visibility_.hidden(line, slot, snapshot);
+    closed = chunks_.older(line, slot);
   }
-  if (line.closed_n != 0) {
-    const auto* entries = reinterpret_cast<const ClosedChunk*>(arena_->at(line.closed));
-    closed.insert(closed.end(), entries, entries + line.closed_n);
-  }
-  std::vector<ChunkView> views;
+  chunks_.add_listed(line, closed);
+  std::vector<View> views;
   views.reserve(closed.size() + 1);
   const model::TimeMs open_start = line.last_t - line.chunk_span;
   for (std::size_t i = 0; i < closed.size(); ++i) {
@@ -100,25 +68,25 @@ std::vector<Head::ChunkView> Head::visible_chunks(Slot slot, const Isolation::Re
                      closed[i].n});
   }
   if (line.n != 0) views.push_back({open_start, line.last_t, line.chunk, line.n, 0, true, line.n});
-  hide(views, hidden);
+  hide<View>(views, hidden);
   return views;
 }
 
-Result<void> Head::decode(const ChunkView& chunk, const SeriesHot& line, model::TimeRange range,
-                          model::SampleColumns& out) const {
+Result<void> SeriesReader::decode(const View& chunk, const SeriesHot& line, model::TimeRange range,
+                                  model::SampleColumns& out) const {
   std::array<std::byte, kArenaClasses.back() + kXorPaddingBytes> buffer;
   std::size_t size = 0;
   if (chunk.open) {
     // Not the header: a writer that cuts this chunk meanwhile fills it in.
     if (line.chunk_len > kXorHeaderBytes) {
-      std::memcpy(buffer.data() + kXorHeaderBytes, arena_->at(chunk.handle) + kXorHeaderBytes,
+      std::memcpy(buffer.data() + kXorHeaderBytes, chunks_.at(chunk.handle) + kXorHeaderBytes,
                   line.chunk_len - kXorHeaderBytes);
     }
     xor_finish(line, buffer.data());
     size = xor_chunk_bytes(line);
   } else {
     size = chunk.bytes;
-    std::memcpy(buffer.data(), arena_->at(chunk.handle), size);
+    std::memcpy(buffer.data(), chunks_.at(chunk.handle), size);
   }
   std::memset(buffer.data() + size, 0, kXorPaddingBytes);
   const auto bytes = std::span(buffer).first(size);
@@ -137,13 +105,13 @@ Result<void> Head::decode(const ChunkView& chunk, const SeriesHot& line, model::
   return {};
 }
 
-Result<void> Head::read(Slot slot, const Isolation::Reader& reader, model::TimeRange range,
-                        model::SampleColumns& out, const StopToken& stop) const {
+Result<void> SeriesReader::read(Slot slot, const ReadSnapshot& snapshot, model::TimeRange range,
+                                model::SampleColumns& out, const StopToken& stop) const {
   constexpr std::size_t kChunksPerCheck = 64;  // tuned: well below a millisecond
   const EpochGuard guard(epochs_);
   SeriesHot line;
   std::size_t decoded = 0;
-  for (const ChunkView& chunk : visible_chunks(slot, reader, line)) {
+  for (const View& chunk : views(slot, snapshot, line)) {
     if (chunk.max_t < range.min || chunk.min_t > range.max) continue;
     if (++decoded % kChunksPerCheck == 0) NX_TRY(stop.check());
     NX_TRY(decode(chunk, line, range, out));
@@ -151,12 +119,13 @@ Result<void> Head::read(Slot slot, const Isolation::Reader& reader, model::TimeR
   return {};
 }
 
-Result<std::optional<model::Sample>> Head::read_newest(Slot slot, const Isolation::Reader& reader,
-                                                       model::TimeRange range) const {
+Result<std::optional<model::Sample>> SeriesReader::read_newest(Slot slot,
+                                                               const ReadSnapshot& snapshot,
+                                                               model::TimeRange range) const {
   {
     const PageLock page(pages_.control(slot));
     const SeriesHot& line = pages_.line(slot);
-    const bool whole = line.n != 0 && hidden_runs(line, slot, reader).empty();
+    const bool whole = line.n != 0 && visibility_.hidden(line, slot, snapshot).empty();
     if (whole && line.last_t <= range.max) {
       if (line.last_t < range.min) return std::nullopt;
       return model::Sample{line.last_t, line.last_v};
@@ -165,7 +134,7 @@ Result<std::optional<model::Sample>> Head::read_newest(Slot slot, const Isolatio
   const EpochGuard guard(epochs_);
   SeriesHot line;
   model::SampleColumns columns;
-  const std::vector<ChunkView> chunks = visible_chunks(slot, reader, line);
+  const std::vector<View> chunks = views(slot, snapshot, line);
   for (auto chunk = chunks.rbegin(); chunk != chunks.rend(); ++chunk) {
     if (chunk->min_t > range.max) continue;
     if (chunk->max_t < range.min) break;
@@ -175,7 +144,7 @@ Result<std::optional<model::Sample>> Head::read_newest(Slot slot, const Isolatio
   return std::nullopt;
 }
 
-bool Head::overlaps(Slot slot, model::TimeRange range) const {
+bool SeriesReader::overlaps(Slot slot, model::TimeRange range) const {
   const EpochGuard guard(epochs_);
   SeriesHot line;
   {
@@ -184,11 +153,7 @@ bool Head::overlaps(Slot slot, model::TimeRange range) const {
   }
   if (line.n == 0 || line.last_t < range.min) return false;
   if ((line.flags & kSeriesHasOlder) != 0) return true;  // its first chunk is in the side table
-  model::TimeMs first = line.last_t - line.chunk_span;
-  if (line.closed_n != 0) {
-    first = reinterpret_cast<const ClosedChunk*>(arena_->at(line.closed))->min_t;
-  }
-  return first <= range.max;
+  return chunks_.first_time(line) <= range.max;
 }
 
 }  // namespace narthex::tsdb
