@@ -1,15 +1,11 @@
-// Appending: check, write-ahead log, apply, publish.
-//
-// A batch is checked against the hot lines without locks, written to the WAL, and applied page by
-// page. Between the check and the apply another batch may have written the same series, so apply
-// has the last word. A commit's id is open while rows are applied; readers that started before hide
-// the samples it adds (isolation.h).
+// Appending: stage, take the turn, log, apply.
 #include "tsdb/head/head.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/check.h"
-#include "base/str.h"
+#include "tsdb/head/admission.h"
 #include "tsdb/wal/records.h"
 
 namespace narthex::tsdb {
@@ -18,12 +14,9 @@ namespace {
 using model::RowVerdict;
 using model::TimeMs;
 
-constexpr std::size_t kPrefetchRows = 12;  // tuned: hot lines in flight while checking
+constexpr std::size_t kPrefetchRows = 12;  // tuned: hot lines in flight
 constexpr std::size_t kSeriesRecordBytes =
     1024 * 1024;  // tuned: readers of the WAL hold a record whole
-TimeMs row_time(const model::FloatBatch& batch, std::size_t row) {
-  return batch.times.empty() ? batch.time : batch.times[row];
-}
 
 void count_verdict(RowVerdict verdict, model::AppendReport& report) {
   switch (verdict) {
@@ -46,15 +39,6 @@ void count_verdict(RowVerdict verdict, model::AppendReport& report) {
   }
 }
 
-// Against the newest sample only.
-RowVerdict compare_newest(const SeriesHot& line, TimeMs time, double value) {
-  if (line.n == 0 || time > line.last_t) return RowVerdict::kAppended;
-  if (time < line.last_t) return RowVerdict::kOutOfOrder;
-  const bool same =
-      std::bit_cast<std::uint64_t>(value) == std::bit_cast<std::uint64_t>(line.last_v);
-  return same ? RowVerdict::kSameAgain : RowVerdict::kDuplicate;
-}
-
 }  // namespace
 
 // Series to be logged, which go back unless they were: whatever ends the attempt.
@@ -70,12 +54,47 @@ struct Head::Unlogged {
   std::vector<Slot> slots;
 };
 
+// Rows that are in bounds and of living series, row-aligned columns, with their record.
 struct Head::Staged {
   std::vector<std::uint32_t> rows;  // of the batch
+  std::vector<Slot> slots;
   std::vector<std::uint64_t> refs;
   std::vector<double> values;
   std::vector<TimeMs> times;  // empty: the batch's time
   TimeMs time = 0;
+  WalPayload record;
+
+  AdmissionRows admission() const {
+    return {.slots = slots, .values = values, .time = time, .times = times};
+  }
+  void encode(bool compress) {
+    std::string samples;
+    encode_samples(samples, {refs, values, time, times});
+    record = make_wal_payload(std::move(samples), compress);
+  }
+  void keep_only(std::span<const RowVerdict> verdicts, RowVerdict verdict);
+};
+
+// Of the columns, the rows with that verdict.
+void Head::Staged::keep_only(std::span<const RowVerdict> verdicts, RowVerdict verdict) {
+  const auto keep = [&](auto& column) {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < column.size(); ++i) {
+      if (verdicts[i] == verdict) column[kept++] = column[i];
+    }
+    column.resize(kept);
+  };
+  keep(rows);
+  keep(slots);
+  keep(refs);
+  keep(values);
+  keep(times);
+}
+
+struct Head::Turn {
+  Turn(Isolation& isolation, PageTable& table) : commit(isolation), pages(table, commit.id()) {}
+  const Isolation::Commit commit;  // closed after the pages are given back: its rows are all there
+  AdmissionTurn pages;
 };
 
 Result<std::unique_ptr<Head>> Head::create(HeadOptions options, const Clock& clock) {
@@ -148,55 +167,54 @@ Result<std::size_t> Head::restore_samples(std::span<const Slot> slots,
   return unknown;
 }
 
-void Head::check(const model::FloatBatch& batch, model::AppendReport& report,
+// Whether a row's time may be at all. An old sample of a series with newer ones is out of order
+// first.
+RowVerdict Head::judge_time(const model::FloatBatch& batch, std::size_t row,
+                            model::TimeRange allowed) const {
+  const TimeMs time = batch.times.empty() ? batch.time : batch.times[row];
+  if (time >= allowed.min && time <= allowed.max) [[likely]]
+    return RowVerdict::kAppended;
+  if (time > allowed.max) return RowVerdict::kOutOfBounds;
+  const Slot slot = batch.series[row].slot;
+  const PageLock lock(pages_->control(slot));
+  const RowVerdict verdict = compare_newest(pages_->line(slot), time, batch.values[row]);
+  return verdict == RowVerdict::kAppended ? RowVerdict::kOutOfBounds : verdict;
+}
+
+void Head::stage(const model::FloatBatch& batch, model::AppendReport& report,
                  Staged& staged) const {
   const std::size_t count = batch.series.size();
   const Slot slot_end = registry_->slot_end();
-  const TimeMs oldest_allowed = oldest_time();
-  const TimeMs future = options_.future_limit_ms == 0
-                            ? std::numeric_limits<TimeMs>::max()
-                            : model::add_time(clock_.now_ms(), options_.future_limit_ms);
+  const model::TimeRange allowed{
+      .min = oldest_time(),
+      .max = options_.future_limit_ms == 0
+                 ? std::numeric_limits<TimeMs>::max()
+                 : model::add_time(clock_.now_ms(), options_.future_limit_ms)};
   staged.time = batch.time;
   staged.rows.reserve(count);
+  staged.slots.reserve(count);
   staged.refs.reserve(count);
   staged.values.reserve(count);
   if (!batch.times.empty()) staged.times.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
-    if (i + kPrefetchRows < count) pages_->prefetch(batch.series[i + kPrefetchRows].slot);
     const model::SeriesHandle series = batch.series[i];
-    if (series.slot >= slot_end ||
-        pages_->control(series.slot).generation.load(std::memory_order_relaxed) !=
-            series.generation) {
-      report.verdicts[i] = RowVerdict::kGone;
-      continue;
-    }
-    const TimeMs time = row_time(batch, i);
-    RowVerdict verdict = RowVerdict::kAppended;
-    if (time > future || time < oldest_allowed) {
-      verdict = RowVerdict::kOutOfBounds;
-      // An old sample of a series with newer ones is out of order first.
-      const PageLock lock(pages_->control(batch.series[i].slot));
-      const SeriesHot& line = pages_->line(batch.series[i].slot);
-      if (time <= future && line.n != 0 && time <= line.last_t)
-        verdict = compare_newest(line, time, batch.values[i]);
-    }
-    report.verdicts[i] = verdict;
-    if (verdict != RowVerdict::kAppended) continue;
+    const bool is_there = series.slot < slot_end &&
+                          pages_->control(series.slot).generation.load(std::memory_order_relaxed) ==
+                              series.generation;
+    report.verdicts[i] = is_there ? judge_time(batch, i, allowed) : RowVerdict::kGone;
+    if (report.verdicts[i] != RowVerdict::kAppended) continue;
     staged.rows.push_back(static_cast<std::uint32_t>(i));
-    staged.refs.push_back(registry_->ref(batch.series[i].slot));
+    staged.slots.push_back(series.slot);
+    staged.refs.push_back(registry_->ref(series.slot));
     staged.values.push_back(batch.values[i]);
-    if (!batch.times.empty()) staged.times.push_back(time);
+    if (!batch.times.empty()) staged.times.push_back(batch.times[i]);
   }
+  if (!staged.rows.empty()) staged.encode(options_.wal_compression);
 }
 
-Result<void> Head::write_wal(const Staged& staged) {
+Result<void> Head::write_wal(WalPayload samples) {
   WalWriter* wal = wal_.load(std::memory_order_acquire);
   if (wal == nullptr) return Error(Code::kUnavailable, "the head is not open for writing");
-  std::string samples;
-  encode_samples(samples, {staged.refs, staged.values, staged.time, staged.times});
-  WalPayload sample_payload = make_wal_payload(std::move(samples), options_.wal_compression);
-
-  const MutexLock lock(commit_mutex_);
   Unlogged unlogged(*registry_);
   const std::vector<Slot>& created = unlogged.slots;
   std::vector<WalPayload> payloads;
@@ -211,46 +229,51 @@ Result<void> Head::write_wal(const Staged& staged) {
       begin_series_record(series);
     }
   }
-  payloads.push_back(std::move(sample_payload));
+  payloads.push_back(std::move(samples));
   Result<void> logged = wal->log(payloads);
   if (logged) unlogged.slots.clear();
   return logged;
 }
 
-RowVerdict Head::apply_row(Slot slot, TimeMs time, double value, const Isolation::Commit& commit) {
-  SeriesHot& line = pages_->line(slot);
-  const RowVerdict verdict = compare_newest(line, time, value);
-  if (verdict != RowVerdict::kAppended) {
-    // Upstream refuses by what was there before the batch; what only comes too late within it is
-    // dropped without a word.
-    const bool same_commit = line.append_id == commit.id() && line.last_n != 0;
-    return same_commit ? RowVerdict::kSameAgain : verdict;
+// False when no row is good: then nothing is logged.
+Result<bool> Head::admit_and_log(Turn& turn, Staged& staged, model::AppendReport& report) {
+  std::vector<RowVerdict> verdicts(staged.rows.size());
+  const std::size_t admitted = turn.pages.judge(staged.admission(), verdicts);
+  if (admitted < verdicts.size()) {
+    for (std::size_t i = 0; i < verdicts.size(); ++i) report.verdicts[staged.rows[i]] = verdicts[i];
+    if (admitted == 0) return false;
+    staged.keep_only(verdicts, RowVerdict::kAppended);
+    staged.encode(options_.wal_compression);
   }
-  visibility_.note(line, slot, commit);
-  chunks_.push(line, slot, time, value);
-  return RowVerdict::kAppended;
+  NX_TRY(write_wal(std::move(staged.record)));
+  return true;
 }
 
 void Head::apply(const model::FloatBatch& batch, const Staged& staged,
-                 model::AppendReport& report) {
-  const Isolation::Commit commit(isolation_);
+                 const Isolation::Commit& commit, model::AppendReport& report) {
   TimeMs low = std::numeric_limits<TimeMs>::max();
   TimeMs high = std::numeric_limits<TimeMs>::min();
-  for (std::size_t i = 0; i < staged.rows.size();) {
-    const Slot first = batch.series[staged.rows[i]].slot;
-    const PageLock lock(pages_->control(first));
-    for (; i < staged.rows.size(); ++i) {
-      const std::uint32_t row = staged.rows[i];
-      const Slot slot = batch.series[row].slot;
-      if (slot / kPageSeries != first / kPageSeries) break;
-      const TimeMs time = row_time(batch, row);
-      report.verdicts[row] = apply_row(slot, time, batch.values[row], commit);
+  const std::size_t count = staged.slots.size();
+  for (std::size_t i = 0; i < count;) {
+    const Slot page = staged.slots[i] / kPageSeries;
+    PageControl& control = pages_->control(staged.slots[i]);
+    const PageLock lock(control);
+    const std::uint32_t generation = control.generation.load(std::memory_order_relaxed);
+    for (; i < count && staged.slots[i] / kPageSeries == page; ++i) {
+      const Slot slot = staged.slots[i];
+      if (batch.series[staged.rows[i]].generation != generation) {
+        report.verdicts[staged.rows[i]] = RowVerdict::kGone;  // between its turn and now
+        continue;
+      }
+      const TimeMs time = staged.times.empty() ? staged.time : staged.times[i];
+      SeriesHot& line = pages_->line(slot);
+      visibility_.note(line, slot, commit);
+      chunks_.push(line, slot, time, staged.values[i]);
       low = std::min(low, time);
       high = std::max(high, time);
     }
   }
-  if (!staged.rows.empty()) widen_time(low, high);
-  visibility_.sweep(commit.horizon());
+  if (low <= high) widen_time(low, high);
 }
 
 void Head::widen_time(TimeMs low, TimeMs high) {
@@ -262,23 +285,36 @@ void Head::widen_time(TimeMs low, TimeMs high) {
   }
 }
 
+void Head::count(model::AppendReport& report) {
+  for (const RowVerdict verdict : report.verdicts) count_verdict(verdict, report);
+  counters_.samples_appended.fetch_add(report.appended, std::memory_order_relaxed);
+  counters_.duplicates.fetch_add(report.duplicate, std::memory_order_relaxed);
+  counters_.out_of_order.fetch_add(report.out_of_order, std::memory_order_relaxed);
+  counters_.out_of_bounds.fetch_add(report.out_of_bounds, std::memory_order_relaxed);
+}
+
 Result<model::AppendReport> Head::append(const model::FloatBatch& batch) {
   NX_CHECK(batch.series.size() == batch.values.size());
   NX_CHECK(batch.times.empty() || batch.times.size() == batch.values.size());
   model::AppendReport report;
   report.verdicts.resize(batch.series.size());
   Staged staged;
-  check(batch, report, staged);
+  stage(batch, report, staged);
   if (!staged.rows.empty()) {
     NX_TRY_ASSIGN(const ChunkArena::Claim claim, chunks_.claim(staged.rows.size()));
-    NX_TRY(write_wal(staged));
-    apply(batch, staged, report);
+    std::optional<Turn> turn;
+    bool is_logged = false;
+    {
+      const MutexLock lock(commit_mutex_);
+      turn.emplace(isolation_, *pages_);
+      NX_TRY_ASSIGN(is_logged, admit_and_log(*turn, staged, report));
+    }
+    if (is_logged) apply(batch, staged, turn->commit, report);
+    const std::uint64_t horizon = turn->commit.horizon();
+    turn.reset();
+    visibility_.sweep(horizon);
   }
-  for (const RowVerdict verdict : report.verdicts) count_verdict(verdict, report);
-  counters_.samples_appended.fetch_add(report.appended, std::memory_order_relaxed);
-  counters_.duplicates.fetch_add(report.duplicate, std::memory_order_relaxed);
-  counters_.out_of_order.fetch_add(report.out_of_order, std::memory_order_relaxed);
-  counters_.out_of_bounds.fetch_add(report.out_of_bounds, std::memory_order_relaxed);
+  count(report);
   return report;
 }
 

@@ -1,5 +1,12 @@
 // The head: all series that are being written, and the way a batch goes from the WAL into view.
 // Life of a sample: docs/architecture.md. Thread-safe.
+//
+// A batch is staged (bounds, handles, its WAL record), then has its turn (admission.h): under the
+// commit lock its commit opens, its rows are judged, and what is good is logged; outside the lock
+// the rows are applied page by page, the pages go to whoever waits, and the commit closes. So a
+// sample is in the WAL before a query sees it, nothing is in the WAL that the head refused, and for
+// each series the log has the head's order. Readers that started before a commit closed do not see
+// it (isolation.h, visibility.h).
 #pragma once
 
 #include <atomic>
@@ -87,15 +94,20 @@ class Head final : public model::Appender {
   std::size_t earlier_commits() const { return visibility_.kept(); }
 
  private:
-  struct Staged;    // a batch's good rows
+  struct Staged;    // a batch's rows that may be good
   struct Unlogged;  // new series on their way to the WAL
+  struct Turn;      // a batch's commit and its hold on pages
 
-  void check(const model::FloatBatch& batch, model::AppendReport& report, Staged& staged) const;
-  Result<void> write_wal(const Staged& staged);
-  void apply(const model::FloatBatch& batch, const Staged& staged, model::AppendReport& report);
-  model::RowVerdict apply_row(Slot slot, model::TimeMs time, double value,
-                              const Isolation::Commit& commit);
+  void stage(const model::FloatBatch& batch, model::AppendReport& report, Staged& staged) const;
+  model::RowVerdict judge_time(const model::FloatBatch& batch, std::size_t row,
+                               model::TimeRange allowed) const;
+  Result<bool> admit_and_log(Turn& turn, Staged& staged, model::AppendReport& report)
+      NX_REQUIRES(commit_mutex_);
+  Result<void> write_wal(WalPayload samples) NX_REQUIRES(commit_mutex_);
+  void apply(const model::FloatBatch& batch, const Staged& staged, const Isolation::Commit& commit,
+             model::AppendReport& report);
   void widen_time(model::TimeMs low, model::TimeMs high);
+  void count(model::AppendReport& report);
 
   const HeadOptions options_;
   const Clock& clock_;
@@ -111,7 +123,7 @@ class Head final : public model::Appender {
   // Relaxed: hints and statistics.
   std::atomic<model::TimeMs> min_time_{std::numeric_limits<model::TimeMs>::max()};
   std::atomic<model::TimeMs> max_time_{std::numeric_limits<model::TimeMs>::min()};
-  Mutex commit_mutex_;  // rank 40: series records go before their samples
+  Mutex commit_mutex_;  // rank 40: turns begin one at a time; series records before their samples
 };
 
 }  // namespace narthex::tsdb

@@ -40,6 +40,8 @@ struct alignas(64) PageControl {
   std::atomic<std::uint32_t> locked;      // acquire to take, release to leave
   std::atomic<std::uint32_t> generation;  // relaxed: changes only when the page's slots are reused
   PageSide* side;                         // null: none yet
+  std::atomic<std::uint64_t> turn;        // whose turn it is (admission.h); 0: nobody's
+  std::uint32_t admitted;                 // lines with rows in that turn, by their index
 };
 
 class PageTable {
