@@ -91,9 +91,16 @@ void Head::Staged::keep_only(std::span<const RowVerdict> verdicts, RowVerdict ve
   keep(times);
 }
 
+// The commit closes before the pages go to the next turn: so of a series' commits a reader sees
+// all up to some one, and none after it.
 struct Head::Turn {
-  Turn(Isolation& isolation, PageTable& table) : commit(isolation), pages(table, commit.id()) {}
-  const Isolation::Commit commit;  // closed after the pages are given back: its rows are all there
+  Turn(Isolation& isolation, PageTable& table)
+      : commit(std::in_place, isolation), pages(table, commit->id()) {}
+  ~Turn() { commit.reset(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  std::optional<Isolation::Commit> commit;
   AdmissionTurn pages;
 };
 
@@ -309,8 +316,8 @@ Result<model::AppendReport> Head::append(const model::FloatBatch& batch) {
       turn.emplace(isolation_, *pages_);
       NX_TRY_ASSIGN(is_logged, admit_and_log(*turn, staged, report));
     }
-    if (is_logged) apply(batch, staged, turn->commit, report);
-    const std::uint64_t horizon = turn->commit.horizon();
+    if (is_logged) apply(batch, staged, *turn->commit, report);
+    const std::uint64_t horizon = turn->commit->horizon();
     turn.reset();
     visibility_.sweep(horizon);
   }

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <limits>
 #include <span>
 
 namespace narthex::tsdb {
@@ -14,43 +13,28 @@ struct SeriesReader::View {
   model::TimeMs min_t = 0;
   model::TimeMs max_t = 0;  // an upper bound
   std::uint32_t handle = 0;
-  std::uint32_t count = 0;  // samples in the chunk
+  std::uint32_t count = 0;  // samples, from the first on, that the reader sees
   std::uint32_t bytes = 0;  // of a full chunk
   bool open = false;
-  std::uint32_t visible = 0;  // from here on the reader sees nothing; the next field says what else
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> gaps{};  // first and end, ascending
 };
 
-// Takes the runs out of the views, and out the views of which nothing is left.
+// Takes the newest samples out of the views, and out the views of which nothing is left.
 template <typename View>
-static void hide(std::vector<View>& views, std::span<const HiddenRun> runs) {
-  for (const HiddenRun& run : runs) {
-    std::size_t newer = run.newer;
-    std::size_t left = run.n;
-    for (auto view = views.rbegin(); view != views.rend() && left > 0; ++view) {
-      if (newer >= view->count) {
-        newer -= view->count;
-        continue;
-      }
-      const auto end = static_cast<std::uint32_t>(view->count - newer);
-      const auto first = static_cast<std::uint32_t>(end - std::min<std::size_t>(left, end));
-      if (end == view->visible) {
-        view->visible = first;
-      } else {
-        view->gaps.insert(view->gaps.begin(), {first, end});
-      }
-      left -= end - first;
-      newer = 0;
-    }
+static void hide(std::vector<View>& views, std::size_t hidden) {
+  while (hidden > 0 && !views.empty()) {
+    const std::uint32_t part =
+        static_cast<std::uint32_t>(std::min<std::size_t>(hidden, views.back().count));
+    views.back().count -= part;
+    hidden -= part;
+    if (views.back().count == 0) views.pop_back();
   }
-  std::erase_if(views, [](const View& view) { return view.visible == 0; });
 }
 
 // Oldest first.
 std::vector<SeriesReader::View> SeriesReader::views(Slot slot, const ReadSnapshot& snapshot,
                                                     SeriesHot& line) const {
   std::vector<ClosedChunk> closed;
-  std::vector<HiddenRun> hidden;
+  std::size_t hidden = 0;
   {
     const PageLock page(pages_.control(slot));
     line = pages_.line(slot);
@@ -64,11 +48,10 @@ std::vector<SeriesReader::View> SeriesReader::views(Slot slot, const ReadSnapsho
   for (std::size_t i = 0; i < closed.size(); ++i) {
     const model::TimeMs next_start = i + 1 < closed.size() ? closed[i + 1].min_t : open_start;
     views.push_back({closed[i].min_t, next_start - 1, closed[i].offset, closed[i].n,
-                     static_cast<std::uint32_t>(closed[i].file & ~kClosedInArena), false,
-                     closed[i].n});
+                     static_cast<std::uint32_t>(closed[i].file & ~kClosedInArena), false});
   }
-  if (line.n != 0) views.push_back({open_start, line.last_t, line.chunk, line.n, 0, true, line.n});
-  hide<View>(views, hidden);
+  if (line.n != 0) views.push_back({open_start, line.last_t, line.chunk, line.n, 0, true});
+  hide(views, hidden);
   return views;
 }
 
@@ -89,20 +72,7 @@ Result<void> SeriesReader::decode(const View& chunk, const SeriesHot& line, mode
     std::memcpy(buffer.data(), chunks_.at(chunk.handle), size);
   }
   std::memset(buffer.data() + size, 0, kXorPaddingBytes);
-  const auto bytes = std::span(buffer).first(size);
-  if (chunk.gaps.empty()) return xor_decode(bytes, chunk.visible, range.min, range.max, out);
-  constexpr model::TimeRange kAll{std::numeric_limits<model::TimeMs>::min(),
-                                  std::numeric_limits<model::TimeMs>::max()};
-  model::SampleColumns all;
-  NX_TRY(xor_decode(bytes, chunk.visible, kAll.min, kAll.max, all));
-  auto gap = chunk.gaps.begin();
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (gap != chunk.gaps.end() && i >= gap->second) ++gap;
-    if (gap != chunk.gaps.end() && i >= gap->first) continue;
-    if (all.times[i] >= range.min && all.times[i] <= range.max)
-      out.push(all.times[i], all.values[i]);
-  }
-  return {};
+  return xor_decode(std::span(buffer).first(size), chunk.count, range.min, range.max, out);
 }
 
 Result<void> SeriesReader::read(Slot slot, const ReadSnapshot& snapshot, model::TimeRange range,
@@ -125,7 +95,7 @@ Result<std::optional<model::Sample>> SeriesReader::read_newest(Slot slot,
   {
     const PageLock page(pages_.control(slot));
     const SeriesHot& line = pages_.line(slot);
-    const bool whole = line.n != 0 && visibility_.hidden(line, slot, snapshot).empty();
+    const bool whole = line.n != 0 && visibility_.hidden(line, slot, snapshot) == 0;
     if (whole && line.last_t <= range.max) {
       if (line.last_t < range.min) return std::nullopt;
       return model::Sample{line.last_t, line.last_v};

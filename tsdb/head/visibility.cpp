@@ -64,19 +64,18 @@ void Visibility::forget(PageSide& side, std::uint64_t horizon) {
   if (runs.empty() && runs.capacity() > kPageSeries) runs = {};
 }
 
-std::vector<HiddenRun> Visibility::hidden(const SeriesHot& line, Slot slot,
-                                          const ReadSnapshot& snapshot) const {
-  std::vector<HiddenRun> hidden;
-  if (line.last_n != 0 && !snapshot.sees(line.append_id)) hidden.push_back({0, line.last_n});
+std::size_t Visibility::hidden(const SeriesHot& line, Slot slot,
+                               const ReadSnapshot& snapshot) const {
+  if (line.last_n == 0 || snapshot.sees(line.append_id)) return 0;
+  std::size_t count = line.last_n;
   const PageSide* side = pages_.control(slot).side;
-  if ((line.flags & kSeriesHasHidden) == 0 || side == nullptr) return hidden;
-  std::size_t newer = line.last_n;
+  if ((line.flags & kSeriesHasHidden) == 0 || side == nullptr) return count;
   for (const PageRun& run : side->earlier | std::views::reverse) {
     if ((run.mask & bit_of(slot)) == 0) continue;
-    if (!snapshot.sees(run.id)) hidden.push_back({newer, run.n});
-    newer += run.n;
+    if (snapshot.sees(run.id)) break;
+    count += run.n;
   }
-  return hidden;
+  return count;
 }
 
 // A line's flag may stay when its entries go: it only says "look".

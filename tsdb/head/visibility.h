@@ -2,10 +2,12 @@
 // when its snapshot was taken.
 //
 // A sample has no mark of its commit. A line says which commit appended to it last, and how many
-// samples; they are its newest ones. While some reader does not see a commit that is no longer the
-// last, its count stays in a list beside the page, in the order of the samples, so that what a
-// reader must skip is found by counting from the end. Commits that every reader sees, those before
-// the horizon (isolation.h), are forgotten. Without an old reader nothing but the line is touched.
+// samples; they are its newest ones. Commits to one page never overlap (admission.h), so what a
+// reader does not see of a series is always its end. While some reader does not see a commit that
+// is no longer the last, its count stays in a list beside the page, in the order of the samples, so
+// that what a reader must skip is found by counting from the end. Commits that every reader sees,
+// those before the horizon (isolation.h), are forgotten. Without an old reader nothing but the line
+// is touched.
 //
 // One list a page, not a series: rows of a page come in the same commits, and then share an entry.
 #pragma once
@@ -19,12 +21,6 @@
 
 namespace narthex::tsdb {
 
-/// Samples near a series' end that a reader must not see.
-struct HiddenRun {
-  std::size_t newer = 0;  // samples of the series behind it
-  std::size_t n = 0;
-};
-
 /// Thread-safe, under the page locks it asks for. `pages` outlives it.
 class Visibility {
  public:
@@ -33,10 +29,8 @@ class Visibility {
   /// `commit` adds one sample to `slot`: call it before the sample is there, under the page's lock.
   void note(SeriesHot& line, Slot slot, const Isolation::Commit& commit);
 
-  /// What `snapshot` does not see of a line, newest first. Where commits overlapped, some that it
-  /// sees may stand between. Under the page's lock.
-  std::vector<HiddenRun> hidden(const SeriesHot& line, Slot slot,
-                                const ReadSnapshot& snapshot) const;
+  /// How many of a line's newest samples `snapshot` does not see. Under the page's lock.
+  std::size_t hidden(const SeriesHot& line, Slot slot, const ReadSnapshot& snapshot) const;
 
   /// Now and then, forgets what pages that nobody writes any more keep of commits before `horizon`.
   /// Call it after a commit, without a page lock.
