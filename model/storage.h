@@ -3,6 +3,7 @@
 // implements them; remote/fanout wraps them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -86,12 +87,20 @@ struct TimeRange {
   TimeMs max = 0;
 };
 
+/// What a selection is for.
+enum class SelectPurpose : unsigned char {
+  kSamples,  // all samples of a range: read()
+  kNewest,   // one sample of each series: read_newest()
+  kListing,  // labels of those that overlap() a range: no samples
+};
+
 /// What the reader will do with a selection; a store may use it to read less, never to answer
 /// differently.
 struct SelectHints {
-  TimeRange range;                               // times that will be read
+  TimeRange range;  // times that will be read
+  SelectPurpose purpose = SelectPurpose::kSamples;
   DurationMs step = 0;                           // 0: instant
-  std::string_view function;                     // surrounding function, empty if none
+  std::string_view function{};                   // surrounding function, empty if none
   std::span<const std::string> labels_needed{};  // empty: all
   StopToken stop{};                              // asked while series are looked for and read
 };
@@ -114,17 +123,67 @@ class SeriesSet {
   virtual Labels labels(std::size_t index) const = 0;
 
   /// For every series an id of its value of label `name`: equal ids mean equal values, 0 means
-  /// absent. Ids hold for this SeriesSet's store as long as the process lives. `out.size() ==
-  /// size()`.
+  /// absent. Ids hold within this set and for this label only. `out.size() == size()`.
   virtual void label_value_ids(std::string_view name, std::span<std::uint32_t> out) const = 0;
 
   /// Appends all samples in `range` to `out`, times strictly ascending. kCorrupt, kIo and the
   /// errors of the selection's `stop`: `out` is unspecified.
   virtual Result<void> read(std::size_t index, TimeRange range, SampleColumns& out) const = 0;
 
+  /// Whether the series may have samples in `range`: by the bounds of its chunks, as upstream lists
+  /// series. False: it has none.
+  virtual bool overlaps(std::size_t index, TimeRange range) const = 0;
+
   /// Only the newest sample in `range`, often without opening a chunk. Stale markers are returned
   /// as they are.
   virtual Result<std::optional<Sample>> read_newest(std::size_t index, TimeRange range) const = 0;
+};
+
+/// How the bytes of a chunk are to be read. The numbers are those of blocks and of remote read.
+enum class ChunkEncoding : std::uint8_t {
+  kXor = 1,             // floats: docs/formats/chunk_xor.md
+  kHistogram = 2,       // integer histograms
+  kFloatHistogram = 3,  // float histograms
+};
+
+/// Samples of one series as they lie on the disk.
+struct Chunk {
+  TimeMs min_time = 0;  // of its first and its last sample
+  TimeMs max_time = 0;
+  ChunkEncoding encoding = ChunkEncoding::kXor;
+  std::span<const std::byte> bytes{};  // without length, encoding and checksum
+};
+
+/// Chunks of one series, oldest first. Filled again and again: `memory` holds what of their bytes
+/// must be copied, so the spans live until the next filling, and no longer than the source.
+struct ChunkList {
+  std::vector<Chunk> chunks;
+  std::vector<std::byte> memory;
+};
+
+/// The chunks of one selection with one consistent view of the data: for compaction, streamed
+/// remote read and checkpoints, which pass bytes on and look into them only where they must.
+/// Series ascend by label order. Thread-safe for reading different series at once.
+class ChunkSource {
+ public:
+  virtual ~ChunkSource() = default;
+  virtual std::size_t size() const = 0;
+  virtual Labels labels(std::size_t index) const = 0;
+
+  /// Replaces `out` by the chunks of series `index` with samples in `range`. A chunk that reaches
+  /// beyond it comes whole; what the view does not show is in none. kCorrupt, kIo: `out` is
+  /// unspecified.
+  virtual Result<void> read(std::size_t index, TimeRange range, ChunkList& out) const = 0;
+};
+
+/// Opens chunk sources. Thread-safe.
+class ChunkQueryable {
+ public:
+  virtual ~ChunkQueryable() = default;
+  /// Of the series that match, those that may have samples in `hints.range`. Close it soon: it
+  /// holds what it sees in place. Errors: those of the store and of `hints.stop`.
+  virtual Result<std::unique_ptr<ChunkSource>> chunks(const Matchers& matchers,
+                                                      const SelectHints& hints) = 0;
 };
 
 /// Reads over [min, max] of the time it was opened for. Holds what it sees in place: close it soon

@@ -229,6 +229,11 @@ Result<std::unique_ptr<model::Querier>> Db::querier(model::TimeRange range) {
   return make_head_querier(*state_->head, range);
 }
 
+Result<std::unique_ptr<model::ChunkSource>> Db::chunks(const model::Matchers& matchers,
+                                                       const model::SelectHints& hints) {
+  return make_head_chunks(*state_->head, matchers, hints);
+}
+
 Result<void> Db::sync() {
   const std::int64_t started_ns = state_->clock->monotonic_ns();
   NX_TRY(state_->wal->sync());

@@ -1,5 +1,5 @@
 // One node's store: opens a data directory, recovers the head from the WAL, takes batches, opens
-// queriers. Implements model::Appender and model::Queryable. Thread-safe after open().
+// queriers. Implements all of model/storage.h. Thread-safe after open().
 #pragma once
 
 #include <memory>
@@ -25,7 +25,7 @@ struct DbStatistics {
   model::TimeMs max_time = 0;
 };
 
-class Db final : public model::Appender, public model::Queryable {
+class Db final : public model::Appender, public model::Queryable, public model::ChunkQueryable {
   struct State;
 
  public:
@@ -44,6 +44,8 @@ class Db final : public model::Appender, public model::Queryable {
   model::TimeMs oldest_time() const override;
   Result<model::AppendReport> append(const model::FloatBatch& batch) override;
   Result<std::unique_ptr<model::Querier>> querier(model::TimeRange range) override;
+  Result<std::unique_ptr<model::ChunkSource>> chunks(const model::Matchers& matchers,
+                                                     const model::SelectHints& hints) override;
 
   /// Makes everything appended before the call durable. Call every few seconds (promise D2), not on
   /// an I/O thread.

@@ -411,7 +411,8 @@ std::map<model::Labels, model::Sample> RuleGroup::read_alert_states(model::Queri
     }
   }
   std::map<model::Labels, model::Sample> out;
-  const auto set = querier.select(matchers, {.range = range, .step = 0, .function = "series"});
+  const auto set =
+      querier.select(matchers, {.range = range, .purpose = model::SelectPurpose::kNewest});
   if (!set) {
     context_.log.error("restoring 'for' state failed",
                        {{"alert", rule.config.alert}, {"err", set.error()}});

@@ -76,6 +76,7 @@ class RuleStore final : public model::Appender, public model::Queryable {
     Result<void> read(std::size_t, model::TimeRange, model::SampleColumns&) const override {
       return {};
     }
+    bool overlaps(std::size_t, model::TimeRange) const override { return true; }
     Result<std::optional<model::Sample>> read_newest(std::size_t index,
                                                      model::TimeRange range) const override {
       const auto& samples = store_.samples_[found_[index]];

@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "base/regex.h"
 #include "base/str.h"
+#include "model/merge.h"
 #include "model/sample.h"
 #include "query/engine.h"
 #include "query/promql/ast.h"
@@ -109,9 +110,26 @@ std::string show(const std::vector<SequenceValue>& values) {
 }
 
 // Reads and runs a script line by line.
+// Stores as one.
+class MergedStore final : public model::Queryable {
+ public:
+  explicit MergedStore(std::vector<MemoryStore>& stores) : stores_(stores) {}
+  Result<std::unique_ptr<model::Querier>> querier(model::TimeRange range) override {
+    std::vector<std::unique_ptr<model::Querier>> queriers;
+    for (MemoryStore& store : stores_) {
+      NX_TRY_ASSIGN(auto querier, store.querier(range));
+      queriers.push_back(std::move(querier));
+    }
+    return model::merge_queriers(std::move(queriers));
+  }
+
+ private:
+  std::vector<MemoryStore>& stores_;
+};
+
 class Runner {
  public:
-  explicit Runner(std::string_view text) : lines_(split(text, '\n')) {
+  Runner(std::string_view text, std::size_t stores) : lines_(split(text, '\n')), stores_(stores) {
     for (std::string_view& line : lines_) {
       line = trim(line);
       if (line.starts_with('#')) line = {};
@@ -123,7 +141,7 @@ class Runner {
       const std::string_view line = lines_[at_];
       const std::string command = to_lower_ascii(LineReader(line).word());
       if (command == "clear") {
-        store_.clear();
+        for (MemoryStore& store : stores_) store.clear();
         ++at_;
       } else if (command.starts_with("load")) {
         load();
@@ -139,6 +157,11 @@ class Runner {
   }
 
  private:
+  // Samples at the same time are in the same store, as where a head follows blocks.
+  MemoryStore& store(TimeMs time) {
+    return stores_[static_cast<std::size_t>(time / 1000) % stores_.size()];
+  }
+
   void broken(std::string_view why) { report_.broken = concat("line ", at_ + 1, ": ", why); }
 
   void load() {
@@ -166,11 +189,11 @@ class Runner {
   void add(const Labels& labels, TimeMs time, const SequenceValue& value, bool has_start) {
     if (value.omitted) return;
     if (value.is_histogram) {
-      store_.add_unreadable(labels, time, kNativeHistograms);
+      store(time).add_unreadable(labels, time, kNativeHistograms);
     } else if (has_start) {
-      store_.add_unreadable(labels, time, "start timestamps");
+      store(time).add_unreadable(labels, time, "start timestamps");
     } else {
-      store_.add(labels, time, value.value);
+      store(time).add(labels, time, value.value);
     }
   }
 
@@ -182,7 +205,7 @@ class Runner {
       model::LabelsBuilder base(labels);
       base.set("__name__", name.substr(0, name.size() - suffix.size()));
       base.remove("le");
-      store_.add_unreadable(base.build(), time, kNativeHistograms);
+      store(time).add_unreadable(base.build(), time, kNativeHistograms);
     }
   }
 
@@ -306,7 +329,8 @@ class Runner {
 
   Result<query::QueryResult> evaluate(const std::string& expression, TimeMs start, TimeMs end,
                                       TimeMs step) {
-    return engine_.run(store_,
+    MergedStore merged(stores_);
+    return engine_.run(merged,
                        {.expression = expression, .start = start, .end = end, .step = step});
   }
 
@@ -546,14 +570,14 @@ class Runner {
   ScriptReport report_;
   FakeClock clock_;
   Metrics metrics_;
-  MemoryStore store_;
+  std::vector<MemoryStore> stores_;
   query::Engine engine_{engine_options(), clock_, metrics_};
 };
 
 }  // namespace
 
-ScriptReport run_script(std::string_view text) {
-  return Runner(text).run();
+ScriptReport run_script(std::string_view text, std::size_t stores) {
+  return Runner(text, stores).run();
 }
 
 }  // namespace narthex::test

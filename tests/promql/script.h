@@ -26,7 +26,9 @@ struct ScriptReport {
   std::size_t passed() const { return expectations.size() - failures.size(); }
 };
 
-/// Runs a whole script against a fresh engine and store, with upstream's test settings.
-ScriptReport run_script(std::string_view text);
+/// Runs a whole script against a fresh engine and store, with upstream's test settings. With
+/// several `stores` the samples of every series are dealt out to them, and each selection is
+/// merged.
+ScriptReport run_script(std::string_view text, std::size_t stores = 1);
 
 }  // namespace narthex::test

@@ -42,6 +42,11 @@ class MemorySeriesSet final : public model::SeriesSet {
     return {};
   }
 
+  bool overlaps(std::size_t index, model::TimeRange range) const override {
+    const auto [begin, end] = bounds(index, range);
+    return begin != end || newest_unreadable(index, range) != nullptr;
+  }
+
   Result<std::optional<model::Sample>> read_newest(std::size_t index,
                                                    model::TimeRange range) const override {
     const auto [begin, end] = bounds(index, range);

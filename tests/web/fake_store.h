@@ -33,6 +33,7 @@ class FakeStore final : public model::Queryable {
     Result<void> read(std::size_t, model::TimeRange, model::SampleColumns&) const override {
       return {};
     }
+    bool overlaps(std::size_t, model::TimeRange) const override { return true; }
     Result<std::optional<model::Sample>> read_newest(std::size_t, model::TimeRange) const override {
       return std::optional<model::Sample>();
     }

@@ -1,7 +1,10 @@
 // Selections of the head.
 #include "tsdb/head/head_querier.h"
 
+#include <algorithm>
+
 #include "base/check.h"
+#include "base/parallel.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -29,6 +32,10 @@ class HeadSeriesSet final : public model::SeriesSet {
     return head_.reader().read(slots_[index], reader_.snapshot(), range, out, stop_);
   }
 
+  bool overlaps(std::size_t index, model::TimeRange range) const override {
+    return head_.reader().overlaps(slots_[index], range);
+  }
+
   Result<std::optional<model::Sample>> read_newest(std::size_t index,
                                                    model::TimeRange range) const override {
     return head_.reader().read_newest(slots_[index], reader_.snapshot(), range);
@@ -54,10 +61,6 @@ class HeadQuerier final : public model::Querier {
     if (!empty_) {
       NX_TRY_ASSIGN(slots, head_.registry().select(matchers, hints.stop));
     }
-    // Who reads samples finds none of a series that ended before; who lists series would not.
-    if (hints.function == "series") {
-      NX_TRY_ASSIGN(slots, overlapping(slots, hints));
-    }
     return std::make_unique<HeadSeriesSet>(head_, reader_, std::move(slots), hints.stop);
   }
 
@@ -75,22 +78,53 @@ class HeadQuerier final : public model::Querier {
   }
 
  private:
-  Result<SlotList> overlapping(const SlotList& slots, const model::SelectHints& hints) const {
-    constexpr std::size_t kSlotsPerCheck = 1024;  // tuned: well below a millisecond
-    SlotList out;
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-      if (i % kSlotsPerCheck == 0) NX_TRY(hints.stop.check());
-      if (head_.reader().overlaps(slots[i], hints.range)) out.push_back(slots[i]);
-    }
-    return out;
-  }
-
   const Head& head_;
   Isolation::Reader reader_;
   bool empty_;  // nothing of the head is in the querier's range
 };
 
+class HeadChunkSource final : public model::ChunkSource {
+ public:
+  explicit HeadChunkSource(const Head& head) : head_(head), reader_(head.isolation()) {}
+
+  Result<void> select(const model::Matchers& matchers, const model::SelectHints& hints) {
+    NX_TRY_ASSIGN(const SlotList slots, head_.registry().select(matchers, hints.stop));
+    Pacer pacer(hints.stop);
+    for (const Slot slot : slots) {
+      NX_TRY(pacer.tick());
+      if (!head_.reader().overlaps(slot, hints.range)) continue;
+      series_.push_back({head_.registry().labels(slot), slot});
+    }
+    std::ranges::sort(series_, {}, &Series::labels);
+    return hints.stop.check();
+  }
+
+  std::size_t size() const override { return series_.size(); }
+  model::Labels labels(std::size_t index) const override { return series_[index].labels; }
+  Result<void> read(std::size_t index, model::TimeRange range,
+                    model::ChunkList& out) const override {
+    return head_.reader().read_chunks(series_[index].slot, reader_.snapshot(), range, out);
+  }
+
+ private:
+  struct Series {
+    model::Labels labels;
+    Slot slot;
+  };
+  const Head& head_;
+  Isolation::Reader reader_;
+  std::vector<Series> series_;  // in label order
+};
+
 }  // namespace
+
+Result<std::unique_ptr<model::ChunkSource>> make_head_chunks(const Head& head,
+                                                             const model::Matchers& matchers,
+                                                             const model::SelectHints& hints) {
+  auto source = std::make_unique<HeadChunkSource>(head);
+  NX_TRY(source->select(matchers, hints));
+  return source;
+}
 
 std::unique_ptr<model::Querier> make_head_querier(const Head& head, model::TimeRange range) {
   return std::make_unique<HeadQuerier>(head, range);

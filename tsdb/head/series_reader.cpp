@@ -4,17 +4,24 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 #include <span>
 
 namespace narthex::tsdb {
+namespace {
+
+using ChunkBuffer = std::array<std::byte, kArenaClasses.back() + kXorPaddingBytes>;
+
+}  // namespace
 
 // One chunk as a reader sees it.
 struct SeriesReader::View {
   model::TimeMs min_t = 0;
   model::TimeMs max_t = 0;  // an upper bound
   std::uint32_t handle = 0;
-  std::uint32_t count = 0;  // samples, from the first on, that the reader sees
-  std::uint32_t bytes = 0;  // of a full chunk
+  std::uint32_t stored = 0;  // samples
+  std::uint32_t count = 0;   // of them, from the first on, those that the reader sees
+  std::uint32_t bytes = 0;   // of a full chunk
   bool open = false;
 };
 
@@ -47,18 +54,18 @@ std::vector<SeriesReader::View> SeriesReader::views(Slot slot, const ReadSnapsho
   const model::TimeMs open_start = line.last_t - line.chunk_span;
   for (std::size_t i = 0; i < closed.size(); ++i) {
     const model::TimeMs next_start = i + 1 < closed.size() ? closed[i + 1].min_t : open_start;
-    views.push_back({closed[i].min_t, next_start - 1, closed[i].offset, closed[i].n,
+    views.push_back({closed[i].min_t, next_start - 1, closed[i].offset, closed[i].n, closed[i].n,
                      static_cast<std::uint32_t>(closed[i].file & ~kClosedInArena), false});
   }
-  if (line.n != 0) views.push_back({open_start, line.last_t, line.chunk, line.n, 0, true});
+  if (line.n != 0) views.push_back({open_start, line.last_t, line.chunk, line.n, line.n, 0, true});
   hide(views, hidden);
   return views;
 }
 
-Result<void> SeriesReader::decode(const View& chunk, const SeriesHot& line, model::TimeRange range,
-                                  model::SampleColumns& out) const {
-  std::array<std::byte, kArenaClasses.back() + kXorPaddingBytes> buffer;
-  std::size_t size = 0;
+// Copies a chunk's bytes, zeros behind them, and says how many there are.
+std::size_t SeriesReader::load(const View& chunk, const SeriesHot& line,
+                               std::span<std::byte> buffer) const {
+  std::size_t size = chunk.bytes;
   if (chunk.open) {
     // Not the header: a writer that cuts this chunk meanwhile fills it in.
     if (line.chunk_len > kXorHeaderBytes) {
@@ -68,11 +75,55 @@ Result<void> SeriesReader::decode(const View& chunk, const SeriesHot& line, mode
     xor_finish(line, buffer.data());
     size = xor_chunk_bytes(line);
   } else {
-    size = chunk.bytes;
     std::memcpy(buffer.data(), chunks_.at(chunk.handle), size);
   }
   std::memset(buffer.data() + size, 0, kXorPaddingBytes);
+  return size;
+}
+
+Result<void> SeriesReader::decode(const View& chunk, const SeriesHot& line, model::TimeRange range,
+                                  model::SampleColumns& out) const {
+  ChunkBuffer buffer;
+  const std::size_t size = load(chunk, line, buffer);
   return xor_decode(std::span(buffer).first(size), chunk.count, range.min, range.max, out);
+}
+
+Result<void> SeriesReader::read_chunks(Slot slot, const ReadSnapshot& snapshot,
+                                       model::TimeRange range, model::ChunkList& out) const {
+  constexpr model::TimeRange kAll{std::numeric_limits<model::TimeMs>::min(),
+                                  std::numeric_limits<model::TimeMs>::max()};
+  const EpochGuard guard(epochs_);
+  out.chunks.clear();
+  out.memory.clear();
+  SeriesHot line;
+  ChunkBuffer buffer;
+  model::SampleColumns samples;
+  std::vector<std::size_t> sizes;
+  for (const View& chunk : views(slot, snapshot, line)) {
+    if (chunk.max_t < range.min || chunk.min_t > range.max) continue;
+    auto bytes = std::span<const std::byte>(buffer).first(load(chunk, line, buffer));
+    samples.clear();
+    NX_TRY(xor_decode(bytes, chunk.count, kAll.min, kAll.max, samples));
+    if (samples.times.back() < range.min) continue;
+    XorAppender cut;
+    std::vector<std::byte> cut_bytes;
+    if (chunk.count < chunk.stored) {
+      for (std::size_t i = 0; i < samples.size(); ++i)
+        cut.append(samples.times[i], samples.values[i]);
+      cut_bytes = cut.bytes();
+      bytes = cut_bytes;
+    }
+    out.memory.insert(out.memory.end(), bytes.begin(), bytes.end());
+    out.memory.resize(out.memory.size() + kXorPaddingBytes);
+    sizes.push_back(bytes.size());
+    out.chunks.push_back({.min_time = samples.times.front(), .max_time = samples.times.back()});
+  }
+  std::span<const std::byte> memory(out.memory);
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    out.chunks[i].bytes = memory.first(sizes[i]);
+    memory = memory.subspan(sizes[i] + kXorPaddingBytes);
+  }
+  return {};
 }
 
 Result<void> SeriesReader::read(Slot slot, const ReadSnapshot& snapshot, model::TimeRange range,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/parallel.h"
@@ -29,12 +30,18 @@ class SeriesReader {
   Result<std::optional<model::Sample>> read_newest(Slot slot, const ReadSnapshot& snapshot,
                                                    model::TimeRange range) const;
 
+  /// The chunks with samples that `snapshot` sees in `range`, as model::ChunkSource says; those
+  /// that it sees a part of are made anew. Behind each, kXorPaddingBytes are readable.
+  Result<void> read_chunks(Slot slot, const ReadSnapshot& snapshot, model::TimeRange range,
+                           model::ChunkList& out) const;
+
   /// Whether `slot` may have samples in `range`: what /series lists.
   bool overlaps(Slot slot, model::TimeRange range) const;
 
  private:
   struct View;
   std::vector<View> views(Slot slot, const ReadSnapshot& snapshot, SeriesHot& line) const;
+  std::size_t load(const View& chunk, const SeriesHot& line, std::span<std::byte> buffer) const;
   Result<void> decode(const View& chunk, const SeriesHot& line, model::TimeRange range,
                       model::SampleColumns& out) const;
 

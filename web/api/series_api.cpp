@@ -84,16 +84,15 @@ Result<std::vector<model::Labels>> select_series(model::Queryable& store,
                                                  const StopToken& client) {
   NX_TRY_ASSIGN(auto querier, store.querier(selection.range));
   const model::SelectHints hints{
-      .range = selection.range, .step = 0, .function = "series", .stop = client};
+      .range = selection.range, .purpose = model::SelectPurpose::kListing, .stop = client};
   std::vector<model::Labels> out;
   const bool merges = selection.sets.size() > 1;
   for (const model::Matchers& matchers : selection.sets) {
     NX_TRY_ASSIGN(const auto set, querier->select(matchers, hints));
-    std::size_t count = set->size();
-    if (!merges && selection.limit > 0) count = std::min(count, hint(selection.limit));
-    for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t enough = merges ? 0 : hint(selection.limit);
+    for (std::size_t i = 0; i < set->size() && (enough == 0 || out.size() < enough); ++i) {
       if (i % kSeriesPerCheck == 0) NX_TRY(client.check());
-      out.push_back(set->labels(i));
+      if (set->overlaps(i, selection.range)) out.push_back(set->labels(i));
     }
   }
   if (merges) sort_unique(out);
