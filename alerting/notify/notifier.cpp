@@ -244,7 +244,8 @@ std::shared_ptr<AlertQueue> Notifier::State::make_queue(const AlertmanagerConfig
   const auto client = std::make_shared<net::http::Client>(config.client);
   const std::string agent = options.queue.user_agent;
   const net::http::FetchLimits limits{.timeout = std::chrono::milliseconds(config.timeout),
-                                      .body_bytes_max = kAnswerBytesMax};
+                                      .body_bytes_max = kAnswerBytesMax,
+                                      .ignores_body = true};
   // Not a coroutine itself: it only makes one, whose arguments hold everything.
   PostAlerts post = [client, agent, limits, url](std::string body) {
     net::http::ClientRequest request{.method = "POST", .url = url, .body = std::move(body)};

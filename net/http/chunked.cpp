@@ -15,6 +15,10 @@ constexpr std::int64_t kExcessBytesMax = 16 * 1024;  // as Go
 constexpr std::size_t kSizeDigitsMax = 16;
 constexpr std::size_t kLineBytesMax = 4096;  // with CRLF
 
+bool is_blank(std::string_view line) {
+  return line.starts_with(' ') || line.starts_with('\t');
+}
+
 Error corrupt(std::string_view text) {
   return Error(Code::kCorrupt, std::string(text));
 }
@@ -116,13 +120,14 @@ Result<std::size_t> ChunkedReader::read_trailer(std::string_view bytes) {
 
 // They are dropped, but a peer that sends something else here does not mean what we think.
 Result<void> ChunkedReader::check_trailers(std::string_view lines) const {
-  while (!lines.empty()) {
+  for (bool is_first = true; !lines.empty(); is_first = false) {
     const std::size_t end = lines.find('\n');
     std::string_view line = lines.substr(0, end);
     lines.remove_prefix(end + 1);
     const bool ends_well = line.ends_with('\r');
     if (ends_well) line.remove_suffix(1);
-    if (line.find(':') == std::string_view::npos) {
+    const bool is_folded = !limits_.strict && !is_first && is_blank(line);
+    if (!is_folded && line.find(':') == std::string_view::npos) {
       return corrupt(concat("malformed MIME header: missing colon: ", quote(line)));
     }
     const bool has_control = line.find_first_of(std::string_view("\r\0", 2)) != std::string::npos;

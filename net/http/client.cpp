@@ -284,7 +284,8 @@ asio::awaitable<Result<ClientResponse>> Client::State::exchange_once(std::string
       {.to_head = to_head, .body_bytes_max = limits.body_bytes_max, .share = limits.share},
       std::move(body_memory));
   Result<void> read = co_await read_response(reader);
-  if (!read) co_return std::unexpected(std::move(read).error());
+  const bool is_enough = limits.ignores_body && reader.is_success();
+  if (!read && !is_enough) co_return std::unexpected(std::move(read).error());
   if (reader.keeps_alive() && buffer.size() == 0)
     stream->expires_never();
   else

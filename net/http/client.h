@@ -43,6 +43,9 @@ struct FetchLimits {
   std::chrono::milliseconds timeout{10'000};  // for everything, redirects included
   std::size_t body_bytes_max = 64U << 20;     // of the encoded body
   BudgetShare* share = nullptr;               // what the body is counted against as well; borrowed
+  /// Only the head of a success counts: its body is read, so that the connection can be kept, but
+  /// whatever is wrong with it is not an error.
+  bool ignores_body = false;
   /// For bodies that go on and on: from their first byte the fetch may last as long as no pause is
   /// longer than this, instead of `timeout`. Zero: `timeout` only.
   std::chrono::milliseconds idle_timeout{0};

@@ -169,8 +169,12 @@ Result<void> ResponseHeadReader::end_head() {
     done_ = true;
     return {};
   }
+  if (++interim_ > kInterimMax) {
+    return Error(Code::kLimit, "net/http: too many 1xx informational responses");
+  }
   head_ = {};
   has_status_ = false;
+  taken_ = 0;
   return {};
 }
 

@@ -16,8 +16,13 @@
 
 namespace narthex::net::http {
 
-/// Of all heads of one answer, interim ones included; Go's default.
+/// Of one head; Go's default. Interim heads have as much again each, as upstream's client gives
+/// them; nothing of them is kept.
 inline constexpr std::size_t kResponseHeadBytesMax = std::size_t{10} << 20;
+
+/// Interim heads before the one that counts.
+inline constexpr std::size_t kInterimMax =
+    1000;  // tuned: upstream waits for as many as come in time
 
 /// Where a response's body ends.
 enum class BodyEnd : unsigned char { kNone, kLength, kChunked, kClose };
@@ -61,7 +66,8 @@ class ResponseHeadReader {
   bool has_line_ = false;  // of fields
   int major_ = 1;
   int minor_ = 1;
-  std::size_t taken_ = 0;    // bytes, and an allowance for each field's memory
+  std::size_t interim_ = 0;  // interim heads
+  std::size_t taken_ = 0;    // bytes of this one, and an allowance for each field's memory
   std::size_t scanned_ = 0;  // of the bytes passed next: they hold no end of line
   std::string field_;        // with its folded lines; complete when the next line is none
   ResponseHead head_;

@@ -201,6 +201,20 @@ TEST_P(HttpStreamTest, AnAnswerThatFailsIsCutOff) {
   EXPECT_NE(response.error().message(), "");
 }
 
+// As upstream's notifier takes Alertmanager's word: a success is one whatever becomes of its body.
+TEST_P(HttpStreamTest, MayIgnoreTheBodyOfASuccess) {
+  for (const std::string_view path : {"/cut", "/large", "/nothing", "/endless"}) {
+    const Result<ClientResponse> response = run([&] {
+      return client_->fetch(request(path), {.timeout = std::chrono::milliseconds(500),
+                                            .body_bytes_max = 1000,
+                                            .ignores_body = true});
+    });
+
+    ASSERT_TRUE(response) << path << ": " << response.error().message();
+    EXPECT_EQ(response->status, 200);
+  }
+}
+
 TEST_P(HttpStreamTest, AStreamMayBeEmpty) {
   const Result<ClientResponse> response = fetch(request("/nothing"));
 
