@@ -140,6 +140,17 @@ std::string Labels::to_string() const {
   return out;
 }
 
+std::string to_braced_string(const Labels& labels) {
+  std::string out = "{";
+  for (const auto [name, value] : labels) {
+    if (out.size() > 1) out += ", ";
+    out += is_legacy_label_name(name) ? std::string(name) : quote(name);
+    out += '=';
+    out += quote(value);
+  }
+  return out + "}";
+}
+
 std::strong_ordering operator<=>(const Labels& a, const Labels& b) {
   auto left = a.begin();
   auto right = b.begin();

@@ -98,6 +98,10 @@ class Labels {
   std::string data_;
 };
 
+/// `{__name__="m", name="value"}`, the metric name without a place of its own: upstream's
+/// Labels.String, which errors show.
+std::string to_braced_string(const Labels& labels);
+
 /// Collects changes to a label set. Not thread-safe.
 class LabelsBuilder {
  public:

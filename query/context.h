@@ -47,7 +47,7 @@ struct QueryContext {
   StepAxis axis;  // of the whole query; subqueries have their own
   DurationMs lookback_ms = 0;
   DurationMs subquery_step_ms = 0;
-  std::size_t samples_max = 0;  // 0: none
+  std::size_t samples_max = 0;
   bool delayed_name_removal = false;
   Stop stop;
 

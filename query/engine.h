@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,10 +21,13 @@
 
 namespace narthex::query {
 
+/// For EngineOptions::samples_max.
+inline constexpr std::size_t kSamplesUnlimited = std::numeric_limits<std::size_t>::max();
+
 struct EngineOptions {
   DurationMs lookback_ms = 5 * 60 * 1000;   // upstream's default of --query.lookback-delta
   DurationMs timeout_ms = 2 * 60 * 1000;    // upstream's default of --query.timeout
-  std::size_t samples_max = 50'000'000;     // upstream's default of --query.max-samples; 0: none
+  std::size_t samples_max = 50'000'000;     // upstream's default of --query.max-samples
   std::size_t concurrency_max = 20;         // upstream's default of --query.max-concurrency
   std::size_t rule_concurrency_max = 20;    // rules wait for rules only, whatever the API runs
   std::size_t queue_max = 200;              // design: limits, then kUnavailable

@@ -24,17 +24,6 @@ model::Labels matched_labels(const model::Labels& labels, const VectorMatching& 
   return builder.build();
 }
 
-// Upstream's Labels.String(), which gives the metric name no place of its own.
-std::string braced(const model::Labels& labels) {
-  std::vector<std::string> shown;
-  for (const auto label : labels) {
-    const std::string name(label.name);
-    shown.push_back(
-        concat(model::is_legacy_label_name(name) ? name : quote(name), "=", quote(label.value)));
-  }
-  return concat("{", join(shown, ", "), "}");
-}
-
 }  // namespace
 
 Result<std::size_t> match_signatures(const SignatureSides& sides, const VectorMatching& matching,
@@ -271,9 +260,9 @@ Error BinaryOp::duplicate_error(std::size_t before, std::size_t row) const {
   const auto [low, high] = std::minmax(rows.labels(row), rows.labels(before));
   return Error(Code::kExecution,
                concat("found duplicate series for the match group ",
-                      braced(matched_labels(rows.labels(row), matching_)), " on the ",
-                      swapped() ? "left" : "right", " hand-side of the operation: [", braced(low),
-                      ", ", braced(high),
+                      model::to_braced_string(matched_labels(rows.labels(row), matching_)),
+                      " on the ", swapped() ? "left" : "right", " hand-side of the operation: [",
+                      model::to_braced_string(low), ", ", model::to_braced_string(high),
                       "];many-to-many matching not allowed: matching labels must be unique on one "
                       "side"));
 }

@@ -108,8 +108,8 @@ Result<void> InfoOp::check_duplicates(const Table& base, const Stop& stop) const
           return Error(
               Code::kExecution,
               fmt::format("found duplicate series for info metric: existing {} @ {}, new {} @ {}",
-                          info_labels_[at->second].to_string(), time, info_labels_[row].to_string(),
-                          time));
+                          model::to_braced_string(info_labels_[at->second]), time,
+                          model::to_braced_string(info_labels_[row]), time));
         }
       }
     }

@@ -46,7 +46,7 @@ Result<void> QueryContext::check_room(std::uint64_t samples) {
   for (WaitingStream* stream : waiting) {
     if (stream->turn < turn) stream->peak = std::max(stream->peak, total);
   }
-  return samples_max == 0 || total <= samples_max ? Result<void>() : too_many_samples();
+  return total <= samples_max ? Result<void>() : too_many_samples();
 }
 
 Result<void> QueryContext::hold(std::uint64_t samples) {
@@ -175,8 +175,7 @@ Result<void> Operator::in_turn(QueryContext& context, F&& f) {
   // Upstream would have held this result while the peak was reached.
   const std::uint64_t total = peak + held_ - std::min(before, peak + held_);
   context.samples_peak = std::max(context.samples_peak, total);
-  return context.samples_max == 0 || total <= context.samples_max ? Result<void>()
-                                                                  : too_many_samples();
+  return total <= context.samples_max ? Result<void>() : too_many_samples();
 }
 
 std::uint64_t Operator::held_with_inputs() const {

@@ -28,7 +28,7 @@ struct Fixture {
 
   static EngineOptions options() {
     EngineOptions out;
-    out.samples_max = 0;
+    out.samples_max = query::kSamplesUnlimited;
     return out;
   }
 

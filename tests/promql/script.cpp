@@ -559,7 +559,7 @@ class Runner {
 
   static query::EngineOptions engine_options() {
     query::EngineOptions options;
-    options.samples_max = 0;
+    options.samples_max = query::kSamplesUnlimited;
     options.delayed_name_removal = true;
     options.parser = kParser;
     return options;

@@ -140,6 +140,22 @@ TEST_F(EngineTest, TripsOverTooManySamples) {
   }
 }
 
+// As upstream's --query.max-samples=0: not even a number.
+TEST_F(EngineTest, AnswersNothingWhenNoSampleIsAllowed) {
+  EngineOptions none;
+  none.samples_max = 0;
+  Metrics metrics;
+  Engine engine(none, clock_, metrics);
+
+  for (const char* text : {"1", "vector(1)", "time()", "a", "1 + 1"}) {
+    SCOPED_TRACE(text);
+    const auto result = engine.run(store_, {.expression = text, .start = 540'000, .end = 540'000});
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code(), Code::kLimit);
+  }
+  EXPECT_TRUE(engine.run(store_, {.expression = "\"text\"", .start = 540'000, .end = 540'000}));
+}
+
 TEST_F(EngineTest, BoundsTheStepsOfSubqueries) {
   const Result<QueryResult> result = instant("count_over_time(vector(1)[10000d:1ms])");
 
@@ -219,7 +235,7 @@ TEST_F(EngineTest, RefusesQueriesMoreMemoryThanTheirs) {
     store_.add({{"__name__", "many"}, {"i", std::to_string(i)}}, 540'000, 1);
   }
   EngineOptions small = options();
-  small.samples_max = 0;
+  small.samples_max = kSamplesUnlimited;
   small.query_memory_max = std::size_t{8} << 20;
   Engine engine(small, clock_, metrics_);
   const auto run = [&](const std::string& text, DurationMs step) {
@@ -244,7 +260,7 @@ TEST_F(EngineTest, RefusesQueriesMoreMemoryThanTheirs) {
 TEST_F(EngineTest, SharesMemoryAmongQueriesAndKeepsThatOfRulesApart) {
   SKIP_WITHOUT_COUNTING();
   EngineOptions small = options();
-  small.samples_max = 0;
+  small.samples_max = kSamplesUnlimited;
   small.memory_max = std::size_t{4} << 20;
   Engine engine(small, clock_, metrics_);
   const QueryRequest large{.expression = "a or b", .start = 0, .end = 540'000'000, .step = 1000};
@@ -267,7 +283,7 @@ TEST_F(EngineTest, AsksInEveryWalkOverRows) {
     store_.add({{"__name__", i % 2 == 0 ? "big" : "large"}, {"i", std::to_string(i)}}, 540'000, i);
   }
   EngineOptions wide = options();
-  wide.samples_max = 0;
+  wide.samples_max = kSamplesUnlimited;
   test::CountingClock clock;
   Engine engine(wide, clock, metrics_);
   const std::string all = R"({__name__=~"big|large"})";
@@ -305,7 +321,7 @@ TEST_F(EngineTest, AStoppedAggregationTouchesLittleMemory) {
     store_.add({{"__name__", "big"}, {"i", std::to_string(i)}}, 540'000, i);
   }
   EngineOptions wide = options();
-  wide.samples_max = 0;
+  wide.samples_max = kSamplesUnlimited;
   test::CountingClock clock;
   Engine engine(wide, clock, metrics_);
   const auto peak_kb = [] {
@@ -387,7 +403,7 @@ TEST_F(EngineTest, EvaluatesLongChains) {
   for (int i = 1; i < 10'000; ++i) sum += "+1", map += "+1";
   for (int i = 1; i < 2'000; ++i) vectors += " or a";
   EngineOptions unlimited = options();
-  unlimited.samples_max = 0;
+  unlimited.samples_max = kSamplesUnlimited;
   Metrics metrics;
   Engine engine(unlimited, clock_, metrics);
 
@@ -413,7 +429,7 @@ TEST_F(EngineTest, CrossesTileBordersUnseen) {
     }
   }
   EngineOptions unlimited = options();
-  unlimited.samples_max = 0;
+  unlimited.samples_max = kSamplesUnlimited;
   Metrics metrics;
   Engine engine(unlimited, clock_, metrics);
   const auto run = [&](std::string expression) {
