@@ -1,4 +1,4 @@
-// One table of flags, and what their texts mean. tidy: the table is the file.
+// What the command line asks for, by the table of options.
 #include "server/flags.h"
 
 #include <algorithm>
@@ -11,156 +11,10 @@
 #include "base/units.h"
 #include "net/http/url.h"
 #include "server/arguments.h"
+#include "server/options.h"
 
 namespace narthex::server {
 namespace {
-
-enum class Kind : unsigned char { kText, kBool, kList, kDuration, kCount, kInteger, kBytes };
-enum class Use : unsigned char {
-  kHonoured,
-  kNoEffect,        // tunes Go's runtime or something Narthex has no need of
-  kNotImplemented,  // refused unless it has its default
-  kAgent,           // refused outside agent mode
-};
-
-struct FlagRow {
-  std::string_view name;
-  Kind kind;
-  std::string_view fallback;
-  Use use;
-  std::string_view help;
-};
-
-constexpr FlagRow kFlags[] = {
-    {"config.file", Kind::kText, "prometheus.yml", Use::kHonoured, "Main configuration file."},
-    {"config.auto-reload", Kind::kBool, "false", Use::kNotImplemented,
-     "Reload when the file changes."},
-    {"config.auto-reload-interval", Kind::kDuration, "30s", Use::kNotImplemented,
-     "Interval of that check."},
-    {"web.listen-address", Kind::kList, "0.0.0.0:9090", Use::kHonoured,
-     "Address to listen on; may be repeated."},
-    {"auto-gomaxprocs", Kind::kBool, "true", Use::kNoEffect, "No effect."},
-    {"auto-gomemlimit", Kind::kBool, "true", Use::kNoEffect, "No effect."},
-    {"auto-gomemlimit.ratio", Kind::kText, "0.9", Use::kNoEffect, "No effect."},
-    {"auto-gomemlimit.refresh-interval", Kind::kDuration, "0s", Use::kNoEffect, "No effect."},
-    {"web.config.file", Kind::kText, "", Use::kNotImplemented, "TLS and authentication."},
-    {"web.read-timeout", Kind::kDuration, "5m", Use::kHonoured, "Longest time to read a request."},
-    {"web.max-connections", Kind::kCount, "512", Use::kHonoured, "Most connections at once."},
-    {"web.max-notifications-subscribers", Kind::kCount, "16", Use::kNoEffect,
-     "Live notification subscribers."},
-    {"web.external-url", Kind::kText, "", Use::kHonoured,
-     "URL under which others reach this server."},
-    {"web.route-prefix", Kind::kText, "", Use::kHonoured,
-     "Prefix of all paths; default: that of the external URL."},
-    {"web.user-assets", Kind::kText, "", Use::kNotImplemented, "Directory served at /user."},
-    {"web.enable-lifecycle", Kind::kBool, "false", Use::kHonoured, "Reload and quit over HTTP."},
-    {"web.enable-admin-api", Kind::kBool, "false", Use::kNotImplemented,
-     "Deleting and snapshots over HTTP."},
-    {"web.enable-remote-write-receiver", Kind::kBool, "false", Use::kNotImplemented,
-     "Accept remote write."},
-    {"web.remote-write-receiver.accepted-protobuf-messages", Kind::kList,
-     "prometheus.WriteRequest,io.prometheus.write.v2.Request", Use::kNoEffect,
-     "Messages that receiver accepts."},
-    {"web.enable-otlp-receiver", Kind::kBool, "false", Use::kNotImplemented,
-     "Accept OTLP metrics."},
-    {"web.console.templates", Kind::kText, "consoles", Use::kNoEffect,
-     "Console templates (not implemented yet)."},
-    {"web.console.libraries", Kind::kText, "console_libraries", Use::kNoEffect,
-     "Console libraries."},
-    {"web.page-title", Kind::kText, "Prometheus Time Series Collection and Processing Server",
-     Use::kNoEffect, "Title of the page."},
-    {"web.cors.origin", Kind::kText, ".*", Use::kHonoured,
-     "Allowed origins, anchored regular expression."},
-    {"web.search.max-limit", Kind::kCount, "10000", Use::kNoEffect, "Cap of the search API."},
-    {"storage.tsdb.path", Kind::kText, "data/", Use::kHonoured, "Data directory."},
-    {"storage.tsdb.min-block-duration", Kind::kDuration, "2h", Use::kNotImplemented,
-     "Range of a head block."},
-    {"storage.tsdb.max-block-duration", Kind::kText, "", Use::kNotImplemented, "Longest block."},
-    {"storage.tsdb.max-block-chunk-segment-size", Kind::kBytes, "0B", Use::kNotImplemented,
-     "Chunk file size."},
-    {"storage.tsdb.wal-segment-size", Kind::kBytes, "0B", Use::kHonoured,
-     "WAL segment size, 10MB to 256MB."},
-    {"storage.tsdb.retention.time", Kind::kDuration, "0s", Use::kHonoured,
-     "How long samples are kept; 0 is 15d."},
-    {"storage.tsdb.retention.size", Kind::kBytes, "0B", Use::kNotImplemented,
-     "Most bytes to keep."},
-    {"storage.tsdb.no-lockfile", Kind::kBool, "false", Use::kHonoured,
-     "Do not lock the data directory."},
-    {"storage.tsdb.allow-overlapping-compaction", Kind::kBool, "true", Use::kNoEffect,
-     "Merge overlapping blocks."},
-    {"storage.tsdb.wal-compression", Kind::kBool, "true", Use::kHonoured, "Compress WAL records."},
-    {"storage.tsdb.wal-compression-type", Kind::kText, "snappy", Use::kNotImplemented,
-     "snappy or zstd."},
-    {"storage.tsdb.head-chunks-write-queue-size", Kind::kCount, "0", Use::kNoEffect, "No effect."},
-    {"storage.tsdb.samples-per-chunk", Kind::kCount, "120", Use::kNotImplemented,
-     "Samples in a full chunk."},
-    {"storage.tsdb.delayed-compaction.max-percent", Kind::kCount, "10", Use::kNoEffect,
-     "Compaction delay."},
-    {"storage.tsdb.delay-compact-file.path", Kind::kText, "", Use::kNotImplemented,
-     "Thanos shipper file."},
-    {"storage.tsdb.block-reload-interval", Kind::kDuration, "1m", Use::kNoEffect,
-     "Block directory rescan."},
-    {"storage.agent.path", Kind::kText, "data-agent/", Use::kAgent, "Data directory of an agent."},
-    {"storage.agent.wal-segment-size", Kind::kBytes, "0B", Use::kAgent, "WAL segment size."},
-    {"storage.agent.wal-compression", Kind::kBool, "true", Use::kAgent, "Compress WAL records."},
-    {"storage.agent.wal-compression-type", Kind::kText, "snappy", Use::kAgent, "snappy or zstd."},
-    {"storage.agent.wal-truncate-frequency", Kind::kDuration, "0s", Use::kAgent,
-     "WAL truncation period."},
-    {"storage.agent.retention.min-time", Kind::kDuration, "5m", Use::kAgent,
-     "Least age of what a truncation removes."},
-    {"storage.agent.retention.max-time", Kind::kDuration, "4h", Use::kAgent,
-     "Age of what is removed in any case."},
-    {"storage.agent.checkpoint-from-in-memory-series", Kind::kBool, "false", Use::kAgent,
-     "Make checkpoints from memory."},
-    {"storage.agent.checkpoint-batch-size", Kind::kCount, "1000", Use::kAgent,
-     "Series in a checkpoint record."},
-    {"storage.agent.no-lockfile", Kind::kBool, "false", Use::kAgent,
-     "Do not lock the data directory."},
-    {"storage.remote.flush-deadline", Kind::kDuration, "1m", Use::kNoEffect,
-     "Remote write flush at the end."},
-    {"storage.remote.read-sample-limit", Kind::kCount, "50000000", Use::kNoEffect,
-     "Samples per remote read."},
-    {"storage.remote.read-concurrent-limit", Kind::kCount, "10", Use::kNoEffect,
-     "Remote reads at once."},
-    {"storage.remote.read-max-bytes-in-frame", Kind::kCount, "1048576", Use::kNoEffect,
-     "Remote read frame."},
-    {"rules.alert.for-outage-tolerance", Kind::kDuration, "1h", Use::kHonoured,
-     "Longest outage to restore `for` over."},
-    {"rules.alert.for-grace-period", Kind::kDuration, "10m", Use::kHonoured,
-     "Least time before a restored alert fires."},
-    {"rules.alert.resend-delay", Kind::kDuration, "1m", Use::kHonoured,
-     "Least time between sends of an alert."},
-    {"rules.max-concurrent-evals", Kind::kCount, "4", Use::kNoEffect,
-     "Needs concurrent-rule-eval."},
-    {"scrape.adjust-timestamps", Kind::kBool, "true", Use::kHonoured,
-     "Snap timestamps to the schedule."},
-    {"scrape.timestamp-tolerance", Kind::kDuration, "2ms", Use::kHonoured, "Farthest snap."},
-    {"scrape.discovery-reload-interval", Kind::kDuration, "5s", Use::kHonoured,
-     "Least time between target updates."},
-    {"alertmanager.notification-queue-capacity", Kind::kCount, "10000", Use::kHonoured,
-     "Alerts queued each."},
-    {"alertmanager.notification-batch-size", Kind::kCount, "256", Use::kHonoured,
-     "Most alerts in one request."},
-    {"alertmanager.drain-notification-queue-on-shutdown", Kind::kBool, "true", Use::kHonoured,
-     "Send at the end."},
-    {"query.lookback-delta", Kind::kDuration, "5m", Use::kHonoured,
-     "How far an instant selector looks back."},
-    {"query.timeout", Kind::kDuration, "2m", Use::kHonoured, "Longest run of a query."},
-    {"query.max-concurrency", Kind::kCount, "20", Use::kHonoured, "Queries at once."},
-    {"query.max-samples", Kind::kInteger, "50000000", Use::kHonoured, "Samples a query may hold."},
-    {"narthex.query.memory", Kind::kText, "auto", Use::kHonoured,
-     "Most memory of one query: a size, 0 for no limit, auto for a fifth of the machine's."},
-    {"narthex.query.memory-total", Kind::kText, "auto", Use::kHonoured,
-     "Most memory of all queries together; auto is a third of the machine's."},
-    {"narthex.rules.memory-total", Kind::kText, "auto", Use::kHonoured,
-     "Most memory of all rules' queries together; auto is a sixth of the machine's."},
-    {"enable-feature", Kind::kList, "", Use::kHonoured, "Features, comma separated."},
-    {"agent", Kind::kBool, "false", Use::kNotImplemented, "Agent mode."},
-    {"log.level", Kind::kText, "info", Use::kHonoured, "debug, info, warn or error."},
-    {"log.format", Kind::kText, "logfmt", Use::kHonoured, "logfmt or json."},
-    {"write-documentation", Kind::kBool, "false", Use::kNotImplemented,
-     "Print documentation of the flags."},
-};
 
 using Values = std::map<std::string, std::string, std::less<>>;
 
@@ -214,7 +68,7 @@ Result<std::string> normalise(Kind kind, std::string_view text) {
 // Text by flag name, lists joined by commas.
 Result<Values> read_values(const Arguments& arguments) {
   Values values;
-  for (const FlagRow& row : kFlags) {
+  for (const Option& row : options()) {
     const std::string name(row.name);
     const auto found = arguments.given.find(row.name);
     if (found == arguments.given.end()) {
@@ -238,7 +92,7 @@ std::string help_text() {
       "usage: narthex [<flags>]\n\n"
       "Narthex, a monitoring server that takes the place of Prometheus\n\n\nFlags:\n"
       "  -h, --help\n        Print this help.\n      --version\n        Print the version.\n";
-  for (const FlagRow& row : kFlags) {
+  for (const Option& row : options()) {
     const bool is_switch = row.kind == Kind::kBool;
     out += concat("      --", is_switch ? "[no-]" : "", row.name);
     if (!is_switch) out += concat("=", row.fallback.empty() ? "\"\"" : row.fallback);
@@ -291,7 +145,7 @@ class Reader {
 };
 
 Result<void> refuse_unimplemented(const Values& values) {
-  for (const FlagRow& row : kFlags) {
+  for (const Option& row : options()) {
     if (row.use == Use::kNotImplemented && values.find(row.name)->second != row.fallback) {
       return Error(
           Code::kInvalid,
@@ -396,7 +250,7 @@ Result<void> check_origin(const Flags& flags) {
 // Outside agent mode, its flags are an error of their own status.
 std::string agent_flags(const Arguments& arguments) {
   std::string names;
-  for (const FlagRow& row : kFlags) {
+  for (const Option& row : options()) {
     if (row.use != Use::kAgent || !arguments.given.contains(row.name)) continue;
     names += concat(names.empty() ? "" : " ", "\"--", row.name, "\"");
   }
@@ -430,7 +284,7 @@ std::string_view own_version() {
 
 Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments, FileSystem& fs) {
   std::map<std::string_view, bool> switches = {{"help", true}, {"version", true}};
-  for (const FlagRow& row : kFlags) switches[row.name] = row.kind == Kind::kBool;
+  for (const Option& row : options()) switches[row.name] = row.kind == Kind::kBool;
   const Result<Arguments> split = split_arguments(arguments, switches, fs);
   if (!split) {
     return ends_with(1, concat("Error parsing command line arguments: ", split.error().message(),
