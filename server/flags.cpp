@@ -2,15 +2,14 @@
 #include "server/flags.h"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 
 #include "base/fs.h"
 #include "base/regex.h"
 #include "base/str.h"
-#include "base/units.h"
 #include "net/http/url.h"
 #include "server/arguments.h"
+#include "server/config.h"
 #include "server/options.h"
 
 namespace narthex::server {
@@ -23,64 +22,22 @@ Error bad_value(std::string_view name, std::string_view text, std::string_view w
                concat("Error parsing command line arguments: --", name, "=", text, ": ", why));
 }
 
-Result<std::int64_t> parse_integer(std::string_view text) {
-  double value = 0;  // as upstream, 5e7 is a number too
-  if (!parse_float(text, value) || std::fabs(value) > 1e18 || value != std::floor(value)) {
-    return Error(Code::kInvalid, "not a number");
-  }
-  return static_cast<std::int64_t>(value);
-}
-
-Result<std::size_t> parse_count(std::string_view text) {
-  NX_TRY_ASSIGN(const std::int64_t value, parse_integer(text));
-  if (value < 0) return Error(Code::kInvalid, "not a number");
-  return static_cast<std::size_t>(value);
-}
-
-// None for "auto".
-Result<std::optional<std::size_t>> parse_memory(std::string_view text) {
-  if (text == "auto") return std::nullopt;
-  NX_TRY_ASSIGN(const std::int64_t bytes, parse_bytes(text));
-  return static_cast<std::size_t>(bytes);
-}
-
-// The value as upstream shows it: durations, sizes and numbers in their shortest form.
-Result<std::string> normalise(Kind kind, std::string_view text) {
-  if (kind == Kind::kDuration) {
-    NX_TRY_ASSIGN(const model::DurationMs value, model::parse_duration(text));
-    return model::format_duration(value);
-  }
-  if (kind == Kind::kBytes) {
-    NX_TRY_ASSIGN(const std::int64_t value, parse_bytes(text));
-    return format_bytes(value);
-  }
-  if (kind == Kind::kInteger) {
-    NX_TRY_ASSIGN(const std::int64_t value, parse_integer(text));
-    return concat(value);
-  }
-  if (kind == Kind::kCount) {
-    NX_TRY_ASSIGN(const std::size_t value, parse_count(text));
-    return concat(value);
-  }
-  return std::string(text);
-}
-
 // Text by flag name, lists joined by commas.
 Result<Values> read_values(const Arguments& arguments) {
   Values values;
-  for (const Option& row : options()) {
-    const std::string name(row.name);
-    const auto found = arguments.given.find(row.name);
+  for (const Option& option : options()) {
+    const std::string name(option.name);
+    const auto found = arguments.given.find(option.name);
     if (found == arguments.given.end()) {
-      values[name] = row.fallback;
+      values[name] = option.fallback;
       continue;
     }
-    if (found->second.size() > 1 && row.kind != Kind::kList) {
+    if (found->second.size() > 1 && option.kind != Kind::kList) {
       return Error(Code::kInvalid, concat("Error parsing command line arguments: flag '", name,
                                           "' cannot be repeated"));
     }
     const std::string text = join(found->second, ",");
-    Result<std::string> value = normalise(row.kind, text);
+    Result<std::string> value = shown_text(option.kind, text);
     if (!value) return bad_value(name, text, value.error().message());
     values[name] = *std::move(value);
   }
@@ -92,110 +49,35 @@ std::string help_text() {
       "usage: narthex [<flags>]\n\n"
       "Narthex, a monitoring server that takes the place of Prometheus\n\n\nFlags:\n"
       "  -h, --help\n        Print this help.\n      --version\n        Print the version.\n";
-  for (const Option& row : options()) {
-    const bool is_switch = row.kind == Kind::kBool;
-    out += concat("      --", is_switch ? "[no-]" : "", row.name);
-    if (!is_switch) out += concat("=", row.fallback.empty() ? "\"\"" : row.fallback);
-    if (row.kind == Kind::kList) out += " ...";
-    const bool absent = row.use == Use::kNotImplemented || row.use == Use::kAgent;
-    out += concat("\n        ", row.help, absent ? " (not implemented yet)\n" : "\n");
+  for (const Option& option : options()) {
+    const bool is_switch = option.kind == Kind::kBool;
+    out += concat("      --", is_switch ? "[no-]" : "", option.name);
+    if (!is_switch) out += concat("=", option.fallback.empty() ? "\"\"" : option.fallback);
+    if (option.kind == Kind::kList) out += " ...";
+    const bool absent = option.use == Use::kNotImplemented || option.use == Use::kAgent;
+    out += concat("\n        ", option.help, absent ? " (not implemented yet)\n" : "\n");
   }
   return out;
 }
 
-/// Reads typed values; the first error stays.
-class Reader {
- public:
-  explicit Reader(const Values& values) : values_(values) {}
-
-  const std::string& text(std::string_view name) const { return values_.find(name)->second; }
-  bool flag(std::string_view name) const { return text(name) == "true"; }
-
-  template <typename T, typename Parse>
-  void parse(std::string_view name, T& out, Parse convert) {
-    auto value = convert(std::string_view(text(name)));
-    if (value) {
-      out = static_cast<T>(*value);
-    } else {
-      fail(name, value.error().message());
-    }
-  }
-
-  void count(std::string_view name, std::size_t& out) { parse(name, out, parse_count); }
-
-  void list(std::string_view name, std::vector<std::string>& out) const {
-    out.clear();
-    for (const std::string_view part : split(text(name), ',')) {
-      if (!part.empty()) out.emplace_back(part);
-    }
-  }
-
-  Result<void> finish() {
-    if (error_) return std::unexpected(*error_);
-    return {};
-  }
-
- private:
-  void fail(std::string_view name, std::string_view why) {
-    if (!error_) error_ = bad_value(name, text(name), why);
-  }
-
-  const Values& values_;
-  std::optional<Error> error_;
-};
-
 Result<void> refuse_unimplemented(const Values& values) {
-  for (const Option& row : options()) {
-    if (row.use == Use::kNotImplemented && values.find(row.name)->second != row.fallback) {
+  for (const Option& option : options()) {
+    if (option.use == Use::kNotImplemented && values.find(option.name)->second != option.fallback) {
       return Error(
           Code::kInvalid,
-          concat("Error parsing command line arguments: not implemented yet: --", row.name));
+          concat("Error parsing command line arguments: not implemented yet: --", option.name));
     }
   }
   return {};
 }
 
 Result<void> fill(const Values& values, Flags& flags) {
-  Reader in(values);
-  flags.config_file = in.text("config.file");
-  in.list("web.listen-address", flags.listen_addresses);
-  flags.external_url = in.text("web.external-url");
-  flags.route_prefix = in.text("web.route-prefix");
-  flags.cors_origin = in.text("web.cors.origin");
-  flags.page_title = in.text("web.page-title");
-  flags.enable_lifecycle = in.flag("web.enable-lifecycle");
-  flags.enable_remote_write_receiver = in.flag("web.enable-remote-write-receiver");
-  in.count("web.max-connections", flags.connections_max);
-  in.parse("web.read-timeout", flags.read_timeout_ms, model::parse_duration);
-  flags.storage_path = in.text("storage.tsdb.path");
-  in.parse("storage.tsdb.retention.time", flags.retention_ms, model::parse_duration);
-  if (flags.retention_ms == 0) flags.retention_ms = Flags{}.retention_ms;
-  in.parse("storage.tsdb.wal-segment-size", flags.wal_segment_bytes, parse_bytes);
-  flags.wal_compression = in.flag("storage.tsdb.wal-compression");
-  flags.no_lockfile = in.flag("storage.tsdb.no-lockfile");
-  in.parse("query.lookback-delta", flags.lookback_ms, model::parse_duration);
-  in.parse("query.timeout", flags.query_timeout_ms, model::parse_duration);
-  in.count("query.max-concurrency", flags.query_concurrency);
-  std::int64_t samples_max = 0;
-  in.parse("query.max-samples", samples_max, parse_integer);
-  // Upstream refuses every query then; 0 means no limit to the engine.
-  flags.query_samples_max = static_cast<std::size_t>(std::max<std::int64_t>(samples_max, 1));
-  in.parse("narthex.query.memory", flags.query_memory_bytes, parse_memory);
-  in.parse("narthex.query.memory-total", flags.queries_memory_bytes, parse_memory);
-  in.parse("narthex.rules.memory-total", flags.rules_memory_bytes, parse_memory);
-  in.parse("rules.alert.for-outage-tolerance", flags.outage_tolerance_ms, model::parse_duration);
-  in.parse("rules.alert.for-grace-period", flags.grace_period_ms, model::parse_duration);
-  in.parse("rules.alert.resend-delay", flags.resend_delay_ms, model::parse_duration);
-  in.count("alertmanager.notification-queue-capacity", flags.notification_queue);
-  in.count("alertmanager.notification-batch-size", flags.notification_batch);
-  flags.drain_notifications = in.flag("alertmanager.drain-notification-queue-on-shutdown");
-  in.parse("scrape.discovery-reload-interval", flags.discovery_reload_ms, model::parse_duration);
-  flags.adjust_timestamps = in.flag("scrape.adjust-timestamps");
-  in.parse("scrape.timestamp-tolerance", flags.timestamp_tolerance_ms, model::parse_duration);
-  in.list("enable-feature", flags.features);
-  in.parse("log.level", flags.log_level, parse_log_level);
-  in.parse("log.format", flags.log_format, parse_log_format);
-  NX_TRY(in.finish());
+  for (const Option& option : options()) {
+    const std::string& text = values.find(option.name)->second;
+    const Result<void> stored = store_option(option, text, flags);
+    if (!stored) return bad_value(option.name, text, stored.error().message());
+  }
+  if (flags.retention_ms == 0) flags.retention_ms = kRetentionMs;
   constexpr std::uint64_t kMib = 1024 * 1024;
   if (flags.wal_segment_bytes != 0 &&
       (flags.wal_segment_bytes < 10 * kMib || flags.wal_segment_bytes > 256 * kMib)) {
@@ -250,17 +132,19 @@ Result<void> check_origin(const Flags& flags) {
 // Outside agent mode, its flags are an error of their own status.
 std::string agent_flags(const Arguments& arguments) {
   std::string names;
-  for (const Option& row : options()) {
-    if (row.use != Use::kAgent || !arguments.given.contains(row.name)) continue;
-    names += concat(names.empty() ? "" : " ", "\"--", row.name, "\"");
+  for (const Option& option : options()) {
+    if (option.use != Use::kAgent || !arguments.given.contains(option.name)) continue;
+    names += concat(names.empty() ? "" : " ", "\"--", option.name, "\"");
   }
   return names;
 }
 
 std::map<std::string, std::string> shown_flags(const Values& values, const Flags& flags) {
-  std::map<std::string, std::string> all(values.begin(), values.end());
+  std::map<std::string, std::string> all;
+  for (const Option& option : options()) {
+    if (option.use != Use::kUnshown) all.insert(*values.find(option.name));
+  }
   all["storage.tsdb.retention.time"] = model::format_duration(flags.retention_ms);
-  all.erase("auto-gomemlimit.refresh-interval");  // 3.14.0 does not have it yet
   return all;
 }
 
@@ -284,7 +168,7 @@ std::string_view own_version() {
 
 Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments, FileSystem& fs) {
   std::map<std::string_view, bool> switches = {{"help", true}, {"version", true}};
-  for (const Option& row : options()) switches[row.name] = row.kind == Kind::kBool;
+  for (const Option& option : options()) switches[option.name] = option.kind == Kind::kBool;
   const Result<Arguments> split = split_arguments(arguments, switches, fs);
   if (!split) {
     return ends_with(1, concat("Error parsing command line arguments: ", split.error().message(),

@@ -3,7 +3,7 @@
 // ignored in silence.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -16,41 +16,40 @@
 
 namespace narthex::server {
 
+/// Values by field. Their defaults are those of the table in server/options.cpp.
 struct Flags {
-  std::string config_file = "prometheus.yml";
-  std::vector<std::string> listen_addresses = {"0.0.0.0:9090"};
+  std::string config_file;
+  std::vector<std::string> listen_addresses;
   std::string external_url;
   std::string route_prefix;
-  std::string cors_origin = ".*";
-  std::string page_title;
+  std::string cors_origin;
   bool enable_lifecycle = false;
-  bool enable_remote_write_receiver = false;
-  std::size_t connections_max = 512;
-  model::DurationMs read_timeout_ms = 5 * 60 * 1000;
-  std::string storage_path = "data/";
-  model::DurationMs retention_ms = 15LL * 24 * 60 * 60 * 1000;  // unless the file says
-  std::uint64_t wal_segment_bytes = 0;                          // 0: 128 MiB
-  bool wal_compression = true;
+  std::size_t connections_max = 0;
+  model::DurationMs read_timeout_ms = 0;
+  std::string storage_path;
+  model::DurationMs retention_ms = 0;  // unless the file says
+  std::size_t wal_segment_bytes = 0;   // 0: 128 MiB
+  bool wal_compression = false;
   bool no_lockfile = false;
-  model::DurationMs lookback_ms = 5 * 60 * 1000;
-  model::DurationMs query_timeout_ms = 2 * 60 * 1000;
-  std::size_t query_concurrency = 20;
-  std::size_t query_samples_max = 50'000'000;
+  model::DurationMs lookback_ms = 0;
+  model::DurationMs query_timeout_ms = 0;
+  std::size_t query_concurrency = 0;
+  std::size_t query_samples_max = 0;
   std::optional<std::size_t> query_memory_bytes;    // none: of what the machine has; 0: no limit
   std::optional<std::size_t> queries_memory_bytes;  // likewise
   std::optional<std::size_t> rules_memory_bytes;    // likewise
-  model::DurationMs outage_tolerance_ms = 60 * 60 * 1000;
-  model::DurationMs grace_period_ms = 10 * 60 * 1000;
-  model::DurationMs resend_delay_ms = 60 * 1000;
-  std::size_t notification_queue = 10'000;
-  std::size_t notification_batch = 256;
-  bool drain_notifications = true;
-  model::DurationMs discovery_reload_ms = 5'000;
-  bool adjust_timestamps = true;
-  model::DurationMs timestamp_tolerance_ms = 2;
+  model::DurationMs outage_tolerance_ms = 0;
+  model::DurationMs grace_period_ms = 0;
+  model::DurationMs resend_delay_ms = 0;
+  std::size_t notification_queue = 0;
+  std::size_t notification_batch = 0;
+  bool drain_notifications = false;
+  model::DurationMs discovery_reload_ms = 0;
+  bool adjust_timestamps = false;
+  model::DurationMs timestamp_tolerance_ms = 0;
   std::vector<std::string> features;
-  LogLevel log_level = LogLevel::kInfo;
-  LogFormat log_format = LogFormat::kLogfmt;
+  LogLevel log_level = {};
+  LogFormat log_format = {};
 
   /// Every flag with its value, for /api/v1/status/flags.
   std::map<std::string, std::string> all;
