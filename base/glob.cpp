@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/str.h"
+#include "base/utf8.h"
 
 namespace narthex {
 namespace {
@@ -14,10 +15,8 @@ Error bad_pattern() {
 
 // The UTF-8 character at the front, or one byte where there is none.
 std::string_view front_rune(std::string_view text) {
-  for (std::size_t length = 1; length <= 4 && length <= text.size(); ++length) {
-    if (is_valid_utf8(text.substr(0, length))) return text.substr(0, length);
-  }
-  return text.substr(0, 1);
+  if (text.empty()) return text;
+  return text.substr(0, std::max<std::size_t>(utf8_length(text, 0), 1));
 }
 
 // One end of a range in a class, taken off `pattern`.

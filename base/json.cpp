@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/str.h"
+#include "base/utf8.h"
 
 namespace narthex {
 namespace {
@@ -48,18 +49,9 @@ void append_escape(std::string& out, unsigned char c) {
   out += kHex[c & 0xF];
 }
 
-// Bytes of the well-formed sequence that starts `text`, 0 when it is malformed.
-std::size_t sequence_length(std::string_view text) {
-  const std::size_t longest = std::min<std::size_t>(text.size(), 4);
-  for (std::size_t length = 2; length <= longest; ++length) {
-    if (is_valid_utf8(text.substr(0, length))) return length;
-  }
-  return 0;
-}
-
 // A multi-byte character at the front of `text`; returns its length.
 std::size_t append_html_rune(std::string& out, std::string_view text) {
-  const std::size_t length = sequence_length(text);
+  const std::size_t length = utf8_length(text, 0);
   if (length == 0) {
     out += "\\ufffd";
     return 1;

@@ -10,6 +10,7 @@
 
 #include "base/regex_syntax.h"
 #include "base/str.h"
+#include "base/utf8.h"
 
 namespace narthex {
 namespace {

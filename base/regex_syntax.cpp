@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/str.h"
+#include "base/utf8.h"
 
 namespace narthex {
 namespace {
@@ -173,14 +174,9 @@ class Translator {
   Result<std::uint32_t> next_rune() {
     constexpr std::uint32_t kNone = 0xFFFD;
     if (rest_.empty()) return kNone;
-    std::size_t bytes = 1;
-    while (bytes <= 4 && !is_valid_utf8(rest_.substr(0, bytes))) ++bytes;
-    if (bytes > std::min<std::size_t>(4, rest_.size())) return invalid_utf8(rest_);
-    const auto lead = static_cast<unsigned char>(rest_.front());
-    std::uint32_t rune = bytes == 1 ? lead : lead & (0xFFU >> (bytes + 1));
-    for (std::size_t i = 1; i < bytes; ++i) {
-      rune = rune << 6 | (static_cast<unsigned char>(rest_[i]) & 0x3FU);
-    }
+    const std::size_t bytes = utf8_length(rest_, 0);
+    if (bytes == 0) return invalid_utf8(rest_);
+    const std::uint32_t rune = decode_utf8(rest_.substr(0, bytes));
     rest_.remove_prefix(bytes);
     return rune;
   }

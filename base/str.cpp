@@ -6,11 +6,12 @@
 #include <charconv>
 #include <clocale>
 #include <cmath>
-#include <cstring>
 #include <cwctype>
 #include <limits>
 
 #include <fast_float/fast_float.h>
+
+#include "base/utf8.h"
 
 namespace narthex {
 namespace {
@@ -60,23 +61,6 @@ bool parse_word(std::string_view word, double& value) {
     return true;
   }
   return false;
-}
-
-// Length of the UTF-8 sequence at `text[i]`, 0 when malformed.
-std::size_t utf8_length(std::string_view text, std::size_t i) {
-  const auto at = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
-  const unsigned char lead = at(i);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || i + length > text.size()) return 0;
-  for (std::size_t k = 1; k < length; ++k) {
-    if ((at(i + k) & 0xC0) != 0x80) return 0;
-  }
-  if (lead == 0xE0 && at(i + 1) < 0xA0) return 0;  // overlong
-  if (lead == 0xED && at(i + 1) > 0x9F) return 0;  // surrogate
-  if (lead == 0xF0 && at(i + 1) < 0x90) return 0;  // overlong
-  if (lead == 0xF4 && at(i + 1) > 0x8F) return 0;  // above U+10FFFF
-  return length;
 }
 
 void append_escaped(std::string& out, unsigned char c) {
@@ -198,12 +182,6 @@ bool parse_float(std::string_view text, double& value) {
 
 namespace {
 
-std::uint32_t code_point(std::string_view bytes) {
-  std::uint32_t out = static_cast<unsigned char>(bytes[0]) & (0xFFU >> (bytes.size() + 1));
-  for (const char c : bytes.substr(1)) out = out << 6 | (static_cast<unsigned char>(c) & 0x3FU);
-  return out;
-}
-
 // What Go's strconv.IsPrint refuses among characters that exist beyond ASCII: controls, formats,
 // odd spaces, private use.
 bool is_unprintable(std::uint32_t point) {
@@ -233,7 +211,7 @@ bool is_unprintable(std::uint32_t point) {
 }
 
 void append_character(std::string& out, std::string_view bytes) {
-  const std::uint32_t point = code_point(bytes);
+  const std::uint32_t point = decode_utf8(bytes);
   if (!is_unprintable(point)) {
     out.append(bytes);
   } else if (point < 0x10000) {
@@ -257,50 +235,7 @@ std::string quote(std::string_view text) {
   return out + '"';
 }
 
-bool is_valid_utf8(std::string_view text) {
-  std::size_t i = 0;
-  while (i + 8 <= text.size()) {  // runs of ASCII, eight bytes a step
-    std::uint64_t word = 0;
-    std::memcpy(&word, text.data() + i, sizeof word);
-    if ((word & 0x8080808080808080ULL) != 0) break;
-    i += 8;
-  }
-  while (i < text.size()) {
-    const std::size_t length = utf8_length(text, i);
-    if (length == 0) return false;
-    i += length;
-  }
-  return true;
-}
-
 namespace {
-
-char32_t decode_utf8(std::string_view letter) {
-  if (letter.size() == 1) return static_cast<unsigned char>(letter[0]);
-  char32_t code = static_cast<unsigned char>(letter[0]) & (0xffU >> (letter.size() + 1));
-  for (const char c : letter.substr(1))
-    code = (code << 6) | (static_cast<unsigned char>(c) & 0x3fU);
-  return code;
-}
-
-void append_utf8(std::string& out, char32_t code) {
-  const auto tail = [&](int shift) { out += static_cast<char>(0x80U | ((code >> shift) & 0x3fU)); };
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    out += static_cast<char>(0xc0U | (code >> 6));
-    tail(0);
-  } else if (code < 0x10000) {
-    out += static_cast<char>(0xe0U | (code >> 12));
-    tail(6);
-    tail(0);
-  } else {
-    out += static_cast<char>(0xf0U | (code >> 18));
-    tail(12);
-    tail(6);
-    tail(0);
-  }
-}
 
 // glibc's tables of Unicode, which need no installed locale. Null would leave letters as they are.
 locale_t unicode_locale() {

@@ -52,6 +52,4 @@ bool parse_float(std::string_view text, double& value);
 /// Go's %q: a double-quoted string with Go's escapes.
 std::string quote(std::string_view text);
 
-bool is_valid_utf8(std::string_view text);
-
 }  // namespace narthex

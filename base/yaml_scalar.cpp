@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/str.h"
+#include "base/utf8.h"
 
 namespace narthex::yaml {
 namespace {
@@ -107,22 +108,6 @@ Scalar resolve_plain(std::string_view text) {
   double value = 0;
   if (first == '.' && looks_like_float(text) && parse_float(text, value)) return value;
   return text;
-}
-
-void append_utf8(std::string& out, std::uint32_t rune) {
-  const auto push = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
-  if (rune < 0x80) return push(rune);
-  if (rune < 0x800) {
-    push(0xC0 | rune >> 6);
-  } else if (rune < 0x10000) {
-    push(0xE0 | rune >> 12);
-    push(0x80 | (rune >> 6 & 0x3F));
-  } else {
-    push(0xF0 | rune >> 18);
-    push(0x80 | (rune >> 12 & 0x3F));
-    push(0x80 | (rune >> 6 & 0x3F));
-  }
-  push(0x80 | (rune & 0x3F));
 }
 
 Result<std::string> from_utf16(std::string_view bytes, bool big_endian) {

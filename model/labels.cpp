@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/str.h"
+#include "base/utf8.h"
 
 namespace narthex::model {
 namespace {

@@ -2,6 +2,7 @@
 #include "scrape/target.h"
 
 #include "base/str.h"
+#include "base/utf8.h"
 
 namespace narthex::scrape {
 namespace {

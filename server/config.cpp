@@ -9,6 +9,7 @@
 #include "base/glob.h"
 #include "base/str.h"
 #include "base/units.h"
+#include "base/utf8.h"
 #include "discovery/manager.h"
 #include "scrape/target.h"
 

@@ -5,6 +5,7 @@
 
 #include "alerting/template/template.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "base/yaml.h"
 #include "model/labels.h"
 

@@ -14,6 +14,7 @@
 #include "alerting/template/builtins.h"
 #include "base/regex.h"
 #include "base/str.h"
+#include "base/utf8.h"
 
 namespace narthex::alerting::tmpl {
 namespace {

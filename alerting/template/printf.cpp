@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/str.h"
+#include "base/utf8.h"
 
 namespace narthex::alerting::tmpl {
 namespace {
@@ -91,12 +92,8 @@ std::string format_number(double value, const Spec& spec) {
 
 std::string rune_text(std::uint64_t rune) {
   if (rune > 0x10FFFF) rune = 0xFFFD;
-  if (rune < 0x80) return std::string(1, static_cast<char>(rune));
   std::string out;
-  const int tails = rune < 0x800 ? 1 : rune < 0x10000 ? 2 : 3;
-  const unsigned lead = tails == 1 ? 0xC0 : tails == 2 ? 0xE0 : 0xF0;
-  out += static_cast<char>(lead | (rune >> (6 * tails)));
-  for (int i = tails - 1; i >= 0; --i) out += static_cast<char>(0x80 | ((rune >> (6 * i)) & 0x3F));
+  append_utf8(out, static_cast<std::uint32_t>(rune));
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "alerting/template/ast.h"
+#include "base/utf8.h"
 
 namespace narthex::alerting::tmpl {
 namespace {
@@ -24,22 +25,6 @@ std::int64_t read_digits(std::string_view text, std::size_t at, std::size_t coun
     value = value * base + digit;
   }
   return value;
-}
-
-void append_rune(std::string& out, std::int64_t rune) {
-  const auto tail = [&](int shift) { out += static_cast<char>(0x80 | ((rune >> shift) & 0x3F)); };
-  if (rune < 0x80) {
-    out += static_cast<char>(rune);
-  } else if (rune < 0x800) {
-    out += static_cast<char>(0xC0 | (rune >> 6));
-    tail(0);
-  } else if (rune < 0x10000) {
-    out += static_cast<char>(0xE0 | (rune >> 12));
-    tail(6), tail(0);
-  } else {
-    out += static_cast<char>(0xF0 | (rune >> 18));
-    tail(12), tail(6), tail(0);
-  }
 }
 
 // The escape whose letter is `text[at]`; moves `at` behind it.
@@ -65,7 +50,7 @@ bool read_escape(std::string_view text, std::size_t& at, std::string& out) {
   if (value < 0 || (octal && value > 255) || value > 0x10FFFF) return false;
   if (is_rune && value >= 0xD800 && value < 0xE000) return false;
   if (is_rune) {
-    append_rune(out, value);
+    append_utf8(out, static_cast<std::uint32_t>(value));
   } else {
     out += static_cast<char>(value);
   }

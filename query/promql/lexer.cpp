@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/str.h"
+#include "base/utf8.h"
 
 namespace narthex::query {
 namespace {
@@ -44,13 +45,9 @@ struct Decoded {
 Decoded decode(std::string_view text, std::size_t at) {
   const auto lead = static_cast<unsigned char>(text[at]);
   if (lead < 0x80) return {.rune = lead, .width = 1};
-  const std::size_t width = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (!is_valid_utf8(text.substr(at, width)) || at + width > text.size()) return {};
-  std::int32_t rune = lead & (0xFF >> (width + 1));
-  for (std::size_t k = 1; k < width; ++k) {
-    rune = (rune << 6) | (static_cast<unsigned char>(text[at + k]) & 0x3F);
-  }
-  return {.rune = rune, .width = width};
+  const std::size_t width = utf8_length(text, at);
+  if (width == 0) return {};
+  return {.rune = static_cast<std::int32_t>(decode_utf8(text.substr(at, width))), .width = width};
 }
 
 bool contains(std::string_view valid, std::int32_t rune) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/str.h"
+#include "base/utf8.h"
 #include "query/context.h"
 #include "query/promql/ast.h"
 #include "query/promql/parser_impl.h"
@@ -20,24 +21,6 @@ std::optional<model::MatchType> match_type(Token token) {
   if (token == Token::kEqlRegex) return model::MatchType::kRegex;
   if (token == Token::kNeqRegex) return model::MatchType::kNotRegex;
   return std::nullopt;
-}
-
-void append_utf8(std::string& out, std::uint32_t rune) {
-  const auto tail = [&](unsigned shift) {
-    out += static_cast<char>(0x80 | ((rune >> shift) & 0x3F));
-  };
-  if (rune < 0x80) {
-    out += static_cast<char>(rune);
-  } else if (rune < 0x800) {
-    out += static_cast<char>(0xC0 | (rune >> 6));
-    tail(0);
-  } else if (rune < 0x10000) {
-    out += static_cast<char>(0xE0 | (rune >> 12));
-    tail(6), tail(0);
-  } else {
-    out += static_cast<char>(0xF0 | (rune >> 18));
-    tail(12), tail(6), tail(0);
-  }
 }
 
 // Decodes the escape whose backslash is at `at`, and returns where the text goes on.

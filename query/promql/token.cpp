@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/str.h"
+#include "base/utf8.h"
 
 namespace narthex::query {
 namespace {
@@ -95,23 +96,6 @@ std::string quote_short(std::string_view text) {
   return quote(text.substr(0, prefix_bytes(text, kShownRunesMax))) + "...";
 }
 
-void append_utf8(std::string& out, std::int32_t rune) {
-  const auto r = static_cast<std::uint32_t>(rune);
-  const auto tail = [&](unsigned shift) { out += static_cast<char>(0x80 | ((r >> shift) & 0x3F)); };
-  if (r < 0x80) {
-    out += static_cast<char>(r);
-  } else if (r < 0x800) {
-    out += static_cast<char>(0xC0 | (r >> 6));
-    tail(0);
-  } else if (r < 0x10000) {
-    out += static_cast<char>(0xE0 | (r >> 12));
-    tail(6), tail(0);
-  } else {
-    out += static_cast<char>(0xF0 | (r >> 18));
-    tail(12), tail(6), tail(0);
-  }
-}
-
 }  // namespace
 
 bool is_operator(Token token) {
@@ -170,14 +154,14 @@ std::string quote_rune(std::int32_t rune) {
   if (rune == '\'') return "'\\''";
   if (rune == '"') return "'\"'";
   std::string text;
-  append_utf8(text, rune);
+  append_utf8(text, static_cast<std::uint32_t>(rune));
   const std::string quoted = quote(text);
   return concat("'", std::string_view(quoted).substr(1, quoted.size() - 2), "'");
 }
 
 std::string describe_rune(std::int32_t rune) {
   std::string text;
-  append_utf8(text, rune < 0 ? 0xFFFD : rune);
+  append_utf8(text, rune < 0 ? 0xFFFD : static_cast<std::uint32_t>(rune));
   const std::string code = fmt::format("U+{:04X}", rune);
   return rune < 0x20 ? code : concat(code, " '", text, "'");
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/str.h"
+#include "base/utf8.h"
 #include "remote/wire/write_v1.h"
 
 namespace narthex::remote {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/str.h"
+#include "base/utf8.h"
 #include "scrape/text/number.h"
 #include "scrape/text/reader.h"
 #include "scrape/text/scan.h"

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/str.h"
+#include "base/utf8.h"
 #include "model/labels.h"
 #include "scrape/text/scan.h"
 

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "web/api/errors.h"
 #include "web/api/params.h"
 #include "web/api/result_json.h"
@@ -97,24 +98,6 @@ Result<std::vector<model::Labels>> select_series(model::Queryable& store,
   }
   if (merges) sort_unique(out);
   return out;
-}
-
-void append_utf8(std::string& out, std::uint32_t rune) {
-  const auto tail = [&](unsigned shift) {
-    out += static_cast<char>(0x80 | ((rune >> shift) & 0x3F));
-  };
-  if (rune < 0x80) {
-    out += static_cast<char>(rune);
-  } else if (rune < 0x800) {
-    out += static_cast<char>(0xC0 | (rune >> 6));
-    tail(0);
-  } else if (rune < 0x10000) {
-    out += static_cast<char>(0xE0 | (rune >> 12));
-    tail(6), tail(0);
-  } else {
-    out += static_cast<char>(0xF0 | (rune >> 18));
-    tail(12), tail(6), tail(0);
-  }
 }
 
 }  // namespace
