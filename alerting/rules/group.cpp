@@ -6,6 +6,7 @@
 #include "alerting/template/template.h"
 #include "base/exceptions.h"
 #include "base/str.h"
+#include "net/http/url.h"
 #include "query/promql/parser.h"
 
 namespace narthex::alerting {
@@ -262,8 +263,9 @@ Result<void> RuleGroup::run_and_write(Rule& rule, model::TimeMs time, const Stop
   NX_TRY_ASSIGN(const std::vector<RuleSample> samples, run_rule(rule, time, stop));
   measures_->samples += static_cast<double>(samples.size());
   if (rule.alerting) {
-    const std::string url = concat(context_.options.external_url,
-                                   "/graph?g0.expr=", tmpl::query_escape(rule.query), "&g0.tab=1");
+    const std::string url =
+        concat(context_.options.external_url,
+               "/graph?g0.expr=", net::http::query_escape(rule.query), "&g0.tab=1");
     auto due =
         rule.alerting->take_due(time, settings_.interval, context_.options.resend_delay, url);
     if (!due.empty()) context_.send(std::move(due));

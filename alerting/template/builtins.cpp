@@ -7,6 +7,7 @@
 #include "alerting/template/printf.h"
 #include "base/html.h"
 #include "base/str.h"
+#include "net/http/url.h"
 
 namespace narthex::alerting::tmpl {
 namespace {
@@ -217,7 +218,7 @@ Result<Value> js(const Environment&, Args args) {
 
 Result<Value> urlquery(const Environment&, Args args) {
   NX_TRY_ASSIGN(const std::string in, escape_input(args));
-  return Value(query_escape(in));
+  return Value(net::http::query_escape(in));
 }
 
 Result<Value> call(const Environment&, Args args) {

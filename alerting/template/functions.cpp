@@ -15,6 +15,7 @@
 #include "base/regex.h"
 #include "base/str.h"
 #include "base/utf8.h"
+#include "net/http/url.h"
 
 namespace narthex::alerting::tmpl {
 namespace {
@@ -262,10 +263,10 @@ Result<Value> re_replace_all(const Environment&, Args args) {
 }
 
 Result<Value> graph_link(const Environment&, Args args) {
-  return Value(concat("/graph?g0.expr=", query_escape(text_of(args[0])), "&g0.tab=0"));
+  return Value(concat("/graph?g0.expr=", net::http::query_escape(text_of(args[0])), "&g0.tab=0"));
 }
 Result<Value> table_link(const Environment&, Args args) {
-  return Value(concat("/graph?g0.expr=", query_escape(text_of(args[0])), "&g0.tab=1"));
+  return Value(concat("/graph?g0.expr=", net::http::query_escape(text_of(args[0])), "&g0.tab=1"));
 }
 
 struct HostPort {
@@ -313,7 +314,7 @@ Result<Value> as_is(const Environment&, Args args) {
   return args[0];
 }
 Result<Value> url_query_escape(const Environment&, Args args) {
-  return Value(query_escape(text_of(args[0])));
+  return Value(net::http::query_escape(text_of(args[0])));
 }
 
 const std::map<std::string_view, Function>& table() {
@@ -383,22 +384,6 @@ std::string_view parameter_name(Parameter parameter) {
       break;
   }
   return "interface {}";
-}
-
-std::string query_escape(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) {
-      out += c;
-    } else if (c == ' ') {
-      out += '+';
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
 }
 
 }  // namespace narthex::alerting::tmpl

@@ -41,9 +41,6 @@ const Function* find_function(std::string_view name);
 /// Go's name of the parameter's type.
 std::string_view parameter_name(Parameter parameter);
 
-/// Go's url.QueryEscape.
-std::string query_escape(std::string_view text);
-
 /// One of Go's template comparisons; for tests and functions.cpp.
 Result<bool> values_equal(const Value& a, const Value& b);
 Result<bool> value_less(const Value& a, const Value& b);
