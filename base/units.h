@@ -1,5 +1,5 @@
-// Byte sizes as configuration writes them: 512MB, 10MiB, 1GiB512MiB, with powers of two behind both
-// spellings.
+// Units of time, and byte sizes as configuration writes them: 512MB, 10MiB, 1GiB512MiB, with powers
+// of two behind both spellings.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,14 @@
 #include "base/result.h"
 
 namespace narthex {
+
+inline constexpr std::int64_t kNsPerMs = 1'000'000;
+inline constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+
+/// As metrics and log lines show a length of time.
+constexpr double to_seconds(std::int64_t ns) {
+  return static_cast<double>(ns) / static_cast<double>(kNsPerSecond);
+}
 
 /// Bytes of a size text. A unit is needed except for "0". kInvalid with upstream's text otherwise.
 Result<std::int64_t> parse_bytes(std::string_view text);

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/str.h"
+#include "base/units.h"
 
 namespace narthex::model {
 namespace {
@@ -27,7 +28,7 @@ constexpr std::array<Unit, 7> kUnits = {{{"y", 365LL * 86'400'000},
                                          {"m", 60'000},
                                          {"s", 1000},
                                          {"ms", 1}}};
-constexpr std::int64_t kMaxMs = std::numeric_limits<std::int64_t>::max() / 1'000'000;
+constexpr std::int64_t kMaxMs = std::numeric_limits<std::int64_t>::max() / kNsPerMs;
 
 Error bad_duration(std::string_view text) {
   return Error(Code::kInvalid, concat("not a valid duration string: ", quote(text)));

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/units.h"
 
 namespace narthex::model {
 
@@ -50,7 +51,7 @@ constexpr std::uint64_t count_steps(TimeMs start, TimeMs end, DurationMs step) {
 /// `length` in nanoseconds, held at the ends of 64 bits.
 constexpr std::int64_t to_nanoseconds(DurationMs length) {
   std::int64_t product = 0;
-  if (!__builtin_mul_overflow(length, 1'000'000, &product)) return product;
+  if (!__builtin_mul_overflow(length, kNsPerMs, &product)) return product;
   return length < 0 ? std::numeric_limits<std::int64_t>::min()
                     : std::numeric_limits<std::int64_t>::max();
 }

@@ -7,6 +7,7 @@
 
 #include "base/metrics_refresh.h"
 #include "base/str.h"
+#include "base/units.h"
 #include "query/context.h"
 #include "query/functions/extended.h"
 #include "query/gate.h"
@@ -16,8 +17,6 @@
 
 namespace narthex::query {
 namespace {
-
-constexpr double kNsPerSecond = 1e9;
 
 struct EngineMetrics {
   explicit EngineMetrics(Metrics& metrics, std::size_t concurrency_max)
@@ -236,7 +235,7 @@ struct Engine::State {
   }
 
   double seconds_since(std::int64_t start_ns) const {
-    return static_cast<double>(clock.monotonic_ns() - start_ns) / kNsPerSecond;
+    return to_seconds(clock.monotonic_ns() - start_ns);
   }
   Result<QueryResult> evaluate(model::Queryable& store, const QueryRequest& request,
                                const Expr& expr, const Stop& stop);

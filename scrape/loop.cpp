@@ -6,6 +6,7 @@
 #include "base/compress.h"
 #include "base/exceptions.h"
 #include "base/str.h"
+#include "base/units.h"
 
 namespace narthex::scrape {
 namespace {
@@ -203,10 +204,10 @@ std::size_t TargetLoop::body_bytes_max() const {
 
 asio::awaitable<void> TargetLoop::run() {
   const Clock& clock = context_.clock;
-  const std::int64_t wait_ns = target_.offset_ns(clock.now_ms() * 1'000'000, offset_seed_);
+  const std::int64_t wait_ns = target_.offset_ns(clock.now_ms() * kNsPerMs, offset_seed_);
   const bool waited = co_await net::sleep_for_ns(wait_ns);
   if (!waited) co_return;
-  const std::int64_t interval_ns = target_.interval * 1'000'000;
+  const std::int64_t interval_ns = target_.interval * kNsPerMs;
   const model::DurationMs tolerance =
       std::min(target_.interval / 100, context_.options.timestamp_tolerance);
   std::int64_t tick_ns = clock.monotonic_ns();
@@ -214,7 +215,7 @@ asio::awaitable<void> TargetLoop::run() {
   model::TimeMs ideal = clock.now_ms();
   for (;;) {
     const std::int64_t started_ns = clock.monotonic_ns();
-    if (last_ns != 0) interval_length_.observe(static_cast<double>(started_ns - last_ns) / 1e9);
+    if (last_ns != 0) interval_length_.observe(to_seconds(started_ns - last_ns));
     last_ns = started_ns;
     model::TimeMs time = clock.now_ms();
     if (time > ideal) ideal += (time - ideal) / target_.interval * target_.interval;
@@ -384,7 +385,7 @@ void TargetLoop::write(Result<net::http::ClientResponse>& response, model::TimeM
     batch->reset();
     ingest_.stage_failure(*batch);
   }
-  outcome.duration_seconds = static_cast<double>(context_.clock.monotonic_ns() - started_ns) / 1e9;
+  outcome.duration_seconds = to_seconds(context_.clock.monotonic_ns() - started_ns);
   const Result<void> reported = ingest_.stage_report(outcome, context_.appender, *batch);
   if (!reported) error = reported.error().message();
   const Result<RejectedRows> rejected = ingest_.append(time, context_.appender, *batch);
@@ -410,7 +411,7 @@ void TargetLoop::write(Result<net::http::ClientResponse>& response, model::TimeM
 // Two ticks and a bit later, so that a target that only moved has written newer samples by then:
 // those refuse the markers.
 asio::awaitable<void> TargetLoop::say_farewell(model::TimeMs stopped) {
-  const std::int64_t interval_ns = target_.interval * 1'000'000;
+  const std::int64_t interval_ns = target_.interval * kNsPerMs;
   const bool waited = co_await net::sleep_for_ns(2 * interval_ns + interval_ns / 10);
   if (!waited) co_return;
   auto work = [this, stopped] { write_farewell(stopped + target_.interval); };

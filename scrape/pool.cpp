@@ -2,6 +2,7 @@
 #include "scrape/pool.h"
 
 #include "base/str.h"
+#include "base/units.h"
 
 namespace narthex::scrape {
 namespace {
@@ -117,7 +118,7 @@ void Pool::publish(std::int64_t sync_ns) const {
   metrics
       .summary("prometheus_target_sync_length_seconds", "Actual interval to sync the scrape pool.",
                label, Spread::kBoth)
-      .observe(static_cast<double>(sync_ns) / 1e9);
+      .observe(to_seconds(sync_ns));
 }
 
 void Pool::check_target_limit() {

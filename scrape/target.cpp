@@ -2,6 +2,7 @@
 #include "scrape/target.h"
 
 #include "base/str.h"
+#include "base/units.h"
 #include "base/utf8.h"
 
 namespace narthex::scrape {
@@ -95,7 +96,7 @@ std::uint64_t fnv1a(std::string_view text, std::uint64_t state) {
 }
 
 std::int64_t Target::offset_ns(std::int64_t now_ns, std::uint64_t seed) const {
-  const std::int64_t interval_ns = interval * 1'000'000;
+  const std::int64_t interval_ns = interval * kNsPerMs;
   const std::int64_t base = interval_ns - now_ns % interval_ns;
   const auto offset =
       static_cast<std::int64_t>((hash ^ seed) % static_cast<std::uint64_t>(interval_ns));

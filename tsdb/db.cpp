@@ -5,6 +5,7 @@
 
 #include "base/metrics_refresh.h"
 #include "base/str.h"
+#include "base/units.h"
 #include "tsdb/block/directory.h"
 #include "tsdb/head/head.h"
 #include "tsdb/head/head_querier.h"
@@ -36,11 +37,10 @@ Result<void> refuse_blocks(FileSystem& fs, const std::string& path) {
 }
 
 void log_replay(Log& log, const ReplayReport& report, std::int64_t took_ns) {
-  log.info("wal replay completed",
-           {{"segments", report.segments},
-            {"series", report.series},
-            {"samples", report.samples},
-            {"duration", fmt::format("{:.3f}s", static_cast<double>(took_ns) / 1e9)}});
+  log.info("wal replay completed", {{"segments", report.segments},
+                                    {"series", report.series},
+                                    {"samples", report.samples},
+                                    {"duration", fmt::format("{:.3f}s", to_seconds(took_ns))}});
   if (report.unknown_refs > 0)
     log.warn("wal samples of unknown series", {{"samples", report.unknown_refs}});
   if (report.histogram_records > 0) {
@@ -53,7 +53,7 @@ void publish_replay(Metrics& metrics, const ReplayReport& report, std::int64_t t
   metrics
       .gauge("prometheus_tsdb_data_replay_duration_seconds",
              "Time taken to replay the data on disk.")
-      .set(static_cast<double>(took_ns) / 1e9);
+      .set(to_seconds(took_ns));
   metrics.counter("prometheus_tsdb_wal_corruptions_total", "Total number of WAL corruptions.")
       .add(static_cast<double>(report.damaged_records));
   metrics
@@ -238,7 +238,7 @@ Result<void> Db::sync() {
   const std::int64_t started_ns = state_->clock->monotonic_ns();
   NX_TRY(state_->wal->sync());
   const std::int64_t took_ns = state_->clock->monotonic_ns() - started_ns;
-  state_->fsync_duration->observe(static_cast<double>(took_ns) / 1e9);
+  state_->fsync_duration->observe(to_seconds(took_ns));
   return {};
 }
 

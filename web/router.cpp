@@ -5,6 +5,7 @@
 
 #include "base/exceptions.h"
 #include "base/str.h"
+#include "base/units.h"
 #include "net/http/framing.h"
 #include "net/http/url.h"
 #include "web/api/errors.h"
@@ -261,8 +262,7 @@ asio::awaitable<net::http::Response> Router::run(const Endpoint& endpoint,
   } else {
     response = co_await answer(endpoint, request);
   }
-  endpoint.instruments.duration.observe(static_cast<double>(clock_.monotonic_ns() - start_ns) /
-                                        1e9);
+  endpoint.instruments.duration.observe(to_seconds(clock_.monotonic_ns() - start_ns));
   endpoint.instruments.size.observe(static_cast<double>(response.body.size()));
   metrics_
       .counter(

@@ -5,6 +5,7 @@
 
 #include "alerting/notify/payload.h"
 #include "base/str.h"
+#include "base/units.h"
 
 namespace narthex::alerting {
 
@@ -108,7 +109,7 @@ asio::awaitable<void> AlertQueue::drain() {
       response = Error(Code::kUnavailable, concat("bad response status ", response->status_line()));
     }
     if (response) {
-      const double seconds = static_cast<double>(clock_.monotonic_ns() - started_ns) / 1e9;
+      const double seconds = to_seconds(clock_.monotonic_ns() - started_ns);
       latency_.observe(seconds);
       latency_histogram_.observe(seconds);
       sent_.add(count);

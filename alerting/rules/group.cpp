@@ -6,13 +6,12 @@
 #include "alerting/template/template.h"
 #include "base/exceptions.h"
 #include "base/str.h"
+#include "base/units.h"
 #include "net/http/url.h"
 #include "query/promql/parser.h"
 
 namespace narthex::alerting {
 namespace {
-
-constexpr std::int64_t kNanosecondsPerMs = 1'000'000;
 
 std::string group_key(const GroupSettings& settings) {
   return concat(settings.config.file, ";", settings.config.name);
@@ -90,7 +89,7 @@ void lend_state(GroupSnapshot from, GroupSnapshot& to) {
 std::int64_t evaluation_slot_ns(const std::string& name, const std::string& file,
                                 model::DurationMs interval, std::int64_t now_ns) {
   const model::Labels key{{"name", name}, {"file", file}};
-  const std::int64_t interval_ns = interval * kNanosecondsPerMs;
+  const std::int64_t interval_ns = interval * kNsPerMs;
   const auto offset =
       static_cast<std::int64_t>(key.hash() % static_cast<std::uint64_t>(interval_ns));
   const std::int64_t shifted = now_ns - offset;
@@ -221,7 +220,7 @@ void RuleGroup::evaluate(model::TimeMs time, const StopToken& stop) {
     evaluate_rule(*rule, time, stop);
   }
   write_stale(std::exchange(orphans_, {}), model::subtract_time(time, settings_.query_offset));
-  const double seconds = static_cast<double>(context_.clock.monotonic_ns() - start_ns) / 1e9;
+  const double seconds = to_seconds(context_.clock.monotonic_ns() - start_ns);
   measures_->last_duration.set(seconds);
   measures_->group_duration.observe(seconds);
   measures_->last_rule_sum.set(measures_->seconds);
@@ -251,7 +250,7 @@ void RuleGroup::evaluate_rule(Rule& rule, model::TimeMs time, const StopToken& s
                                                    {"err", outcome.error()}});
     }
   }
-  const double seconds = static_cast<double>(context_.clock.monotonic_ns() - start_ns) / 1e9;
+  const double seconds = to_seconds(context_.clock.monotonic_ns() - start_ns);
   measures_->rule_duration.observe(seconds);
   measures_->seconds += seconds;
   const MutexLock lock(rule.mutex);
@@ -398,7 +397,7 @@ void RuleGroup::restore(model::TimeMs now) {
     }
     rule->alerting->set_restored();
   }
-  measures_->last_restore.set(static_cast<double>(context_.clock.monotonic_ns() - start_ns) / 1e9);
+  measures_->last_restore.set(to_seconds(context_.clock.monotonic_ns() - start_ns));
 }
 
 std::map<model::Labels, model::Sample> RuleGroup::read_alert_states(model::Querier& querier,

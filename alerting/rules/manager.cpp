@@ -6,14 +6,13 @@
 
 #include "base/exceptions.h"
 #include "base/str.h"
+#include "base/units.h"
 
 namespace narthex::alerting {
 namespace {
 
-constexpr std::int64_t kNanosecondsPerMs = 1'000'000;
-constexpr std::chrono::seconds kStopPatience{10};  // before it is said that stopping is slow
-constexpr std::int64_t kHandOverPollNs =
-    20 * kNanosecondsPerMs;  // rare: a reload meets an evaluation
+constexpr std::chrono::seconds kStopPatience{10};        // before it is said that stopping is slow
+constexpr std::int64_t kHandOverPollNs = 20 * kNsPerMs;  // rare: a reload meets an evaluation
 
 }  // namespace
 
@@ -55,7 +54,7 @@ struct RuleManager::State {
 };
 
 asio::awaitable<bool> RuleManager::State::wait_until(std::int64_t time_ns) {
-  const std::int64_t now_ns = context.clock.now_ms() * kNanosecondsPerMs;
+  const std::int64_t now_ns = context.clock.now_ms() * kNsPerMs;
   if (now_ns >= time_ns) co_return true;
   const bool waited = co_await net::sleep_for_ns(time_ns - now_ns);
   co_return waited;
@@ -76,7 +75,7 @@ asio::awaitable<bool> RuleManager::State::wait_for(std::vector<net::TaskHandle> 
 void RuleManager::State::evaluate(RuleGroup& group, std::int64_t slot_ns) {
   const Doing doing{"rules", group.settings().config.name};
   (void)guarded(context.log, context.metrics, doing, [&]() -> Result<void> {
-    group.evaluate(slot_ns / kNanosecondsPerMs, stop_token);
+    group.evaluate(slot_ns / kNsPerMs, stop_token);
     return {};
   });
 }
@@ -89,11 +88,10 @@ asio::awaitable<void> RuleManager::State::run(std::shared_ptr<RuleGroup> group,
   auto take = [&] { group->take_over(); };
   co_await net::run_on(executors.cpu(), std::move(take));
   const GroupSettings& settings = group->settings();
-  const std::int64_t interval_ns = settings.interval * kNanosecondsPerMs;
-  std::int64_t slot_ns =
-      evaluation_slot_ns(settings.config.name, settings.config.file, settings.interval,
-                         context.clock.now_ms() * kNanosecondsPerMs) +
-      interval_ns;
+  const std::int64_t interval_ns = settings.interval * kNsPerMs;
+  std::int64_t slot_ns = evaluation_slot_ns(settings.config.name, settings.config.file,
+                                            settings.interval, context.clock.now_ms() * kNsPerMs) +
+                         interval_ns;
   for (std::int64_t count = 1;; ++count) {
     const bool waited = co_await wait_until(slot_ns);
     if (!waited) co_return;
@@ -103,7 +101,7 @@ asio::awaitable<void> RuleManager::State::run(std::shared_ptr<RuleGroup> group,
       auto restore = [&] { group->restore(context.clock.now_ms()); };
       co_await net::run_on(executors.cpu(), std::move(restore));
     }
-    const std::int64_t late_ns = context.clock.now_ms() * kNanosecondsPerMs - slot_ns;
+    const std::int64_t late_ns = context.clock.now_ms() * kNsPerMs - slot_ns;
     const std::int64_t missed = std::max<std::int64_t>(0, late_ns / interval_ns - 1);
     if (missed > 0) group->count_missed(missed);
     slot_ns += (missed + 1) * interval_ns;

@@ -14,6 +14,7 @@
 #include "alerting/template/builtins.h"
 #include "base/regex.h"
 #include "base/str.h"
+#include "base/units.h"
 #include "base/utf8.h"
 #include "net/http/url.h"
 
@@ -169,7 +170,7 @@ Result<model::TimeMs> to_time_ms(double seconds) {
   constexpr double kInt64Limit = 9223372036854775808.0;
   const std::int64_t whole =
       ns >= kInt64Limit ? std::numeric_limits<std::int64_t>::max() : static_cast<std::int64_t>(ns);
-  return whole / 1'000'000;
+  return whole / kNsPerMs;
 }
 
 Result<Value> humanize_timestamp(const Environment&, Args args) {

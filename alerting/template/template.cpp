@@ -9,6 +9,7 @@
 #include "alerting/template/ast.h"
 #include "alerting/template/lexer.h"
 #include "base/str.h"
+#include "base/units.h"
 
 namespace narthex::alerting {
 namespace tmpl {
@@ -21,7 +22,7 @@ constexpr std::size_t kTemplateArgumentsMax = 4 * kTemplateOutputMax;  // texts 
 
 StopToken deadline_of(const Clock* clock) {
   if (clock == nullptr) return {};
-  return {*clock, clock->monotonic_ns() + kTemplateSecondsMax * 1'000'000'000};
+  return {*clock, clock->monotonic_ns() + kTemplateSecondsMax * kNsPerSecond};
 }
 
 class Executor {

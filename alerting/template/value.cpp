@@ -8,11 +8,11 @@
 #include <fmt/format.h>
 
 #include "base/str.h"
+#include "base/units.h"
 
 namespace narthex::alerting::tmpl {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr int kMapDepthMax = 64;                              // docs: limits of templates
 constexpr std::size_t kMapWeightMax = std::size_t{64} << 20;  // docs: limits of templates
 constexpr std::size_t kPlainWeight = 16;                      // numbers, times, pointers
@@ -110,7 +110,7 @@ std::optional<Value> duration_method(DurationValue duration, std::string_view na
   if (name == "Seconds") return Value(ns / 1e9);
   if (name == "Minutes") return Value(ns / 6e10);
   if (name == "Hours") return Value(ns / 3.6e12);
-  if (name == "Milliseconds") return Value(duration.ns / 1'000'000);
+  if (name == "Milliseconds") return Value(duration.ns / kNsPerMs);
   if (name == "Microseconds") return Value(duration.ns / 1'000);
   if (name == "Nanoseconds") return Value(duration.ns);
   if (name == "String") return Value(duration_text(duration.ns));
@@ -215,7 +215,7 @@ Result<double> to_number(const Value& value) {
   if (const auto* number = value.as<std::int64_t>()) return static_cast<double>(*number);
   if (const auto* number = value.as<std::uint64_t>()) return static_cast<double>(*number);
   if (const auto* duration = value.as<DurationValue>()) {
-    return static_cast<double>(duration->ns) / static_cast<double>(kSecond);
+    return static_cast<double>(duration->ns) / static_cast<double>(kNsPerSecond);
   }
   if (const auto* text = value.as<std::string>()) {
     double number = 0;
@@ -242,11 +242,11 @@ std::string duration_text(std::int64_t ns) {
     return concat(sign, format_float(value, FloatStyle::kFixed), name);
   };
   if (size < 1'000) return concat(sign, size, "ns");
-  if (size < 1'000'000) return scaled(1'000, "µs");
-  if (size < kSecond) return scaled(1'000'000, "ms");
-  const std::uint64_t minutes = size / (60ULL * kSecond);
+  if (size < kNsPerMs) return scaled(1'000, "µs");
+  if (size < kNsPerSecond) return scaled(kNsPerMs, "ms");
+  const std::uint64_t minutes = size / (60ULL * kNsPerSecond);
   const double seconds =
-      static_cast<double>(size % (60ULL * kSecond)) / static_cast<double>(kSecond);
+      static_cast<double>(size % (60ULL * kNsPerSecond)) / static_cast<double>(kNsPerSecond);
   std::string out = sign;
   if (minutes >= 60) out += concat(minutes / 60, "h");
   if (minutes > 0) out += concat(minutes % 60, "m");

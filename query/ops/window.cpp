@@ -15,7 +15,6 @@ constexpr std::uint64_t kKernelSamplesMax = 1024 * 1024;  // tuned: some 10 ms o
 
 // Go's Duration.Seconds().
 double seconds_of(std::int64_t ns) {
-  constexpr std::int64_t kNsPerSecond = 1'000'000'000;
   return static_cast<double>(ns / kNsPerSecond) +
          static_cast<double>(ns % kNsPerSecond) / static_cast<double>(kNsPerSecond);
 }

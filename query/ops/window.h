@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "base/units.h"
 #include "query/functions/window.h"
 #include "query/ops/operator.h"
 #include "query/ops/selection.h"
@@ -39,7 +40,7 @@ class WindowOp final : public Operator {
   Result<void> run_stream(QueryContext& context, TileSink& sink) override;
 
  private:
-  DurationMs range_ms() const { return spec_.range_ns / 1'000'000; }
+  DurationMs range_ms() const { return spec_.range_ns / kNsPerMs; }
   std::size_t first_scalar() const { return spec_.selector ? 0 : 1; }
   Result<void> load_scalars(QueryContext& context);
   bool has_factors() const { return spec_.function->name == "double_exponential_smoothing"; }

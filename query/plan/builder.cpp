@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/str.h"
+#include "base/units.h"
 #include "query/functions/extended.h"
 #include "query/functions/math.h"
 #include "query/functions/window.h"
@@ -30,7 +31,6 @@ namespace narthex::query {
 namespace {
 
 constexpr std::size_t kSubqueryStepsMax = 1'000'000;  // design: limits of queries
-constexpr std::int64_t kNsPerMs = 1'000'000;
 
 Error not_implemented(std::string_view what) {
   return Error(Code::kExecution, concat("not implemented yet: ", what));

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/str.h"
+#include "base/units.h"
 #include "query/functions/math.h"
 
 namespace narthex::query {
@@ -102,7 +103,6 @@ Result<std::int64_t> resolve_duration(const DurationSpec& spec, const QueryTimes
   NX_TRY_ASSIGN(const double seconds, evaluate(spec.expr, times));
   const DurationNode& root = spec.expr.back();
   constexpr double kSecondsMax = 9223372036.854775808;  // 2^63 ns
-  constexpr std::int64_t kNsPerMs = 1'000'000;
   if (!std::isfinite(seconds)) return duration_error(root, "duration is NaN or infinite");
   if (seconds <= 0 && !may_be_negative) {
     return duration_error(root, "duration must be greater than 0");

@@ -4,13 +4,12 @@
 #include <utility>
 
 #include "base/str.h"
+#include "base/units.h"
 #include "query/promql/ast.h"
 #include "query/promql/parser_impl.h"
 
 namespace narthex::query {
 namespace {
-
-constexpr double kNsPerSecond = 1e9;
 
 bool is_context(Token token) {
   return token == Token::kStep || token == Token::kRange;
@@ -27,7 +26,7 @@ int duration_precedence(Token token) {
 
 // Whether `seconds` does not fit 63 bits of nanoseconds.
 bool out_of_range(double seconds) {
-  constexpr double kSecondsMax = 9223372036854775808.0 / kNsPerSecond;
+  constexpr double kSecondsMax = 9223372036854775808.0 / static_cast<double>(kNsPerSecond);
   return seconds > kSecondsMax || seconds < -kSecondsMax;
 }
 
@@ -173,7 +172,7 @@ void Parser::to_spec(DurationIndex root, DurationSpec& out) {
     durations_.clear();
     return;
   }
-  const double ns = std::round(node.seconds * kNsPerSecond);
+  const double ns = std::round(node.seconds * static_cast<double>(kNsPerSecond));
   constexpr double kNsMax = 9223372036854774784.0;  // the largest double below 2^63
   out.ns = static_cast<std::int64_t>(std::clamp(ns, -kNsMax, kNsMax));
   literal_ = {.position = node.position, .positive = node.seconds > 0};

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/str.h"
+#include "base/units.h"
 #include "query/promql/ast.h"
 #include "query/promql/parser.h"
 
@@ -17,8 +18,6 @@ namespace {
 constexpr std::size_t kLineBytesMax = 100;  // fixed by upstream's Pretty
 constexpr std::size_t kIndentLevelsMax =
     1024;  // deeper chains are printed on one line, to bound the text
-constexpr double kNsPerSecond = 1e9;
-constexpr std::int64_t kNsPerMs = 1'000'000;
 
 // Either text or a tree still to be unfolded.
 struct Piece {
@@ -41,7 +40,7 @@ std::string duration_text(std::int64_t ns) {
 
 std::string literal_text(double value, bool is_duration) {
   if (!is_duration) return format_float(value, FloatStyle::kFixed);
-  return duration_text(static_cast<std::int64_t>(value * kNsPerSecond));
+  return duration_text(static_cast<std::int64_t>(value * static_cast<double>(kNsPerSecond)));
 }
 
 std::vector<DurationPart> duration_parts(const DurationNode& node) {

@@ -1,4 +1,4 @@
-// Byte sizes as configuration writes them.
+// Units of time and byte sizes.
 #include "base/units.h"
 
 #include <gtest/gtest.h>
@@ -20,6 +20,11 @@ TEST(Units, RefusesWhatUpstreamRefuses) {
   EXPECT_EQ(parse_bytes("1kB").error().message(), "units: unknown unit kB in 1kB");
   EXPECT_EQ(parse_bytes("B").error().message(), "units: invalid B");
   EXPECT_FALSE(parse_bytes("9999EB"));
+}
+
+TEST(Units, ShowsTimeInSeconds) {
+  EXPECT_EQ(to_seconds(1500 * kNsPerMs), 1.5);
+  EXPECT_EQ(to_seconds(-kNsPerSecond), -1);
 }
 
 TEST(Units, PrintsWholeUnits) {

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "base/units.h"
 
 namespace narthex::web {
 namespace {
@@ -54,7 +55,7 @@ std::string duration_json(const query::DurationExpr& expr) {
 }
 
 std::int64_t milliseconds(const query::DurationSpec& spec) {
-  return spec.ns / 1'000'000;
+  return spec.ns / kNsPerMs;
 }
 
 std::string offset_members(const query::TimeModifiers& time) {

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/str.h"
+#include "base/units.h"
 #include "query/context.h"
 #include "query/functions/go_math.h"
 #include "query/promql/parser.h"
@@ -15,15 +16,12 @@ namespace narthex::web {
 namespace {
 
 constexpr std::size_t kSelectorsMax = 1'000;  // reliability.md 7.4
-constexpr std::int64_t kNanosecondsPerMs = 1'000'000;
-constexpr double kNanosecondsPerSecond = 1e9;
 constexpr double kInt64Limit = 9223372036854775808.0;
 
 Error invalid(std::string message) {
   return Error(Code::kInvalid, std::move(message));
 }
 
-constexpr std::int64_t kNanoseconds = 1'000'000'000;
 constexpr std::int64_t kSecondsFromYearOne = 62'135'596'800;  // to 1970
 
 // How Go converts on amd64: whatever does not fit is the smallest integer.
@@ -52,7 +50,7 @@ bool selects_something(const model::Matchers& matchers) {
 ApiTime ApiTime::from_ms(model::TimeMs ms) {
   const std::int64_t rest = (ms % 1000 + 1000) % 1000;
   // The last time is the last nanosecond of its second.
-  const std::int64_t ns = ms == kApiTimeMax ? kNanoseconds - 1 : rest * kNanosecondsPerMs;
+  const std::int64_t ns = ms == kApiTimeMax ? kNsPerSecond - 1 : rest * kNsPerMs;
   return {ms / 1000 - (ms % 1000 < 0 ? 1 : 0), ns};
 }
 
@@ -61,12 +59,13 @@ ApiTime ApiTime::from_seconds(double seconds) {
   double fraction = std::numeric_limits<double>::quiet_NaN();  // Go's, of an infinity
   if (std::isfinite(seconds)) fraction = std::modf(seconds, &whole);
   std::int64_t sum = to_int64(whole);
-  std::int64_t ns = to_int64(std::round(fraction * 1000) / 1000 * kNanosecondsPerSecond);
-  if (ns < 0 || ns >= kNanoseconds) {
-    sum = wrapping_add(sum, ns / kNanoseconds);
-    ns %= kNanoseconds;
+  std::int64_t ns =
+      to_int64(std::round(fraction * 1000) / 1000 * static_cast<double>(kNsPerSecond));
+  if (ns < 0 || ns >= kNsPerSecond) {
+    sum = wrapping_add(sum, ns / kNsPerSecond);
+    ns %= kNsPerSecond;
     if (ns < 0) {
-      ns += kNanoseconds;
+      ns += kNsPerSecond;
       sum = wrapping_add(sum, -1);
     }
   }
@@ -78,11 +77,11 @@ std::int64_t ApiTime::since_year_one() const {
 }
 
 model::TimeMs ApiTime::ms() const {
-  return wrapping_add(wrapping_multiply(seconds_, 1000), nanoseconds_ / kNanosecondsPerMs);
+  return wrapping_add(wrapping_multiply(seconds_, 1000), nanoseconds_ / kNsPerMs);
 }
 
 model::TimeMs ApiTime::query_ms() const {
-  return wrapping_add(wrapping_multiply(seconds_, kNanoseconds), nanoseconds_) / kNanosecondsPerMs;
+  return wrapping_add(wrapping_multiply(seconds_, kNsPerSecond), nanoseconds_) / kNsPerMs;
 }
 
 bool ApiTime::is_before(const ApiTime& other) const {
@@ -92,7 +91,7 @@ bool ApiTime::is_before(const ApiTime& other) const {
 
 std::int64_t ApiTime::since_ns(const ApiTime& earlier) const {
   const __int128 seconds = static_cast<__int128>(since_year_one()) - earlier.since_year_one();
-  const __int128 ns = seconds * kNanoseconds + nanoseconds_ - earlier.nanoseconds_;
+  const __int128 ns = seconds * kNsPerSecond + nanoseconds_ - earlier.nanoseconds_;
   constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
   return ns > kMax ? kMax : static_cast<std::int64_t>(ns);
 }
@@ -118,14 +117,14 @@ Result<ApiTime> time_parameter(const Form& form, std::string_view name, model::T
 Result<std::int64_t> parse_duration_ns(std::string_view text) {
   double seconds = 0;
   if (query::go::parse_float(text, seconds)) {
-    const double ns = seconds * kNanosecondsPerSecond;
+    const double ns = seconds * static_cast<double>(kNsPerSecond);
     if (ns > kInt64Limit || ns < -kInt64Limit) {
       return invalid(
           concat("cannot parse ", quote(text), " to a valid duration. It overflows int64"));
     }
     return to_int64(ns);
   }
-  if (auto duration = model::parse_duration(text)) return *duration * kNanosecondsPerMs;
+  if (auto duration = model::parse_duration(text)) return *duration * kNsPerMs;
   return invalid(concat("cannot parse ", quote(text), " to a valid duration"));
 }
 

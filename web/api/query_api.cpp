@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "base/units.h"
 #include "query/context.h"
 #include "query/promql/ast.h"
 #include "query/promql/parser.h"
@@ -17,9 +18,8 @@
 namespace narthex::web {
 namespace {
 
-constexpr std::int64_t kPointsMax = 11'000;          // copied from upstream
-constexpr std::size_t kQueryBytesMax = 1024 * 1024;  // reliability.md 7.4
-constexpr std::int64_t kNanosecondsPerMs = 1'000'000;
+constexpr std::int64_t kPointsMax = 11'000;           // copied from upstream
+constexpr std::size_t kQueryBytesMax = 1024 * 1024;   // reliability.md 7.4
 constexpr std::int64_t kParseNsMax = 10'000'000'000;  // docs: limits of queries
 constexpr query::DurationMs kExpired = -1;            // a timeout that is over before it begins
 // Shorter ones pass before upstream evaluates anything (between 10 and 100 us where measured).
@@ -39,7 +39,7 @@ Result<void> read_options(const Form& form, query::QueryRequest& request) {
   if (const std::string_view text = form.get("timeout"); !text.empty()) {
     auto timeout = parse_duration_ns(text);
     if (!timeout) return invalid_parameter("timeout", timeout.error());
-    request.timeout_ms = std::max<std::int64_t>(1, *timeout / kNanosecondsPerMs);
+    request.timeout_ms = std::max<std::int64_t>(1, *timeout / kNsPerMs);
     if (*timeout < kTimeoutNsMin) request.timeout_ms = kExpired;
   }
   if (const std::string_view text = form.get("lookback_delta"); !text.empty()) {
@@ -47,7 +47,7 @@ Result<void> read_options(const Form& form, query::QueryRequest& request) {
     if (!lookback) {
       return invalid(concat("error parsing lookback delta duration: ", lookback.error().message()));
     }
-    if (*lookback > 0) request.lookback_ms = *lookback / kNanosecondsPerMs;
+    if (*lookback > 0) request.lookback_ms = *lookback / kNsPerMs;
   }
   return {};
 }
@@ -80,8 +80,8 @@ Result<query::DurationMs> read_step(const Form& form, std::int64_t span_ns) {
         "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
         "resolution (?step=XX)");
   }
-  if (*step_ns < kNanosecondsPerMs) return invalid_parameter("step", too_small);
-  return *step_ns / kNanosecondsPerMs;
+  if (*step_ns < kNsPerMs) return invalid_parameter("step", too_small);
+  return *step_ns / kNsPerMs;
 }
 
 Result<query::QueryRequest> read_range(const Form& form) {
