@@ -10,11 +10,10 @@
 #include <xxhash.h>
 
 #include "base/check.h"
+#include "model/labels.h"
 
 namespace narthex::query {
 namespace {
-
-constexpr std::string_view kName = "__name__";
 
 // Appends the chosen labels in a form that is equal only for equal choices.
 void append_key(std::string& key, const model::Labels& labels, const LabelChoice& choice) {
@@ -25,7 +24,7 @@ void append_key(std::string& key, const model::Labels& labels, const LabelChoice
   };
   for (const auto label : labels) {
     const bool named = std::ranges::find(choice.names, label.name) != choice.names.end();
-    if (choice.without ? named || label.name == kName : !named) continue;
+    if (choice.without ? named || label.name == model::kMetricName : !named) continue;
     append(label.name);
     append(label.value);
   }
@@ -53,13 +52,17 @@ struct IdsHash {
 }  // namespace
 
 bool is_metadata_label(std::string_view name) {
-  return name == kName || name == "__type__" || name == "__unit__";
+  return name == model::kMetricName || name == "__type__" || name == "__unit__";
 }
 
 model::Labels drop_metadata(const model::Labels& labels) {
   const auto is_metadata = [](const auto& label) { return is_metadata_label(label.name); };
   if (std::none_of(labels.begin(), labels.end(), is_metadata)) return labels;
-  return model::LabelsBuilder(labels).remove(kName).remove("__type__").remove("__unit__").build();
+  return model::LabelsBuilder(labels)
+      .remove(model::kMetricName)
+      .remove("__type__")
+      .remove("__unit__")
+      .build();
 }
 
 Rows::Rows(std::shared_ptr<const model::SeriesSet> source)
@@ -188,17 +191,17 @@ model::Labels Rows::group_labels(std::size_t row, const LabelChoice& choice) con
   if (!choice.without && choice.names.empty()) return {};
   model::LabelsBuilder builder(labels_ ? labels(row) : source_->labels(row));
   if (!labels_ && name_dropped_) {
-    builder.remove(kName).remove("__type__").remove("__unit__");
+    builder.remove(model::kMetricName).remove("__type__").remove("__unit__");
   }
   if (!choice.without) return builder.keep(choice.names).build();
   for (const std::string& name : choice.names) builder.remove(name);
-  return builder.remove(kName).build();
+  return builder.remove(model::kMetricName).build();
 }
 
 Result<std::vector<std::uint32_t>> Rows::name_ids(const Stop& stop) const {
   std::vector<std::uint32_t> ids(size_, 0);
   if (source_ && !name_dropped_) {
-    source_->label_value_ids(kName, ids);
+    source_->label_value_ids(model::kMetricName, ids);
     return ids;
   }
   NX_TRY(build(stop));
@@ -206,7 +209,7 @@ Result<std::vector<std::uint32_t>> Rows::name_ids(const Stop& stop) const {
   Pacer pacer(stop);
   for (std::size_t row = 0; row < size_; ++row) {
     NX_TRY(pacer.tick());
-    const std::string_view name = labels(row).get(kName);
+    const std::string_view name = labels(row).get(model::kMetricName);
     ids[row] = name.empty() ? 0 : numbering.of(std::string(name)) + 1;
   }
   return ids;
@@ -219,7 +222,7 @@ Result<bool> Rows::has_duplicates(const Stop& stop) const {
     // A store's series differ; without their name they differ still unless there are several names.
     bool same = true;
     for (const std::string_view name :
-         {kName, std::string_view("__type__"), std::string_view("__unit__")}) {
+         {model::kMetricName, std::string_view("__type__"), std::string_view("__unit__")}) {
       std::vector<std::uint32_t> ids(size_);
       source_->label_value_ids(name, ids);
       same = same && std::ranges::all_of(ids, [&](std::uint32_t id) { return id == ids[0]; });

@@ -7,6 +7,7 @@
 #include "base/exceptions.h"
 #include "base/str.h"
 #include "base/units.h"
+#include "model/labels.h"
 #include "net/http/url.h"
 #include "query/promql/parser.h"
 
@@ -403,8 +404,9 @@ void RuleGroup::restore(model::TimeMs now) {
 std::map<model::Labels, model::Sample> RuleGroup::read_alert_states(model::Querier& querier,
                                                                     const Rule& rule,
                                                                     model::TimeRange range) {
-  model::Matchers matchers = {model::Matcher::equal("__name__", "ALERTS_FOR_STATE"),
-                              model::Matcher::equal("alertname", rule.config.alert)};
+  model::Matchers matchers = {
+      model::Matcher::equal(std::string(model::kMetricName), "ALERTS_FOR_STATE"),
+      model::Matcher::equal("alertname", rule.config.alert)};
   for (const auto& [name, value] : rule.labels) {
     const bool is_template = value.find("{{") != std::string::npos;
     if (!is_template && !value.empty() && name != "alertname") {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/str.h"
+#include "model/labels.h"
 #include "query/functions/math.h"
 
 namespace narthex::query {
@@ -19,7 +20,7 @@ bool changes_meaning(Token op) {
 model::Labels matched_labels(const model::Labels& labels, const VectorMatching& matching) {
   model::LabelsBuilder builder(labels);
   if (matching.on) return builder.keep(matching.labels).build();
-  builder.remove("__name__");
+  builder.remove(model::kMetricName);
   for (const std::string& name : matching.labels) builder.remove(name);
   return builder.build();
 }
@@ -111,7 +112,7 @@ model::Labels BinaryOp::result_labels(QueryContext& context, const model::Labels
                                       const model::Labels& one_labels) const {
   model::LabelsBuilder builder(many_labels);
   if (drops_name_now(context)) {
-    builder.remove("__name__").remove("__type__").remove("__unit__");
+    builder.remove(model::kMetricName).remove("__type__").remove("__unit__");
   }
   if (matching_.cardinality == Cardinality::kOneToOne) {
     if (matching_.on) {

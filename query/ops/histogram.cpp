@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/str.h"
+#include "model/labels.h"
 #include "query/functions/go_math.h"
 #include "query/go_sort.h"
 
@@ -55,9 +56,9 @@ void HistogramOp::note_bad_bounds(QueryContext& context, const Table& buckets) c
   for (const std::size_t row : bad_rows_) {
     if (!any_bit(buckets.row_bits(row), buckets.words())) continue;
     const model::Labels& labels = input(0).rows().labels(row);
-    context.notes.bad_bucket_label(spec_.vector_position,
-                                   context.delayed_name_removal ? labels.get("__name__") : "",
-                                   labels.get(kBound));
+    context.notes.bad_bucket_label(
+        spec_.vector_position, context.delayed_name_removal ? labels.get(model::kMetricName) : "",
+        labels.get(kBound));
   }
 }
 
@@ -131,7 +132,7 @@ void HistogramOp::add_row(const QueryContext& context, const Group& group, const
                           std::size_t scalar) {
   model::LabelsBuilder builder(group.labels);
   if (!context.delayed_name_removal) {
-    builder.remove("__name__").remove("__type__").remove("__unit__");
+    builder.remove(model::kMetricName).remove("__type__").remove("__unit__");
   }
   if (!spec_.quantile_label.empty()) builder.set(spec_.quantile_label, text);
   rows_.add(builder.build(), true);
@@ -147,7 +148,7 @@ double HistogramOp::quantile_at(QueryContext& context, const Group& group, std::
   const TimeMs time = axis_.at(step);
   context.notes.forced_monotonicity(
       spec_.vector_position,
-      context.delayed_name_removal ? group.labels.get("__name__") : std::string_view(),
+      context.delayed_name_removal ? group.labels.get(model::kMetricName) : std::string_view(),
       {.min_time = time,
        .max_time = time,
        .min_bucket = fix.min_bucket,

@@ -6,11 +6,11 @@
 #include <set>
 
 #include "base/str.h"
+#include "model/labels.h"
 
 namespace narthex::query {
 namespace {
 
-constexpr std::string_view kName = "__name__";
 constexpr std::array<std::string_view, 2> kIdentity{"instance", "job"};  // fixed by upstream
 
 std::string identity(const model::Labels& labels) {
@@ -24,7 +24,7 @@ Result<void> InfoOp::prepare(QueryContext&) {
 }
 
 bool InfoOp::is_info(const model::Labels& labels) const {
-  const std::string_view name = labels.get(kName);
+  const std::string_view name = labels.get(model::kMetricName);
   return std::ranges::all_of(spec_.name_matchers,
                              [&](const model::Matcher& m) { return m.matches(name); });
 }
@@ -85,7 +85,7 @@ Result<void> InfoOp::load_series(QueryContext& context, const model::SeriesSet& 
   info_labels_.push_back(set.labels(index));
   const model::Labels& labels = info_labels_.back();
   if (!any_bit(info_times_.row_bits(row), info_times_.words())) return {};
-  by_name_[std::string(labels.get(kName))][identity(labels)].rows.push_back(row);
+  by_name_[std::string(labels.get(model::kMetricName))][identity(labels)].rows.push_back(row);
   return {};
 }
 
@@ -147,7 +147,8 @@ Result<std::optional<model::Labels>> InfoOp::enriched(const model::Labels& base,
   for (const std::size_t row : choice) {
     for (const auto label : info_labels_[row]) {
       const std::string name(label.name);
-      if (name == kName || (!spec_.data_matchers.empty() && !spec_.data_matchers.contains(name))) {
+      if (name == model::kMetricName ||
+          (!spec_.data_matchers.empty() && !spec_.data_matchers.contains(name))) {
         continue;
       }
       const std::string_view before = added.get(name);

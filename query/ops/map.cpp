@@ -1,6 +1,8 @@
 // Cell by cell.
 #include "query/ops/map.h"
 
+#include "model/labels.h"
+
 namespace narthex::query {
 
 class MapOp::Sink final : public TileSink {
@@ -54,7 +56,7 @@ Result<void> MapOp::relabel_rows(const Stop& stop) {
   for (std::size_t row = 0; row < rows_.size(); ++row) {
     NX_TRY_ASSIGN(std::optional<model::Labels> labels, relabel_(rows_.labels(row)));
     NX_TRY(pacer.tick(cost_of_bytes((labels ? *labels : rows_.labels(row)).data().size())));
-    const bool writes_name = labels && target_ == "__name__";
+    const bool writes_name = labels && target_ == model::kMetricName;
     changed.add(labels ? *std::move(labels) : rows_.labels(row),
                 rows_.drops_name(row) && !writes_name);
   }

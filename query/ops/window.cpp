@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "base/str.h"
+#include "model/labels.h"
 
 namespace narthex::query {
 namespace {
@@ -274,7 +275,7 @@ void WindowOp::note_counter(QueryContext& context, std::size_t row) {
   if (names_seen_.size() <= id) names_seen_.resize(id + 1U, 0);
   if (std::exchange(names_seen_[id], std::uint8_t{1}) != 0) return;
   const model::Labels labels = set_ ? set_->labels(row) : source_rows_.labels(row);
-  const std::string_view name = labels.get("__name__");
+  const std::string_view name = labels.get(model::kMetricName);
   if (!has_counter_suffix(name)) {
     context.notes.possible_non_counter(spec_.argument_position, name);
   }

@@ -7,6 +7,7 @@
 
 #include "base/regex.h"
 #include "base/str.h"
+#include "model/labels.h"
 #include "query/functions/math.h"
 
 namespace narthex::query {
@@ -123,11 +124,10 @@ Result<Relabel> label_join_map(const std::vector<std::string>& args) {
 }
 
 InfoSpec info_spec(const VectorSelector* selector) {
-  constexpr std::string_view kName = "__name__";
   InfoSpec spec;
   for (const model::Matcher& matcher :
        selector == nullptr ? model::Matchers{} : selector->matchers) {
-    if (matcher.name() == kName) {
+    if (matcher.name() == model::kMetricName) {
       spec.name_matchers.push_back(matcher);
     } else {
       spec.data_matchers[matcher.name()].push_back(matcher);
@@ -138,11 +138,12 @@ InfoSpec info_spec(const VectorSelector* selector) {
     return m.type() == model::MatchType::kEqual || m.type() == model::MatchType::kRegex;
   };
   if (spec.name_matchers.empty()) {
-    spec.name_matchers.push_back(model::Matcher::equal(std::string(kName), "target_info"));
+    spec.name_matchers.push_back(
+        model::Matcher::equal(std::string(model::kMetricName), "target_info"));
   } else if (std::ranges::none_of(spec.name_matchers, is_positive)) {
     // Exclusions alone would select everything; upstream then means metrics that end in _info.
-    const auto info =
-        model::Matcher::create(model::MatchType::kRegex, std::string(kName), ".+_info");
+    const auto info = model::Matcher::create(model::MatchType::kRegex,
+                                             std::string(model::kMetricName), ".+_info");
     spec.name_matchers.insert(spec.name_matchers.begin(), *info);
   }
   for (const model::Matcher& matcher : spec.name_matchers)

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "base/units.h"
+#include "model/labels.h"
 #include "query/functions/math.h"
 
 namespace narthex::query {
@@ -156,7 +157,7 @@ model::Labels labels_of_absent(const Expr& argument) {
   model::LabelsBuilder labels;
   std::set<std::string> seen;
   for (const model::Matcher* matcher : in_store_order(*matchers)) {
-    if (matcher->name() == "__name__") continue;
+    if (matcher->name() == model::kMetricName) continue;
     if (matcher->type() == model::MatchType::kEqual && seen.insert(matcher->name()).second) {
       labels.set(matcher->name(), matcher->value());
     } else {

@@ -6,14 +6,13 @@
 
 #include "base/str.h"
 #include "base/utf8.h"
+#include "model/labels.h"
 #include "query/context.h"
 #include "query/promql/ast.h"
 #include "query/promql/parser_impl.h"
 
 namespace narthex::query {
 namespace {
-
-constexpr std::string_view kMetricName = "__name__";
 
 std::optional<model::MatchType> match_type(Token token) {
   if (token == Token::kEql) return model::MatchType::kEqual;
@@ -77,7 +76,8 @@ ExprPtr Parser::vector_selector() {
     end = last_end_;
   }
   if (!selector.name.empty()) {
-    selector.matchers.push_back(model::Matcher::equal(std::string(kMetricName), selector.name));
+    selector.matchers.push_back(
+        model::Matcher::equal(std::string(model::kMetricName), selector.name));
   }
   return make(std::move(selector), {.start = start, .end = end}, ValueType::kVector);
 }
@@ -114,7 +114,7 @@ bool Parser::matcher(model::Matchers& out) {
   if (!type) {
     if (!quoted) return unexpected(kContext, "label matching operator"), false;
     if (is(Token::kError)) return unexpected(), false;
-    out.push_back(model::Matcher::equal(std::string(kMetricName), std::move(label)));
+    out.push_back(model::Matcher::equal(std::string(model::kMetricName), std::move(label)));
     return true;
   }
   advance();
@@ -154,7 +154,7 @@ Result<model::Labels> Parser::parse_metric() {
   if (is(Token::kLeftBrace)) label_set(pairs);
   if (!failed() && !is(Token::kEof)) unexpected();
   if (failed()) return error();
-  if (!name.empty()) pairs.emplace_back(kMetricName, name);
+  if (!name.empty()) pairs.emplace_back(model::kMetricName, name);
   return model::Labels::from_pairs(std::move(pairs));
 }
 
@@ -177,7 +177,7 @@ bool Parser::label_set_item(std::vector<std::pair<std::string, std::string>>& ou
   advance();
   if (!is(Token::kEql)) {
     if (!quoted) return unexpected("label set", "\"=\""), false;
-    out.emplace_back(kMetricName, std::move(name));
+    out.emplace_back(model::kMetricName, std::move(name));
     return true;
   }
   advance();

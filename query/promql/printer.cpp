@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "base/units.h"
+#include "model/labels.h"
 #include "query/promql/ast.h"
 #include "query/promql/parser.h"
 
@@ -94,7 +95,7 @@ std::string label_list(const std::vector<std::string>& labels) {
 std::string selector_text(const VectorSelector& selector) {
   std::vector<std::string> shown;
   for (const model::Matcher& matcher : selector.matchers) {
-    const bool is_name = matcher.name() == "__name__" &&
+    const bool is_name = matcher.name() == model::kMetricName &&
                          matcher.type() == model::MatchType::kEqual &&
                          matcher.value() == selector.name && !selector.name.empty();
     if (!is_name) shown.push_back(matcher.to_string());

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/str.h"
+#include "model/labels.h"
 #include "query/promql/ast.h"
 #include "query/promql/parser_impl.h"
 
@@ -133,7 +134,7 @@ class Checker {
     if (!selector.name.empty()) {
       for (std::size_t i = 0; i + 1 < selector.matchers.size(); ++i) {
         const model::Matcher& matcher = selector.matchers[i];
-        if (matcher.name() != "__name__") continue;
+        if (matcher.name() != model::kMetricName) continue;
         fail(position, concat("metric name must not be set twice: ", quote(selector.name), " or ",
                               quote(matcher.value())));
       }
