@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -166,8 +167,8 @@ class Ingest {
   void add_target_labels(Batch& batch) const;
   Result<model::SeriesHandle> resolve_again(const LineRef& ref, model::Appender& appender,
                                             Batch& batch);
-  Result<void> retry_gone(const model::AppendReport& report, model::TimeMs time,
-                          model::Appender& appender, Batch& batch, RejectedRows& rejected);
+  Result<std::optional<model::SeriesHandle>> resolve_row(std::size_t row, model::Appender& appender,
+                                                         Batch& batch);
   Result<model::SeriesHandle> report_series(std::size_t index, model::Appender& appender);
 
   IngestRules rules_;

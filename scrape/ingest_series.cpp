@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/str.h"
+#include "model/append_again.h"
 #include "model/sample.h"
 #include "scrape/ingest.h"
 
@@ -205,12 +206,14 @@ Result<RejectedRows> Ingest::append(model::TimeMs time, model::Appender& appende
   if (!batch.times.empty()) batch.times.resize(batch.series.size(), time);
   const model::FloatBatch rows{
       .series = batch.series, .values = batch.values, .time = time, .times = batch.times};
-  NX_TRY_ASSIGN(const model::AppendReport report, appender.append(rows));
-  RejectedRows rejected{.duplicate = report.duplicate,
-                        .out_of_order = report.out_of_order,
-                        .out_of_bounds = report.out_of_bounds};
-  if (report.gone != 0) NX_TRY(retry_gone(report, time, appender, batch, rejected));
-  return rejected;
+  NX_TRY_ASSIGN(model::AppendReport report, appender.append(rows));
+  if (report.gone != 0) {
+    const auto resolve = [&](std::size_t row) { return resolve_row(row, appender, batch); };
+    NX_TRY(model::append_again(rows, resolve, appender, report));
+  }
+  return RejectedRows{.duplicate = report.duplicate,
+                      .out_of_order = report.out_of_order,
+                      .out_of_bounds = report.out_of_bounds};
 }
 
 void Ingest::collect_metadata(text::Format format,
@@ -249,34 +252,17 @@ Result<model::SeriesHandle> Ingest::resolve_again(const LineRef& ref, model::App
   return entry.series;
 }
 
-Result<void> Ingest::retry_gone(const model::AppendReport& report, model::TimeMs time,
-                                model::Appender& appender, Batch& batch, RejectedRows& rejected) {
-  std::vector<model::SeriesHandle> series;
-  std::vector<double> values;
-  std::vector<model::TimeMs> times;
-  for (std::size_t row = 0; row < report.verdicts.size(); ++row) {
-    if (report.verdicts[row] != model::RowVerdict::kGone) continue;
-    model::SeriesHandle handle;
-    if (batch.sources[row] != kNoLine) {
-      NX_TRY_ASSIGN(handle, resolve_again(batch.refs[batch.sources[row]], appender, batch));
-    } else {
-      const auto known = std::find(report_.begin(), report_.end(), batch.series[row]);
-      if (known == report_.end()) continue;  // a stale marker for what is gone anyway
-      *known = model::SeriesHandle();
-      NX_TRY_ASSIGN(handle,
-                    report_series(static_cast<std::size_t>(known - report_.begin()), appender));
-    }
-    series.push_back(handle);
-    values.push_back(batch.values[row]);
-    times.push_back(batch.times.empty() ? time : batch.times[row]);
+// None for a stale marker of a report's series, which is gone anyway.
+Result<std::optional<model::SeriesHandle>> Ingest::resolve_row(std::size_t row,
+                                                               model::Appender& appender,
+                                                               Batch& batch) {
+  if (batch.sources[row] != kNoLine) {
+    return resolve_again(batch.refs[batch.sources[row]], appender, batch);
   }
-  NX_TRY_ASSIGN(
-      const model::AppendReport second,
-      appender.append({.series = series, .values = values, .time = time, .times = times}));
-  rejected.duplicate += second.duplicate;
-  rejected.out_of_order += second.out_of_order;
-  rejected.out_of_bounds += second.out_of_bounds;
-  return {};
+  const auto known = std::find(report_.begin(), report_.end(), batch.series[row]);
+  if (known == report_.end()) return std::nullopt;
+  *known = model::SeriesHandle();
+  return report_series(static_cast<std::size_t>(known - report_.begin()), appender);
 }
 
 }  // namespace narthex::scrape

@@ -2,11 +2,14 @@
 #include "alerting/rules/group.h"
 
 #include <algorithm>
+#include <optional>
+#include <tuple>
 
 #include "alerting/template/template.h"
 #include "base/exceptions.h"
 #include "base/str.h"
 #include "base/units.h"
+#include "model/append_again.h"
 #include "model/labels.h"
 #include "net/http/url.h"
 #include "query/promql/parser.h"
@@ -68,6 +71,20 @@ Result<model::AppendReport> append(model::Appender& appender, const Rows& rows,
                                    model::TimeMs time) {
   if (rows.series.empty()) return model::AppendReport{};
   return appender.append({.series = rows.series, .values = rows.values, .time = time});
+}
+
+// The samples whose series the head dropped meanwhile, once more by the labels of `written`; stale
+// markers, which follow them, are of no use then. What cannot be written stays gone.
+void append_returned(model::Appender& appender, const std::vector<const model::Labels*>& written,
+                     Rows& rows, model::TimeMs time, model::AppendReport& report) {
+  const auto resolve = [&](std::size_t row) -> Result<std::optional<model::SeriesHandle>> {
+    if (row >= written.size()) return std::nullopt;
+    const auto handle = appender.resolve(*written[row]);
+    if (!handle) return std::nullopt;
+    return rows.series[row] = *handle;
+  };
+  std::ignore = model::append_again({.series = rows.series, .values = rows.values, .time = time},
+                                    resolve, appender, report);
 }
 
 // What a group shows as long as the state of the one before it is still to come, so that alerts do
@@ -354,18 +371,10 @@ Result<void> RuleGroup::write(Rule& rule, const std::vector<RuleSample>& samples
   for (const auto& [labels, handle] : vanished) rows.push(handle, model::stale_nan());
 
   NX_TRY_ASSIGN(model::AppendReport report, append(context_.appender, rows, time));
+  if (report.gone != 0) append_returned(context_.appender, written, rows, time, report);
   SeriesMap returned;
   for (std::size_t i = 0; i < written.size(); ++i) {
-    model::RowVerdict verdict = report.verdicts[i];
-    if (verdict ==
-        model::RowVerdict::kGone) {  // the head dropped the series meanwhile: once more by labels
-      auto handle = context_.appender.resolve(*written[i]);
-      Rows again;
-      if (handle) again.push(rows.series[i] = *handle, rows.values[i]);
-      const auto second = append(context_.appender, again, time);
-      if (handle && second && !second->verdicts.empty()) verdict = second->verdicts[0];
-    }
-    const std::string_view fault = verdict_text(verdict);
+    const std::string_view fault = verdict_text(report.verdicts[i]);
     if (fault.empty()) {
       returned.emplace(*written[i], rows.series[i]);
     } else {

@@ -19,15 +19,21 @@ class RuleStore final : public model::Appender, public model::Queryable {
     if (found == labels_.end()) {
       labels_.push_back(labels);
       samples_.emplace_back();
-      return model::SeriesHandle{static_cast<std::uint32_t>(labels_.size() - 1), 0};
+      generations_.push_back(0);
+      return handle(labels_.size() - 1);
     }
-    return model::SeriesHandle{static_cast<std::uint32_t>(found - labels_.begin()), 0};
+    return handle(static_cast<std::size_t>(found - labels_.begin()));
   }
 
   model::TimeMs oldest_time() const override { return std::numeric_limits<model::TimeMs>::min(); }
   Result<model::AppendReport> append(const model::FloatBatch& batch) override {
     model::AppendReport report;
     for (std::size_t i = 0; i < batch.series.size(); ++i) {
+      if (batch.series[i] != handle(batch.series[i].slot)) {
+        report.verdicts.push_back(model::RowVerdict::kGone);
+        ++report.gone;
+        continue;
+      }
       auto& samples = samples_[batch.series[i].slot];
       const bool late = !samples.empty() && samples.back().time > batch.time;
       const bool again = !samples.empty() && samples.back().time == batch.time;
@@ -37,6 +43,12 @@ class RuleStore final : public model::Appender, public model::Queryable {
       if (!late && !again) samples.push_back({batch.time, batch.values[i]});
     }
     return report;
+  }
+
+  /// All series lose their samples, and handles to them are gone.
+  void forget() {
+    for (std::uint32_t& generation : generations_) ++generation;
+    for (auto& samples : samples_) samples.clear();
   }
 
   Result<std::unique_ptr<model::Querier>> querier(model::TimeRange) override {
@@ -66,6 +78,10 @@ class RuleStore final : public model::Appender, public model::Queryable {
   }
 
  private:
+  model::SeriesHandle handle(std::size_t slot) const {
+    return {.slot = static_cast<std::uint32_t>(slot), .generation = generations_[slot]};
+  }
+
   class Set final : public model::SeriesSet {
    public:
     Set(const RuleStore& store, std::vector<std::size_t> found)
@@ -116,6 +132,7 @@ class RuleStore final : public model::Appender, public model::Queryable {
   };
 
   std::vector<model::Labels> labels_;
+  std::vector<std::uint32_t> generations_;
   std::vector<std::vector<model::Sample>> samples_;
 };
 

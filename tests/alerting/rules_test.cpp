@@ -117,6 +117,21 @@ TEST_F(RuleGroupTest, RecordsScalars) {
   EXPECT_EQ(store_.text_of("two"), "2@60");
 }
 
+// The head may drop a series between two evaluations; the rule's handle is gone then.
+TEST_F(RuleGroupTest, WritesOnceMoreWhereTheSeriesIsGone) {
+  auto group = make({recording("r", "up")});
+  set("up", {"x", "y"}, 1);
+  evaluate(*group, kMinute);
+  store_.forget();
+
+  set("up", {"y"}, 2);
+  evaluate(*group, 2 * kMinute);
+  evaluate(*group, 3 * kMinute);
+
+  EXPECT_EQ(store_.text_of(R"(r{job="x"})"), "");
+  EXPECT_EQ(store_.text_of(R"(r{job="y"})"), "2@120 2@180");
+}
+
 TEST_F(RuleGroupTest, EndsVanishedSeries) {
   auto group = make({recording("r", "up")});
   set("up", {"x", "y"}, 1);
