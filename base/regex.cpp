@@ -169,15 +169,12 @@ Result<void> check_length(std::string_view pattern) {
 }  // namespace
 
 struct Regex::Program {
-  std::string pattern;
   std::vector<std::string> names;
   bool anchored;  // at the start at least
   bool bytes;     // the program reads bytes, not UTF-8
   re2::RE2 program;
-  Program(std::string_view given, const TranslatedRegex& translated, Reading reading,
-          const re2::RE2::Options& options)
-      : pattern(given),
-        names(translated.names),
+  Program(const TranslatedRegex& translated, Reading reading, const re2::RE2::Options& options)
+      : names(translated.names),
         anchored(reading != Reading::kAnywhere),
         bytes(reading == Reading::kBytes),
         program(translated.text, options) {}
@@ -202,7 +199,7 @@ Result<Regex> Regex::compile(std::string_view pattern, const TranslatedRegex& tr
     re2::RE2::Options options(re2::RE2::Quiet);
     options.set_max_mem(program_bytes);
     if (reading == Reading::kBytes) options.set_encoding(re2::RE2::Options::EncodingLatin1);
-    auto program = std::make_shared<const Program>(pattern, translated, reading, options);
+    auto program = std::make_shared<const Program>(translated, reading, options);
     if (program->program.ok()) return Regex(std::move(program));
     if (program_bytes == kProgramBytesMax) return regex_error("expression too large", pattern);
   }
@@ -281,10 +278,6 @@ Result<std::string> Regex::replace_all(std::string_view text, std::string_view r
   out.append(text.substr(subject.place(last_end)));
   if (out.size() > bytes_max) return too_long(bytes_max);
   return out;
-}
-
-const std::string& Regex::pattern() const {
-  return program_->pattern;
 }
 
 }  // namespace narthex

@@ -37,9 +37,6 @@ class Regex {
   Result<std::string> replace_all(std::string_view text, std::string_view replacement,
                                   std::size_t bytes_max) const;
 
-  /// The pattern as given.
-  const std::string& pattern() const;
-
  private:
   struct Program;
   explicit Regex(std::shared_ptr<const Program> program) : program_(std::move(program)) {}

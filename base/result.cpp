@@ -19,30 +19,4 @@ Error Error::with(std::string_view context) && {
   return std::move(*this);
 }
 
-std::string_view code_name(Code code) {
-  switch (code) {
-    case Code::kInvalid:
-      return "invalid";
-    case Code::kExecution:
-      return "execution";
-    case Code::kTimeout:
-      return "timeout";
-    case Code::kCancelled:
-      return "cancelled";
-    case Code::kNotFound:
-      return "not found";
-    case Code::kLimit:
-      return "limit";
-    case Code::kCorrupt:
-      return "corrupt";
-    case Code::kIo:
-      return "io";
-    case Code::kUnavailable:
-      return "unavailable";
-    case Code::kInternal:
-      return "internal";
-  }
-  return "unknown";
-}
-
 }  // namespace narthex

@@ -57,9 +57,6 @@ class [[nodiscard]] Error {
 template <typename T>
 using Result = std::expected<T, Error>;
 
-/// The code's name as logs show it, such as "corrupt".
-std::string_view code_name(Code code);
-
 }  // namespace narthex
 
 #define NX_CONCAT_INNER(a, b) a##b

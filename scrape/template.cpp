@@ -170,10 +170,6 @@ void Template::note_misses(std::size_t lines, std::size_t misses) {
   }
 }
 
-void Template::clear() {
-  *this = Template();
-}
-
 std::size_t Template::memory_bytes() const {
   return lines_.capacity() * sizeof(LineEntry) + keys_.capacity() +
          table_.capacity() * sizeof(Slot);

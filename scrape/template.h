@@ -101,7 +101,6 @@ class Template {
   /// Hash mode for good, for benchmarks.
   void pin_hash_mode() { hash_mode_ = pinned_ = true; }
 
-  void clear();
   std::size_t memory_bytes() const;
 
  private:

@@ -69,8 +69,6 @@ RouteTree::Node& RouteTree::Node::add_text(std::string_view text) {
 
 RouteTree::RouteTree() : root_(std::make_unique<Node>()) {}
 RouteTree::~RouteTree() = default;
-RouteTree::RouteTree(RouteTree&&) noexcept = default;
-RouteTree& RouteTree::operator=(RouteTree&&) noexcept = default;
 
 void RouteTree::add(std::string_view pattern, Id route) {
   Node* node = root_.get();

@@ -25,8 +25,8 @@ class RouteTree {
 
   RouteTree();
   ~RouteTree();
-  RouteTree(RouteTree&&) noexcept;
-  RouteTree& operator=(RouteTree&&) noexcept;
+  RouteTree(const RouteTree&) = delete;
+  RouteTree& operator=(const RouteTree&) = delete;
 
   /// `pattern` starts with a slash. A segment `:x` stands for any segment, a last `*x` for
   /// everything that follows its slash. Where one stands, no other text may.

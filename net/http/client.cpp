@@ -127,8 +127,6 @@ Client::Client(ClientConfig config, std::optional<TlsContext> tls)
   state_->tls = std::move(tls);
 }
 Client::~Client() = default;
-Client::Client(Client&&) noexcept = default;
-Client& Client::operator=(Client&&) noexcept = default;
 
 void Client::close() {
   state_->stream.reset();

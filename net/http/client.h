@@ -56,8 +56,8 @@ class Client {
   /// Without `tls` an https URL is an error.
   explicit Client(ClientConfig config, std::optional<TlsContext> tls = {});
   ~Client();
-  Client(Client&&) noexcept;
-  Client& operator=(Client&&) noexcept;
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
 
   /// Any status is a response. Follows up to ten redirects when configured; credentials stay behind
   /// when the host changes. A kept connection that turns out to be dead is replaced once. Errors,

@@ -299,8 +299,4 @@ void HttpServer::stop(std::chrono::milliseconds grace) {
   }
 }
 
-std::size_t HttpServer::connections() const {
-  return state_->book->count({}).total;
-}
-
 }  // namespace narthex::net::http

@@ -88,9 +88,6 @@ class HttpServer {
   /// on an I/O thread.
   void stop(std::chrono::milliseconds grace);
 
-  /// Connections open now.
-  std::size_t connections() const;
-
  private:
   struct State;
   std::unique_ptr<State> state_;

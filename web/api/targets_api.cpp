@@ -1,7 +1,6 @@
 // Target endpoints.
 #include "web/api/targets_api.h"
 
-#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -16,11 +15,6 @@
 
 namespace narthex::web {
 namespace {
-
-std::string_view health_text(scrape::Health health) {
-  constexpr std::array<std::string_view, 3> kNames = {"unknown", "up", "down"};
-  return kNames[static_cast<std::size_t>(health)];
-}
 
 struct HostPort {
   std::string host;
@@ -123,7 +117,7 @@ net::http::Response TargetsApi::targets(const net::http::Request& request) const
     json.member("lastError", target.last_error);
     json.member("lastScrape", api_time_text(target.last_scrape));
     json.key("lastScrapeDuration").number(target.last_duration_seconds);
-    json.member("health", health_text(target.health));
+    json.member("health", scrape::health_name(target.health));
     json.member("scrapeInterval", target.interval);
     json.member("scrapeTimeout", target.timeout).end_object();
   }
