@@ -27,6 +27,27 @@ struct Db::State {
 
 namespace {
 
+std::string parent_of(const std::string& path) {
+  const std::size_t end = path.find_last_not_of('/');  // "data/" is "data"
+  if (end == std::string::npos) return "/";
+  const std::size_t slash = path.rfind('/', end);
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// Creates `path` and what is missing above it, outermost first, each durable before the next. What
+// is there may be left of a start that failed in between, so its name is made durable too; not all
+// file systems that hold one can do that, a read-only one for a mount point cannot.
+Result<void> make_durable_directories(FileSystem& fs, const std::string& path) {
+  if (fs.exists(path)) {
+    (void)fs.sync_directory(parent_of(path));
+    return {};
+  }
+  NX_TRY(make_durable_directories(fs, parent_of(path)));
+  NX_TRY(fs.make_directories(path));
+  return fs.sync_directory(parent_of(path));
+}
+
 // Answering without blocks that are there would be a wrong answer.
 Result<void> refuse_blocks(FileSystem& fs, const std::string& path) {
   NX_TRY_ASSIGN(const std::vector<BlockMeta> blocks, list_blocks(fs, path));
@@ -174,7 +195,7 @@ Result<std::unique_ptr<Db>> Db::open(Options options, FileSystem& fs, const Cloc
   state->clock = &clock;
   state->log = &log;
   const std::string& path = state->options.path;
-  NX_TRY(fs.make_directories(path));
+  NX_TRY(make_durable_directories(fs, path));
   const bool lock_was_there = fs.exists(path + "/lock");
   if (!state->options.no_lockfile) {
     NX_TRY_ASSIGN(state->lock, fs.lock(path + "/lock"));
@@ -199,6 +220,10 @@ Result<std::unique_ptr<Db>> Db::open(Options options, FileSystem& fs, const Cloc
   const std::int64_t took_ns = clock.monotonic_ns() - started;
   log_replay(log, report, took_ns);
   publish_replay(metrics, report, took_ns);
+
+  // From here on sync() speaks for what a killed run left, too.
+  if (Result<void> synced = sync_wal_segments(fs, wal_dir); !synced)
+    log.warn("wal segments could not be made durable", {{"err", synced.error()}});
 
   NX_TRY_ASSIGN(state->wal, WalWriter::open(fs, wal_dir, report.next_segment,
                                             {.segment_bytes = state->options.wal_segment_bytes}));

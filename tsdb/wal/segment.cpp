@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 
 #include <fmt/format.h>
 #include <isa-l/crc.h>
@@ -17,6 +18,12 @@ constexpr std::string_view kCheckpointPrefix = "checkpoint.";
 bool parse_number(std::string_view text, std::uint32_t& number) {
   const auto end = std::from_chars(text.data(), text.data() + text.size(), number);
   return end.ec == std::errc() && end.ptr == text.data() + text.size() && !text.empty();
+}
+
+Result<void> sync_file(FileSystem& fs, const std::string& path) {
+  NX_TRY_ASSIGN(const std::unique_ptr<WritableFile> file, fs.open_append(path));
+  NX_TRY(file->sync());
+  return file->close();
 }
 
 }  // namespace
@@ -37,6 +44,16 @@ Result<std::vector<WalSegment>> list_wal_segments(FileSystem& fs, const std::str
                         " is followed by ", segments[i].number));
   }
   return segments;
+}
+
+Result<void> sync_wal_segments(FileSystem& fs, const std::string& dir) {
+  NX_TRY_ASSIGN(const std::vector<WalSegment> segments, list_wal_segments(fs, dir));
+  Result<void> all;
+  for (const WalSegment& segment : segments) {
+    Result<void> synced = sync_file(fs, segment.path);
+    if (all) all = std::move(synced);
+  }
+  return all;
 }
 
 std::string wal_segment_path(const std::string& dir, std::uint32_t number) {

@@ -37,6 +37,11 @@ struct WalSegment {
 /// Segments of `dir` by number; other names are ignored. kCorrupt when numbers have a gap.
 Result<std::vector<WalSegment>> list_wal_segments(FileSystem& fs, const std::string& dir);
 
+/// Makes what the segments of `dir` hold durable: who found them cannot know whether the process
+/// that wrote them came to that. The directory is not synced. kIo: of some segment it failed; the
+/// others were synced all the same, and what that one held may be lost with the machine.
+Result<void> sync_wal_segments(FileSystem& fs, const std::string& dir);
+
 /// `dir/00000012`.
 std::string wal_segment_path(const std::string& dir, std::uint32_t number);
 
