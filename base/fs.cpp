@@ -165,6 +165,34 @@ class PosixMapping final : public MappedFile {
   std::size_t size_;
 };
 
+class PosixReadableFile final : public ReadableFile {
+ public:
+  PosixReadableFile(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) override {
+    std::size_t filled = 0;
+    while (filled < into.size()) {
+      const auto from = static_cast<off_t>(offset + filled);
+      const ssize_t got = ::pread(fd_.get(), into.data() + filled, into.size() - filled, from);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return errno_error("read", path_);
+      if (got == 0) break;
+      filled += static_cast<std::size_t>(got);
+    }
+    return filled;
+  }
+
+  Result<std::uint64_t> size() override {
+    struct stat info{};
+    if (::fstat(fd_.get(), &info) != 0) return errno_error("stat", path_);
+    return static_cast<std::uint64_t>(info.st_size);
+  }
+
+ private:
+  Descriptor fd_;
+  std::string path_;
+};
+
 class PosixLock final : public DirectoryLock {
  public:
   explicit PosixLock(Descriptor fd) : fd_(std::move(fd)) {}
@@ -199,6 +227,12 @@ class PosixFileSystem final : public FileSystem {
     void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
     if (address == MAP_FAILED) return errno_error("mmap", path);
     return std::make_unique<PosixMapping>(address, size);
+  }
+
+  Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) override {
+    Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (fd.get() < 0) return errno_error("open", path);
+    return std::make_unique<PosixReadableFile>(std::move(fd), path);
   }
 
   Result<std::vector<DirectoryEntry>> list(const std::string& path) override {

@@ -48,6 +48,19 @@ class MappedFile {
   virtual std::span<const std::byte> bytes() const = 0;
 };
 
+/// A file open for reading at any place while others may append to it or cut it: what a mapping
+/// must not be used for, since reading behind the end of a file that was cut kills the process. The
+/// file may have been removed; its bytes stay until this object goes. Thread-safe.
+class ReadableFile {
+ public:
+  virtual ~ReadableFile() = default;
+
+  /// Fills `into` with the bytes from `offset` on. Fewer only at the end of the file; 0 behind it.
+  virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) = 0;
+  /// Bytes in the file now.
+  virtual Result<std::uint64_t> size() = 0;
+};
+
 /// A lock on a directory, held until destroyed.
 class DirectoryLock {
  public:
@@ -72,6 +85,7 @@ class FileSystem {
   /// that does not come within five seconds, so that no such file holds up a reload.
   virtual Result<std::string> read_file(const std::string& path) = 0;
   virtual Result<std::unique_ptr<MappedFile>> map(const std::string& path) = 0;
+  virtual Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) = 0;
 
   /// Sorted by name, without "." and "..".
   virtual Result<std::vector<DirectoryEntry>> list(const std::string& path) = 0;

@@ -538,6 +538,7 @@ class FakeFiles final : public FileSystem {
   Result<std::unique_ptr<WritableFile>> create(const std::string&) override { return no(); }
   Result<std::unique_ptr<WritableFile>> open_append(const std::string&) override { return no(); }
   Result<std::unique_ptr<MappedFile>> map(const std::string&) override { return no(); }
+  Result<std::unique_ptr<ReadableFile>> open_read(const std::string&) override { return no(); }
   Result<std::vector<DirectoryEntry>> list(const std::string&) override { return no(); }
   bool exists(const std::string&) override { return false; }
   Result<void> make_directories(const std::string&) override { return no(); }

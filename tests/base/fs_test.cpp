@@ -95,5 +95,35 @@ TEST(FileSystem, LetsOneHolderInWhenHoldersRemoveTheFile) {
   EXPECT_EQ(shared.load(), 0);
 }
 
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+
+TEST(FileSystem, ReadsAFileAtAnyPlaceWhileItGrowsAndIsCut) {
+  const test::TempDir dir;
+  const std::string path = dir.path() + "/file";
+  const auto written = *real_file_system().create(path);
+  ASSERT_TRUE(written->append(bytes_of("abcdef")));
+  const auto file = *real_file_system().open_read(path);
+  std::string into(4, '?');
+  const auto read_at = [&](std::uint64_t offset) {
+    const std::size_t got = *file->read_at(offset, std::as_writable_bytes(std::span(into)));
+    return into.substr(0, got);
+  };
+
+  EXPECT_EQ(read_at(0), "abcd");
+  EXPECT_EQ(read_at(4), "ef");
+  EXPECT_EQ(read_at(6), "");
+  ASSERT_TRUE(written->append(bytes_of("gh")));
+  EXPECT_EQ(read_at(4), "efgh");
+  ASSERT_TRUE(written->truncate(1));
+  EXPECT_EQ(read_at(0), "a");
+  EXPECT_EQ(read_at(4), "");
+  EXPECT_EQ(*file->size(), 1U);
+  ASSERT_TRUE(real_file_system().remove(path));
+  EXPECT_EQ(read_at(0), "a");
+  EXPECT_EQ(real_file_system().open_read(path).error().code(), Code::kNotFound);
+}
+
 }  // namespace
 }  // namespace narthex

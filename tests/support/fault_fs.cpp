@@ -251,6 +251,28 @@ Result<std::unique_ptr<MappedFile>> FaultFs::map(const std::string& path) {
   return run("map", path, [&] { return real_file_system().map(path); });
 }
 
+class FaultFs::Readable final : public ReadableFile {
+ public:
+  Readable(FaultFs& fs, std::unique_ptr<ReadableFile> file, std::string path)
+      : fs_(fs), file_(std::move(file)), path_(std::move(path)) {}
+  Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) override {
+    return fs_.run("read_at", path_, [&] { return file_->read_at(offset, into); });
+  }
+  Result<std::uint64_t> size() override { return file_->size(); }
+
+ private:
+  FaultFs& fs_;
+  std::unique_ptr<ReadableFile> file_;
+  const std::string path_;
+};
+
+Result<std::unique_ptr<ReadableFile>> FaultFs::open_read(const std::string& path) {
+  return run("open_read", path, [&]() -> Result<std::unique_ptr<ReadableFile>> {
+    NX_TRY_ASSIGN(auto file, real_file_system().open_read(path));
+    return std::make_unique<Readable>(*this, std::move(file), path);
+  });
+}
+
 Result<std::vector<DirectoryEntry>> FaultFs::list(const std::string& path) {
   return run("list", path, [&] { return real_file_system().list(path); });
 }

@@ -32,7 +32,8 @@ enum class Fault : std::uint8_t {
 class FaultFs final : public FileSystem {
  public:
   struct Call {
-    // "create", "append", "sync", "truncate", "close", or a method of FileSystem but for exists()
+    // "create", "append", "sync", "truncate", "close", "read_at", or a method of FileSystem but for
+    // exists()
     std::string name;
     std::string path;
     bool failed = false;  // by fail() or kill()
@@ -64,6 +65,7 @@ class FaultFs final : public FileSystem {
   Result<std::unique_ptr<WritableFile>> open_append(const std::string& path) override;
   Result<std::string> read_file(const std::string& path) override;
   Result<std::unique_ptr<MappedFile>> map(const std::string& path) override;
+  Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) override;
   Result<std::vector<DirectoryEntry>> list(const std::string& path) override;
   bool exists(const std::string& path) override;
   Result<void> make_directories(const std::string& path) override;
@@ -75,6 +77,7 @@ class FaultFs final : public FileSystem {
 
  private:
   class File;
+  class Readable;
   struct Disk {
     std::uint64_t durable_bytes = 0;
     bool sync_failed = false;  // since then nothing becomes durable, whoever syncs
