@@ -2,8 +2,13 @@
 #include "base/fs.h"
 
 #include <atomic>
+#include <csignal>
+#include <fcntl.h>
 #include <fstream>
+#include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 
@@ -123,6 +128,85 @@ TEST(FileSystem, ReadsAFileAtAnyPlaceWhileItGrowsAndIsCut) {
   ASSERT_TRUE(real_file_system().remove(path));
   EXPECT_EQ(read_at(0), "a");
   EXPECT_EQ(real_file_system().open_read(path).error().code(), Code::kNotFound);
+}
+
+// The kernel takes a part of the bytes, then none: a limit on the size of files does that for real.
+TEST(FileSystem, AShortWriteIsAnErrorThatLeavesAPrefix) {
+  const test::TempDir dir;
+  const std::string path = dir.path() + "/file";
+  const auto file = *real_file_system().create(path);
+  ASSERT_TRUE(file->append(bytes_of("0123456789")));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{.rlim_cur = 15, .rlim_max = before.rlim_max};
+  const auto old_action = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+
+  const Result<void> appended = file->append(bytes_of("abcdefghij"));
+
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, old_action);
+  EXPECT_FALSE(appended);
+  EXPECT_EQ(file->size(), 10U);
+  EXPECT_EQ(*real_file_system().read_file(path), "0123456789abcde");
+  ASSERT_TRUE(file->truncate(file->size()));
+  ASSERT_TRUE(file->append(bytes_of("next")));
+  EXPECT_EQ(*real_file_system().read_file(path), "0123456789next");
+}
+
+TEST(FileSystem, AFullDiskIsAnError) {
+  const auto file = *real_file_system().open_append("/dev/full");
+
+  const Result<void> appended = file->append(bytes_of("x"));
+
+  ASSERT_FALSE(appended);
+  EXPECT_EQ(appended.error().code(), Code::kIo);
+  EXPECT_NE(appended.error().message().find("no space left on device"), std::string::npos);
+}
+
+std::atomic<int> signals{0};
+
+// A pipe that nobody empties blocks its writer, which signals then wake: EINTR, or a short write.
+TEST(FileSystem, SignalsDoNotDisturbAnAppend) {
+  const test::TempDir dir;
+  const std::string path = dir.path() + "/pipe";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  struct sigaction action{};  // without SA_RESTART
+  struct sigaction before{};
+  action.sa_handler = [](int) { ++signals; };
+  ASSERT_EQ(::sigaction(SIGUSR1, &action, &before), 0);
+  const auto file = *real_file_system().open_append(path);
+  std::string sent;
+  for (int i = 0; sent.size() < 500'000; ++i) sent += std::to_string(i) + ",";
+
+  const pthread_t writer = ::pthread_self();
+  Result<void> appended;
+  std::string got;
+  std::atomic<bool> done{false};
+  run_beside(
+      [&] {
+        std::string part(4096, '?');
+        for (bool last = false; !last;) {
+          last = done;  // then one read more finds the pipe empty
+          ::pthread_kill(writer, SIGUSR1);
+          const ssize_t n = ::read(reader, part.data(), part.size());
+          if (n <= 0) continue;
+          got.append(part, 0, static_cast<std::size_t>(n));
+          last = false;
+        }
+      },
+      [&] {
+        appended = file->append(bytes_of(sent));
+        done = true;
+      });
+
+  ::sigaction(SIGUSR1, &before, nullptr);
+  ::close(reader);
+  EXPECT_TRUE(appended);
+  EXPECT_TRUE(got == sent);
+  EXPECT_GT(signals.load(), 0);
 }
 
 }  // namespace
