@@ -57,15 +57,25 @@ struct WalReader::Fragment {
   std::span<const std::byte> data;
 };
 
+void WalReader::resume(const Window& window) {
+  segment_ = window.bytes;
+  base_ = window.start;
+  at_ = window.next - window.start;
+  good_end_ = at_;
+  resync_ = window.after_damage;
+}
+
 // After damage the rest of the page tells nothing: go on at the next page that starts a record.
 WalItem WalReader::damaged(std::uint64_t offset, std::string reason) {
   at_ = (at_ / kWalPageBytes + 1) * kWalPageBytes;
   resync_ = true;
+  offset += base_;
   return {WalItem::Kind::kDamaged, offset, {}, concat("offset ", offset, ": ", reason)};
 }
 
 WalItem WalReader::torn(std::uint64_t offset) {
   at_ = segment_.size();
+  offset += base_;
   return {WalItem::Kind::kTorn, offset, {}, concat("offset ", offset, ": last record is torn")};
 }
 
@@ -103,7 +113,7 @@ std::optional<WalItem> WalReader::finish(std::uint64_t start, std::uint8_t flags
     record = std::as_bytes(std::span(unpacked_));
   }
   good_end_ = at_;
-  return WalItem{WalItem::Kind::kRecord, start, record, {}};
+  return WalItem{WalItem::Kind::kRecord, base_ + start, record, {}};
 }
 
 std::optional<WalItem> WalReader::next() {

@@ -37,7 +37,19 @@ class WalReader {
   std::optional<WalItem> next();
 
   /// Where the last whole record ended.
-  std::uint64_t good_end() const { return good_end_; }
+  std::uint64_t good_end() const { return base_ + good_end_; }
+
+  /// A part of a segment that is read while it grows. It lives as `segment` above does.
+  struct Window {
+    std::span<const std::byte> bytes;
+    std::uint64_t start = 0;    // of the bytes in the segment: of a page
+    std::uint64_t next = 0;     // where a record starts, as at() said
+    bool after_damage = false;  // next() named damage last: what is left of its record is no news
+  };
+  /// Goes on there; offsets count from the start of the segment.
+  void resume(const Window& window);
+  /// Where next() will look.
+  std::uint64_t at() const { return base_ + at_; }
 
  private:
   struct Fragment;
@@ -47,6 +59,7 @@ class WalReader {
   std::optional<WalItem> finish(std::uint64_t start, std::uint8_t flags);
 
   std::span<const std::byte> segment_;
+  std::uint64_t base_ = 0;  // of segment_ in the segment; the others count from there
   std::uint64_t at_ = 0;
   std::uint64_t good_end_ = 0;
   std::string joined_;                // fragments of the record being read

@@ -2,6 +2,7 @@
 // KiB pages. Format: docs/formats/wal.md.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -32,6 +33,13 @@ struct WalSegment {
   std::uint32_t number = 0;
   std::string path;
   std::uint64_t bytes = 0;
+};
+
+/// A place in the log: what stands before `offset` of that segment, and in those before, is behind.
+struct WalPosition {
+  std::uint32_t segment = 0;
+  std::uint64_t offset = 0;
+  friend auto operator<=>(const WalPosition&, const WalPosition&) = default;
 };
 
 /// Segments of `dir` by number; other names are ignored. kCorrupt when numbers have a gap.
