@@ -57,18 +57,57 @@ class Rules(unittest.TestCase):
     def test_namespace(self):
         self.assertTrue(messages(tidy.check_namespace, "base/a.h", "using namespace std;\n"))
 
-    def test_tree(self):
+    def breaches(self, files, table):
+        """What tidy says of a tree of these files, as 'path: message'."""
         with tempfile.TemporaryDirectory() as root:
-            for folder in ("base", "tests/base", "docs"):
-                os.makedirs(os.path.join(root, folder))
-            files = {"base/a.cpp": "// A.\n", "docs/x.md": "[gone](nowhere.md) [here](x.md)\n"}
+            os.makedirs(os.path.join(root, "docs"))
             for path, text in files.items():
+                os.makedirs(os.path.join(root, os.path.dirname(path)), exist_ok=True)
                 with open(os.path.join(root, path), "w", encoding="utf-8") as out:
                     out.write(text)
-            found = [message for _, _, message in tidy.check(root)]
-            self.assertEqual(len(found), 2, found)
-            self.assertIn("no test includes", found[0])
-            self.assertIn("dead link: nowhere.md", found[1])
+            return [f"{path}: {message}" for path, _, message in tidy.check(root, table)]
+
+    LONG = "int a;\n" * tidy.TESTED_LINES
+
+    def source(self, header):
+        return f'// A.\n#include "{header}"\n' + self.LONG
+
+    def tree(self, included):
+        """Two sources in base/, and a test that includes this."""
+        return {"base/a.h": "// A.\n#pragma once\n", "base/b.h": "// B.\n#pragma once\n",
+                "base/a.cpp": self.source("base/a.h"), "base/b.cpp": self.source("base/b.h"),
+                "tests/base/a_test.cpp": "// A.\n" + "".join(f'#include "{name}"\n' for name in included)}
+
+    def test_links(self):
+        found = self.breaches({"docs/x.md": "[gone](nowhere.md) [here](x.md)\n"}, {})
+        self.assertEqual(found, ["docs/x.md: dead link: nowhere.md"])
+
+    def test_a_header_of_the_folder_is_not_enough(self):
+        found = self.breaches(self.tree(["base/a.h"]), {})
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("base/b.cpp", found[0])
+        self.assertIn("no test includes base/b.h", found[0])
+        self.assertFalse(self.breaches(self.tree(["base/a.h", "base/b.h"]), {}))
+
+    def test_only_tests_count(self):
+        files = self.tree(["base/a.h"])
+        files["tests/support/b.h"] = '// B.\n#pragma once\n#include "base/b.h"\n'
+        self.assertTrue(self.breaches(files, {}))
+
+    def test_short_sources_need_none(self):
+        files = self.tree(["base/a.h"])
+        files["base/b.cpp"] = '// B.\n#include "base/b.h"\n' + "int a;\n" * (tidy.TESTED_LINES - 3)
+        self.assertFalse(self.breaches(files, {}))
+
+    def test_the_table(self):
+        table = {"tests/base/a_test.cpp": ("base/b.cpp",)}
+        self.assertIn("never comes to base/b.h", self.breaches(self.tree(["base/a.h"]), table)[0])
+        files = self.tree(["base/a.h"])
+        files["base/a.cpp"] = '// A.\n#include "base/a.h"\n#include "base/b.h"\n' + self.LONG
+        self.assertFalse(self.breaches(files, table))
+        self.assertIn("is not there", self.breaches(files, {"tests/base/c_test.cpp": ("base/b.cpp",)})[0])
+        self.assertIn("is not there", self.breaches(files, table | {"tests/base/d_test.cpp": ("base/gone.cpp",)})[0])
+        self.assertIn("take it out", self.breaches(self.tree(["base/a.h", "base/b.h"]), table)[0])
 
 
 if __name__ == "__main__":
