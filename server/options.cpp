@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "base/units.h"
+#include "query/functions/go_math.h"
 
 namespace narthex::server {
 namespace {
@@ -162,8 +163,9 @@ static_assert(std::ranges::all_of(kOptions, [](const Option& option) {
 }));
 
 Result<std::int64_t> parse_integer(std::string_view text) {
-  double value = 0;  // as upstream, 5e7 is a number too
-  if (!parse_float(text, value) || std::fabs(value) > 1e18 || value != std::floor(value)) {
+  double value = 0;  // as upstream, 5e7 and 1_000 are numbers too
+  if (!query::go::parse_float(text, value) || std::fabs(value) > 1e18 ||
+      value != std::floor(value)) {
     return Error(Code::kInvalid, "not a number");
   }
   return static_cast<std::int64_t>(value);
@@ -175,7 +177,7 @@ Result<std::size_t> parse_count(std::string_view text) {
   return static_cast<std::size_t>(value);
 }
 
-// A size of the kind: bytes, a count, or an integer, of which what is below 1 acts as 1.
+// A size of the kind: bytes, a count, or an integer, of which what is below 0 acts as 0.
 Result<std::size_t> parse_size(Kind kind, std::string_view text) {
   if (kind == Kind::kCount) return parse_count(text);
   if (kind == Kind::kBytes) {
@@ -183,7 +185,7 @@ Result<std::size_t> parse_size(Kind kind, std::string_view text) {
     return static_cast<std::size_t>(bytes);
   }
   NX_TRY_ASSIGN(const std::int64_t value, parse_integer(text));
-  return static_cast<std::size_t>(std::max<std::int64_t>(value, 1));
+  return static_cast<std::size_t>(std::max<std::int64_t>(value, 0));
 }
 
 std::vector<std::string> parse_list(std::string_view text) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "net/http/framing.h"
 #include "server/memory_limits.h"
 #include "server/process.h"
 
@@ -99,17 +100,31 @@ ExternalUrl external_url(const Flags& flags) {
   ExternalUrl url;
   std::string_view rest = flags.external_url;
   if (rest.empty()) {
+    url.scheme = "http";
     url.host = concat(host_name(), ":", port_of(flags.listen_addresses.front()));
+    url.text = concat("http://", url.host);
     return url;
   }
-  if (const std::size_t colon = rest.find("://"); colon != std::string_view::npos) {
-    url.scheme = rest.substr(0, colon);
-    rest.remove_prefix(colon + 3);
+  const std::size_t colon = rest.find_first_of(":/?#");
+  if (colon != std::string_view::npos && rest[colon] == ':') {
+    url.scheme = to_lower_ascii(rest.substr(0, colon));
+    rest.remove_prefix(colon + 1);
   }
-  const std::size_t slash = std::min(rest.find('/'), rest.size());
-  url.host = rest.substr(0, slash);
-  url.path = rest.substr(slash);
-  while (url.path.ends_with('/')) url.path.pop_back();
+  url.text = flags.external_url;
+  if (!url.scheme.empty() && !rest.starts_with('/')) return url;  // opaque: no host, no path
+  if (rest.starts_with("//")) {
+    rest.remove_prefix(2);
+    url.host = rest.substr(0, rest.find_first_of("/?#"));
+    rest.remove_prefix(url.host.size());
+  }
+  std::string_view path = rest.substr(0, rest.find_first_of("?#"));
+  const std::string_view behind = rest.substr(path.size());
+  while (path.ends_with('/')) path.remove_suffix(1);
+  const std::string_view slash = path.empty() || path.starts_with('/') ? "" : "/";
+  url.path = concat(slash, net::http::percent_decode(path, false).value_or(std::string(path)));
+  const std::string origin =
+      concat(url.scheme, url.scheme.empty() ? "" : ":", url.host.empty() ? "" : "//", url.host);
+  url.text = concat(origin, slash, path, behind);
   return url;
 }
 
@@ -125,7 +140,7 @@ alerting::NotifierOptions notifier_options(const Flags& flags) {
 alerting::RuleOptions rule_options(const Flags& flags) {
   const ExternalUrl url = external_url(flags);
   alerting::RuleOptions options;
-  options.external_url = url.text();
+  options.external_url = url.text;
   options.path_prefix = url.path;
   options.resend_delay = flags.resend_delay_ms;
   options.outage_tolerance = flags.outage_tolerance_ms;

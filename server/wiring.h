@@ -19,13 +19,13 @@
 
 namespace narthex::server {
 
-/// Scheme, host with port and path of `--web.external-url`, or of this host and its first listen
-/// address.
+/// `--web.external-url` taken apart as upstream does, or what stands for it when there is none:
+/// this host and its first listen address.
 struct ExternalUrl {
-  std::string scheme = "http";
-  std::string host;
-  std::string path;  // without a slash at its end
-  std::string text() const { return concat(scheme, "://", host, path); }
+  std::string scheme;  // empty for a path alone
+  std::string host;    // with its port
+  std::string path;    // decoded; a slash at its front and none at its end, or empty
+  std::string text;    // the whole, as links begin
 };
 ExternalUrl external_url(const Flags& flags);
 

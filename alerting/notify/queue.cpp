@@ -74,6 +74,11 @@ void AlertQueue::drop_all() {
   length_.set(0);
 }
 
+std::size_t AlertQueue::size() const {
+  const MutexLock lock(mutex_);
+  return alerts_.size();
+}
+
 // Empty when there is no work; then nobody drains any more.
 std::vector<Alert> AlertQueue::next_batch() {
   const MutexLock lock(mutex_);

@@ -43,6 +43,7 @@ class AlertQueue : public std::enable_shared_from_this<AlertQueue> {
   void drop_all();
 
   const std::string& url() const { return url_; }
+  std::size_t size() const;
 
  private:
   asio::awaitable<void> drain();

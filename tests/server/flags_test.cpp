@@ -93,7 +93,8 @@ TEST(Flags, RefusesBadValuesAndWhatIsNotImplemented) {
   const auto none = parse({"--query.max-samples=-1"});
   ASSERT_TRUE(none);
   EXPECT_EQ(none->flags.all.at("query.max-samples"), "-1");
-  EXPECT_EQ(none->flags.query_samples_max, 1U);
+  EXPECT_EQ(none->flags.query_samples_max, 0U);
+  EXPECT_EQ(parse({"--query.max-samples=1_000"})->flags.query_samples_max, 1000U);
 }
 
 // What is no flag exits with 1 and what belongs to agents with 3, as upstream.
