@@ -12,40 +12,12 @@
 #include "query/functions/extended.h"
 #include "query/gate.h"
 #include "query/go_sort.h"
+#include "query/metrics.h"
 #include "query/plan/builder.h"
 #include "query/promql/ast.h"
 
 namespace narthex::query {
 namespace {
-
-struct EngineMetrics {
-  explicit EngineMetrics(Metrics& metrics, std::size_t concurrency_max)
-      : queries(metrics.gauge("prometheus_engine_queries",
-                              "The current number of queries being executed or waiting.")),
-        samples(metrics.counter("prometheus_engine_query_samples_total",
-                                "The total number of samples loaded by all queries.")),
-        queue_time(slice(metrics, "queue_time")),
-        prepare_time(slice(metrics, "prepare_time")),
-        inner_eval(slice(metrics, "inner_eval")),
-        result_sort(slice(metrics, "result_sort")) {
-    metrics
-        .gauge("prometheus_engine_queries_concurrent_max", "The max number of concurrent queries.")
-        .set(static_cast<double>(concurrency_max));
-    metrics.gauge("prometheus_engine_query_log_enabled", "State of the query log.").set(0);
-  }
-
-  static Observer& slice(Metrics& metrics, std::string_view name) {
-    return metrics.summary("prometheus_engine_query_duration_seconds", "Query timings",
-                           {{"slice", name}});
-  }
-
-  Gauge& queries;
-  Counter& samples;
-  Observer& queue_time;
-  Observer& prepare_time;
-  Observer& inner_eval;
-  Observer& result_sort;
-};
 
 // Counts a query as long as it lives.
 class Counted {
@@ -219,19 +191,9 @@ struct Engine::State {
         api_memory("all queries", options.memory_max),
         rules_memory("all rules", options.rule_memory_max) {
     refresh.emplace(metrics_registry, [this, &metrics_registry] {
-      publish_memory(metrics_registry, "api", api_memory);
-      publish_memory(metrics_registry, "rules", rules_memory);
+      publish_query_memory(metrics_registry, "api", api_memory);
+      publish_query_memory(metrics_registry, "rules", rules_memory);
     });
-  }
-
-  static void publish_memory(Metrics& registry, std::string_view lane, const MemoryBudget& budget) {
-    registry
-        .gauge("narthex_query_memory_bytes", "Memory that running queries have taken.",
-               {{"lane", lane}})
-        .set(static_cast<double>(budget.taken()));
-    Counter& refused = registry.counter("narthex_query_memory_refused_total",
-                                        "Times a query was refused memory.", {{"lane", lane}});
-    refused.add(static_cast<double>(budget.refusals()) - refused.value());
   }
 
   double seconds_since(std::int64_t start_ns) const {
