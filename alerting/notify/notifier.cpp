@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "alerting/notify/metrics.h"
 #include "base/check.h"
 #include "base/exceptions.h"
 #include "base/str.h"
@@ -130,13 +131,7 @@ struct Notifier::State {
         options(std::move(o)),
         discovery(c, "notify", options.discovery_reload_interval, [this] { sync_when_changed(); }),
         senders(c.executors, [this](std::string_view what) { report(what); }),
-        discovered(c.metrics.gauge("prometheus_notifications_alertmanagers_discovered",
-                                   "The number of alertmanagers discovered and active.")) {
-    c.metrics
-        .gauge("prometheus_notifications_queue_capacity",
-               "The capacity of the alert notifications queue.")
-        .set(static_cast<double>(options.queue.capacity));
-  }
+        metrics(c.metrics, options.queue.capacity) {}
 
   void report(std::string_view what) const {
     report_exception(context.log, context.metrics, {"notifier", "sending alerts"}, what);
@@ -150,7 +145,7 @@ struct Notifier::State {
   NotifierOptions options;
   discovery::Follower discovery;
   net::TaskGroup senders;
-  Gauge& discovered;
+  NotifierMetrics metrics;
   mutable Mutex mutex;
   std::vector<Set> sets NX_GUARDED_BY(mutex);
   std::set<std::string> measured NX_GUARDED_BY(mutex);  // URLs that metrics are shown of
@@ -232,10 +227,10 @@ void Notifier::State::sync() {
     for (const auto& [url, queue] : set.queues) now.insert(url);
   }
   for (const std::string& url : measured) {
-    if (!now.contains(url)) context.metrics.retire("alertmanager", url);
+    if (!now.contains(url)) retire_queue_metrics(context.metrics, url);
   }
   measured = std::move(now);
-  discovered.set(static_cast<double>(active));
+  metrics.discovered.set(static_cast<double>(active));
 }
 
 std::shared_ptr<AlertQueue> Notifier::State::make_queue(const AlertmanagerConfig& config,

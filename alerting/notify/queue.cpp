@@ -16,24 +16,7 @@ AlertQueue::AlertQueue(std::string url, QueueOptions options, PostAlerts post, c
       post_(std::move(post)),
       clock_(clock),
       log_(log),
-      sent_(metrics.counter("prometheus_notifications_sent_total", "Total number of alerts sent.",
-                            {{"alertmanager", url_}})),
-      errors_(metrics.counter("prometheus_notifications_errors_total",
-                              "Total number of sent alerts affected by errors.",
-                              {{"alertmanager", url_}})),
-      dropped_(metrics.counter(
-          "prometheus_notifications_dropped_total",
-          "Total number of alerts dropped due to errors when sending to Alertmanager.",
-          {{"alertmanager", url_}})),
-      length_(metrics.gauge("prometheus_notifications_queue_length",
-                            "The number of alert notifications in the queue.",
-                            {{"alertmanager", url_}})),
-      latency_(metrics.summary("prometheus_notifications_latency_seconds",
-                               "Latency quantiles for sending alert notifications.",
-                               {{"alertmanager", url_}})),
-      latency_histogram_(metrics.histogram("prometheus_notifications_latency_histogram_seconds",
-                                           "Latency histogram for sending alert notifications.",
-                                           {.01, .1, 1, 10}, {{"alertmanager", url_}})) {}
+      metrics_(metrics, url_) {}
 
 void AlertQueue::add(std::span<const Alert> alerts, net::TaskGroup& tasks) {
   if (alerts.empty()) return;
@@ -51,12 +34,12 @@ void AlertQueue::add(std::span<const Alert> alerts, net::TaskGroup& tasks) {
       ++dropped;
     }
     alerts_.insert(alerts_.end(), alerts.begin(), alerts.end());
-    length_.set(static_cast<double>(alerts_.size()));
+    metrics_.length.set(static_cast<double>(alerts_.size()));
     start = !draining_;
     draining_ = true;
   }
   if (dropped != 0) {
-    dropped_.add(static_cast<double>(dropped));
+    metrics_.dropped.add(static_cast<double>(dropped));
     log_.warn("alert notification queue full, dropping alerts",
               {{"alertmanager", url_}, {"count", dropped}});
   }
@@ -67,11 +50,11 @@ void AlertQueue::add(std::span<const Alert> alerts, net::TaskGroup& tasks) {
 void AlertQueue::drop_all() {
   const MutexLock lock(mutex_);
   if (alerts_.empty()) return;
-  dropped_.add(static_cast<double>(alerts_.size()));
+  metrics_.dropped.add(static_cast<double>(alerts_.size()));
   log_.warn("alert notification queue not drained, dropping alerts",
             {{"alertmanager", url_}, {"count", alerts_.size()}});
   alerts_.clear();
-  length_.set(0);
+  metrics_.length.set(0);
 }
 
 std::size_t AlertQueue::size() const {
@@ -86,7 +69,7 @@ std::vector<Alert> AlertQueue::next_batch() {
   const auto end = alerts_.begin() + static_cast<std::ptrdiff_t>(count);
   std::vector<Alert> batch(std::make_move_iterator(alerts_.begin()), std::make_move_iterator(end));
   alerts_.erase(alerts_.begin(), end);
-  length_.set(static_cast<double>(alerts_.size()));
+  metrics_.length.set(static_cast<double>(alerts_.size()));
   draining_ = count != 0;
   return batch;
 }
@@ -101,8 +84,8 @@ asio::awaitable<void> AlertQueue::drain() {
     try {
       response = co_await post_(encode_alerts(batch));
     } catch (...) {  // ends this coroutine, which then begins again with the next batch
-      errors_.add(count);
-      dropped_.add(count);
+      metrics_.errors.add(count);
+      metrics_.dropped.add(count);
       throw;
     }
     if (response && response->status / 100 != 2) {
@@ -110,13 +93,13 @@ asio::awaitable<void> AlertQueue::drain() {
     }
     if (response) {
       const double seconds = to_seconds(clock_.monotonic_ns() - started_ns);
-      latency_.observe(seconds);
-      latency_histogram_.observe(seconds);
-      sent_.add(count);
+      metrics_.latency.observe(seconds);
+      metrics_.latency_histogram.observe(seconds);
+      metrics_.sent.add(count);
       continue;
     }
-    errors_.add(count);
-    dropped_.add(count);
+    metrics_.errors.add(count);
+    metrics_.dropped.add(count);
     log_.error("cannot send alerts",
                {{"alertmanager", url_}, {"count", batch.size()}, {"error", response.error()}});
   }

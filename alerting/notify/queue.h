@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "alerting/alert.h"
+#include "alerting/notify/metrics.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -54,12 +55,7 @@ class AlertQueue : public std::enable_shared_from_this<AlertQueue> {
   PostAlerts post_;
   const Clock& clock_;
   Log& log_;
-  Counter& sent_;
-  Counter& errors_;
-  Counter& dropped_;
-  Gauge& length_;
-  Observer& latency_;
-  Observer& latency_histogram_;
+  QueueMetrics metrics_;
 
   mutable Mutex mutex_;
   std::deque<Alert> alerts_ NX_GUARDED_BY(mutex_);

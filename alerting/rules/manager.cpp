@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 
+#include "alerting/rules/metrics.h"
 #include "base/exceptions.h"
 #include "base/str.h"
 #include "base/units.h"
@@ -196,7 +197,7 @@ void RuleManager::commit(Prepared prepared) {
   }
   for (auto& [key, entry] : state_->entries) {
     state_->remove(entry);
-    state_->context.metrics.retire("rule_group", concat(key.first, ";", key.second));
+    retire_group_metrics(state_->context.metrics, concat(key.first, ";", key.second));
   }
   state_->entries = std::move(next);
   state_->committed = true;
