@@ -12,6 +12,7 @@
 #include "base/exceptions.h"
 #include "base/mutex.h"
 #include "base/str.h"
+#include "net/http/metrics.h"
 #include "net/http/session.h"
 
 namespace narthex::net::http {
@@ -137,20 +138,16 @@ struct HttpServer::State {
         is_vital(std::move(v)),
         executors(e),
         log(l),
+        own_metrics(m),
         metrics(m),
-        accepted(m.counter("net_conntrack_listener_conn_accepted_total",
-                           "Total number of connections opened to the listener of a given name.",
-                           {{"listener_name", "http"}})),
-        refused(m.counter("narthex_http_connections_refused_total",
-                          "Connections refused because a connection limit was reached.")),
         bodies(options.bodies_bytes_max),
         stop(c, std::numeric_limits<std::int64_t>::max()),
-        context{options, handler, is_vital, c, registry, refused, bodies, stop},
+        context{options, handler, is_vital, c, registry, metrics.refused, bodies, stop},
         acceptors(e, [this](std::string_view what) { report("accepting connections", what); }),
         sessions(e, [this](std::string_view what) { report("serving a connection", what); }) {}
 
   void report(std::string_view doing, std::string_view what) {
-    report_exception(log, metrics, {"http", doing}, what);
+    report_exception(log, own_metrics, {"http", doing}, what);
   }
   Result<tcp::acceptor> bind(const std::string& address);
   asio::awaitable<void> accept_loop(tcp::acceptor& acceptor);
@@ -162,9 +159,8 @@ struct HttpServer::State {
   IsVital is_vital;
   Executors& executors;
   Log& log;
-  Metrics& metrics;
-  Counter& accepted;
-  Counter& refused;
+  Metrics& own_metrics;
+  ServerMetrics metrics;
   SessionRegistry registry;
   ByteBudget bodies;
   const StopToken stop;
@@ -222,7 +218,7 @@ bool HttpServer::State::has_place(const Book::Count& count, const std::string& p
 
 void HttpServer::State::serve(const std::shared_ptr<OwnedSocket>& owned, std::string peer) {
   auto seat = std::make_shared<Seat>(book, std::move(peer));
-  accepted.add();
+  metrics.accepted.add();
   const Book::Count count = book->count(seat->peer);
   if (has_place(count, seat->peer)) {
     seat->make_regular();
@@ -232,7 +228,7 @@ void HttpServer::State::serve(const std::shared_ptr<OwnedSocket>& owned, std::st
     const bool is_full =
         in_reserve > options.connections_reserve && !registry.yield(Place::kReserve);
     if (is_full || in_reserve > 2 * options.connections_reserve) {
-      refused.add();
+      metrics.refused.add();
       return refuse_connection(*owned);
     }
   }
