@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "web/form.h"
+#include "web/metrics.h"
 #include "web/responses.h"
 
 namespace narthex::web {
@@ -24,19 +25,13 @@ class InFlight {
 class LifecyclePages {
  public:
   LifecyclePages(LifecycleHooks hooks, LifecycleLanes lanes, Metrics& metrics)
-      : hooks_(std::move(hooks)),
-        lanes_(lanes),
-        metrics_(metrics),
-        in_flight_(metrics.gauge("promhttp_metric_handler_requests_in_flight",
-                                 "Current number of scrapes being served.")) {
-    for (const std::string_view code : {"200", "500", "503"}) scrapes(code);
-  }
+      : hooks_(std::move(hooks)), lanes_(lanes), metrics_(metrics), page_(metrics) {}
 
   asio::awaitable<net::http::Response> metrics(const net::http::Request& request) {
-    const InFlight counted(in_flight_);
+    const InFlight counted(page_.in_flight());
     auto expose = [this, &request] { return metrics_.expose(Form(request).all("name[]")); };
     std::string text = co_await net::run_on(lanes_.control.cpu(), std::move(expose));
-    scrapes("200").add();
+    page_.scrapes("200").add();
     net::http::Response response{.status = 200, .headers = {}, .body = std::move(text)};
     response.headers.add("Content-Type",
                          "text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
@@ -62,15 +57,11 @@ class LifecyclePages {
   static net::http::Response disabled() {
     return text_response(403, "Lifecycle API is not enabled.");
   }
-  Counter& scrapes(std::string_view code) {
-    return metrics_.counter("promhttp_metric_handler_requests_total",
-                            "Total number of scrapes by HTTP status code.", {{"code", code}});
-  }
 
   LifecycleHooks hooks_;
   LifecycleLanes lanes_;
   Metrics& metrics_;
-  Gauge& in_flight_;
+  ScrapePageMetrics page_;
 };
 
 asio::awaitable<net::http::Response> healthy(const net::http::Request&) {

@@ -76,16 +76,10 @@ bool is_cross_site(const net::http::Request& request) {
 
 }  // namespace
 
-struct Router::Instruments {
-  std::string pattern;
-  Observer& duration;
-  Observer& size;
-};
-
 struct Router::Endpoint {
   RouteTraits traits;
   net::http::HttpHandler handler;
-  const Instruments& instruments;
+  const RouteMetrics& metrics;
 };
 
 Router::Router(RouterOptions options, net::Executors& executors, const Clock& clock,
@@ -105,23 +99,15 @@ Router::Router(RouterOptions options, net::Executors& executors, const Clock& cl
     co_return redirect_response(request, 302, options_.prefix);
   };
   const RouteTraits traits{.gated = false};
-  add_to(pages_, "GET", "/", std::make_shared<Endpoint>(traits, to_prefix, instruments("/")));
+  add_to(pages_, "GET", "/", std::make_shared<Endpoint>(traits, to_prefix, route_metrics("/")));
 }
 Router::~Router() = default;
 
-const Router::Instruments& Router::instruments(std::string_view pattern) {
-  const auto found = instruments_.find(pattern);
-  if (found != instruments_.end()) return *found->second;
-  Observer& duration = metrics_.histogram(
-      "prometheus_http_request_duration_seconds", "Histogram of latencies for HTTP requests.",
-      {.1, .2, .4, 1, 3, 8, 20, 60, 120}, {{"handler", pattern}});
-  Observer& size = metrics_.histogram(
-      "prometheus_http_response_size_bytes", "Histogram of response size for HTTP requests.",
-      {1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9}, {{"handler", pattern}});
-  metrics_.counter("prometheus_http_requests_total", "Counter of HTTP requests.",
-                   {{"handler", pattern}, {"code", "200"}});
-  auto made = std::make_unique<Instruments>(std::string(pattern), duration, size);
-  return *instruments_.emplace(std::string(pattern), std::move(made)).first->second;
+const RouteMetrics& Router::route_metrics(std::string_view pattern) {
+  const auto found = route_metrics_.find(pattern);
+  if (found != route_metrics_.end()) return *found->second;
+  auto made = std::make_unique<RouteMetrics>(metrics_, pattern);
+  return *route_metrics_.emplace(std::string(pattern), std::move(made)).first->second;
 }
 
 void Router::add_to(Site& site, std::string_view method, std::string_view path,
@@ -133,7 +119,7 @@ void Router::add_to(Site& site, std::string_view method, std::string_view path,
 void Router::add(std::vector<std::string_view> methods, std::string_view pattern,
                  RouteTraits traits, net::http::HttpHandler handler) {
   const auto endpoint =
-      std::make_shared<Endpoint>(traits, std::move(handler), instruments(pattern));
+      std::make_shared<Endpoint>(traits, std::move(handler), route_metrics(pattern));
   const bool is_api = pattern.starts_with(kApi);
   for (const std::string_view method : methods) {
     if (is_api) {
@@ -262,13 +248,8 @@ asio::awaitable<net::http::Response> Router::run(const Endpoint& endpoint,
   } else {
     response = co_await answer(endpoint, request);
   }
-  endpoint.instruments.duration.observe(to_seconds(clock_.monotonic_ns() - start_ns));
-  endpoint.instruments.size.observe(static_cast<double>(response.body.size()));
-  metrics_
-      .counter(
-          "prometheus_http_requests_total", "Counter of HTTP requests.",
-          {{"handler", endpoint.instruments.pattern}, {"code", std::to_string(response.status)}})
-      .add();
+  endpoint.metrics.add(response.status, to_seconds(clock_.monotonic_ns() - start_ns),
+                       response.body.size());
   co_return response;
 }
 

@@ -19,6 +19,7 @@
 #include "net/executors.h"
 #include "net/http/message.h"
 #include "net/http/server.h"
+#include "web/metrics.h"
 #include "web/route_tree.h"
 
 namespace narthex::web {
@@ -67,7 +68,6 @@ class Router {
 
  private:
   struct Endpoint;
-  struct Instruments;
   struct Site {
     std::string prefix;                                   // what stands before the trees' paths
     std::string written;                                  // the same, escaped
@@ -76,7 +76,7 @@ class Router {
 
   void add_to(Site& site, std::string_view method, std::string_view path,
               std::shared_ptr<const Endpoint> endpoint);
-  const Instruments& instruments(std::string_view pattern);
+  const RouteMetrics& route_metrics(std::string_view pattern);
   const Endpoint* find(const Site& site, std::string_view method, std::string_view path) const;
   std::optional<net::http::Response> redirect(const Site& site, const net::http::Request& request,
                                               std::string_view path) const;
@@ -97,7 +97,7 @@ class Router {
   Site pages_;  // its paths have the prefix, since "/" above it is a page, too
   Site api_;
   std::vector<std::shared_ptr<const Endpoint>> endpoints_;  // by RouteTree::Id
-  std::map<std::string, std::unique_ptr<Instruments>, std::less<>> instruments_;  // by pattern
+  std::map<std::string, std::unique_ptr<RouteMetrics>, std::less<>> route_metrics_;  // by pattern
 };
 
 /// The segment that `:x` matched: what stands between `before` and `after` in `path`. Empty when
