@@ -12,6 +12,7 @@
 #include "alerting/notify/notifier.h"
 #include "alerting/rules/manager.h"
 #include "base/exceptions.h"
+#include "base/metrics_refresh.h"
 #include "base/mutex.h"
 #include "base/str.h"
 #include "net/executors.h"
@@ -19,6 +20,7 @@
 #include "scrape/manager.h"
 #include "server/late_store.h"
 #include "server/memory_limits.h"
+#include "server/metrics.h"
 #include "server/process.h"
 #include "server/signals.h"
 #include "server/wiring.h"
@@ -89,7 +91,7 @@ struct Server::Parts {
   Result<void> listen(std::function<Result<void>()> reload);
   Result<void> open_store();
   void note_reload(bool ok);
-  void publish_build_info();
+  void publish_metrics();
   asio::awaitable<void> sync_loop();
 
   const Flags flags;
@@ -134,6 +136,7 @@ struct Server::Parts {
   std::unique_ptr<web::TargetsApi> targets_api;
   std::unique_ptr<web::StatusApi> status_api;
   web::Router router;
+  std::optional<MetricsRefresh> refresh;  // reads the router: ends first
   std::unique_ptr<net::http::HttpServer> http;
 };
 
@@ -227,18 +230,11 @@ void Server::Parts::add_routes() {
   web::add_page_routes(router, url.path);
 }
 
-void Server::Parts::publish_build_info() {
-  metrics
-      .gauge("prometheus_build_info", "What this server is and whose API it speaks.",
-             {{"version", "3.14.0"},
-              {"narthex_version", own_version()},
-              {"goos", "linux"},
-              {"revision", ""}})
-      .set(1);
-  publish_process_metrics(metrics, fs);
-  metrics.on_collect([this] {
-    const bool ready = router.readiness() == web::Router::Readiness::kReady;
-    metrics.gauge("prometheus_ready", "Whether startup was fully completed.").set(ready ? 1 : 0);
+void Server::Parts::publish_metrics() {
+  publish_build(metrics);
+  refresh.emplace(metrics, [this] {
+    publish_process(metrics, read_process_state(fs));
+    publish_readiness(metrics, router.readiness() == web::Router::Readiness::kReady);
   });
 }
 
@@ -334,18 +330,12 @@ Result<void> Server::Parts::open_store() {
 }
 
 void Server::Parts::note_reload(bool ok) {
-  metrics
-      .gauge("prometheus_config_last_reload_successful",
-             "Whether the last configuration reload succeeded.")
-      .set(ok ? 1 : 0);
+  publish_reload_outcome(metrics, ok);
   const MutexLock lock(mutex);
   reload_ok = ok;
   if (!ok) return;
   config_time = clock.now_ms();
-  metrics
-      .gauge("prometheus_config_last_reload_success_timestamp_seconds",
-             "Timestamp of the last successful configuration reload.")
-      .set(static_cast<double>(config_time) / 1000);
+  publish_reload_time(metrics, config_time);
 }
 
 // The file is read again, as upstream does: it may have changed while the WAL was replayed. When it
@@ -370,7 +360,7 @@ Result<void> Server::Parts::go_live() {
 }
 
 Result<void> Server::Parts::start(std::function<Result<void>()> reload) {
-  publish_build_info();
+  publish_metrics();
   {
     const MutexLock one_at_a_time(reload_mutex);
     Result<Prepared> first = prepare(current_config());

@@ -1,7 +1,6 @@
 // Reading /proc.
 #include "server/process.h"
 
-#include <algorithm>
 #include <charconv>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -52,30 +51,6 @@ ProcessState read_process_state(FileSystem& fs) {
     state.virtual_bytes_max = static_cast<double>(limit.rlim_cur);
   }
   return state;
-}
-
-void publish_process_metrics(Metrics& metrics, FileSystem& fs) {
-  metrics.on_collect([&metrics, &fs] {
-    const ProcessState s = read_process_state(fs);
-    const auto set = [&metrics](std::string_view name, std::string_view help, double value) {
-      metrics.gauge(name, help).set(value);
-    };
-    Counter& cpu = metrics.counter("process_cpu_seconds_total",
-                                   "Total user and system CPU time spent in seconds.");
-    cpu.add(std::max(0.0, s.cpu_seconds - cpu.value()));
-    set("process_resident_memory_bytes", "Resident memory size in bytes.",
-        static_cast<double>(s.resident_bytes));
-    set("process_virtual_memory_bytes", "Virtual memory size in bytes.",
-        static_cast<double>(s.virtual_bytes));
-    set("process_open_fds", "Number of open file descriptors.", static_cast<double>(s.open_files));
-    set("process_max_fds", "Maximum number of open file descriptors.",
-        static_cast<double>(s.open_files_max));
-    set("process_virtual_memory_max_bytes", "Maximum amount of virtual memory available in bytes.",
-        s.virtual_bytes_max);
-    set("process_start_time_seconds", "Start time of the process since unix epoch in seconds.",
-        s.start_time_seconds);
-    set("narthex_threads", "Threads of the process.", static_cast<double>(s.threads));
-  });
 }
 
 std::string host_name() {

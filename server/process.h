@@ -6,7 +6,6 @@
 #include <string>
 
 #include "base/fs.h"
-#include "base/metrics.h"
 
 namespace narthex::server {
 
@@ -23,9 +22,6 @@ struct ProcessState {
 
 /// Fields that cannot be read stay 0.
 ProcessState read_process_state(FileSystem& fs);
-
-/// Keeps the process_* metrics of upstream's client library up to date.
-void publish_process_metrics(Metrics& metrics, FileSystem& fs);
 
 /// The host's name, fully qualified where the system knows it.
 std::string host_name();
