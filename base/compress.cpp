@@ -16,7 +16,7 @@
 namespace narthex {
 namespace {
 
-constexpr std::size_t kRatioMax = 200;                      // docs: limits of decompression
+constexpr std::size_t kRatioMax = 200;                      // docs/limits.md
 constexpr std::size_t kRatioFreeBytes = 16U * 1024 * 1024;  // below it any ratio is fine
 constexpr std::size_t kFirstBytes = 64U * 1024;
 constexpr std::size_t kDeflatePartBytes = 16U * 1024 * 1024;  // the library counts in 32 bits

@@ -15,7 +15,7 @@
 namespace narthex {
 namespace {
 
-constexpr std::size_t kPatternBytesMax = 64 * 1024;  // design: limits for queries
+constexpr std::size_t kPatternBytesMax = 64 * 1024;  // docs/limits.md
 // For a program and what matching keeps: nearly all need far less than the first. The larger one is
 // for repetitions of large classes, such as \pL{1000}.
 constexpr std::int64_t kProgramBytes = std::int64_t{8} << 20;

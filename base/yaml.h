@@ -21,7 +21,7 @@
 
 namespace narthex::yaml {
 
-inline constexpr std::size_t kDocumentBytesMax = 16 * 1024 * 1024;  // docs: limits of configuration
+inline constexpr std::size_t kDocumentBytesMax = 16 * 1024 * 1024;  // docs/limits.md
 inline constexpr std::size_t kDepthMax = 100;
 inline constexpr std::size_t kAliasNodesMax = 10'000;
 

@@ -18,7 +18,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kFileBytesMax = 64U << 20;  // docs: limits of discovery
+constexpr std::size_t kFileBytesMax = 64U << 20;  // docs/limits.md
 constexpr std::size_t kDepthMax = 32;
 
 Error bad(std::string_view path, std::string_view what) {

@@ -27,8 +27,8 @@ inline constexpr std::size_t kLabelTextBytesMax = (std::size_t{1} << 24) - 1;
 /// How large labels that outside input decides may become. Going past it is an error of the scrape,
 /// query, rule or file they belong to.
 struct LabelLimits {
-  std::size_t text_bytes = std::size_t{1} << 20;  // docs: limits of scraping; a name or a value
-  std::size_t set_bytes = std::size_t{4} << 20;   // docs: limits of scraping; all of a set
+  std::size_t text_bytes = std::size_t{1} << 20;  // docs/limits.md; a name or a value
+  std::size_t set_bytes = std::size_t{4} << 20;   // docs/limits.md; all of a set
 };
 
 /// One name and value, borrowed from a Labels.

@@ -1,6 +1,6 @@
 // The two pools, the hop between them, and TaskGroup, the only way to start a coroutine.
-// I/O threads run coroutines and never block; CPU threads run plain functions and may (style:
-// Threads). An exception costs the task or the call it came out of, never a thread.
+// I/O threads run coroutines and never block; CPU threads run plain functions and may. An exception
+// costs the task or the call it came out of, never a thread. Pools: docs/concurrency.md.
 #pragma once
 
 #include <chrono>

@@ -35,7 +35,7 @@ using Tls = asio::ssl::stream<Lower&>;
 using asio::ip::tcp;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr auto kWatchPause = std::chrono::milliseconds(50);  // docs/promises: left within 100 ms
+constexpr auto kWatchPause = std::chrono::milliseconds(50);  // docs/promises.md, O2: 100 ms
 
 Protocol protocol_of(int descriptor) {
   sockaddr_storage address{};

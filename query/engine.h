@@ -30,7 +30,7 @@ struct EngineOptions {
   std::size_t samples_max = 50'000'000;     // upstream's default of --query.max-samples
   std::size_t concurrency_max = 20;         // upstream's default of --query.max-concurrency
   std::size_t rule_concurrency_max = 20;    // rules wait for rules only, whatever the API runs
-  std::size_t queue_max = 200;              // design: limits, then kUnavailable
+  std::size_t queue_max = 200;              // docs/limits.md; then kUnavailable
   std::size_t query_memory_max = 0;         // bytes of one query; 0: none
   std::size_t memory_max = 0;               // bytes of all queries of the API together; 0: none
   std::size_t rule_memory_max = 0;          // and of all rules; 0: none

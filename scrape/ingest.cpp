@@ -13,7 +13,7 @@
 namespace narthex::scrape {
 namespace {
 
-constexpr std::size_t kSamplesMax = 5'000'000;           // docs: limits of scraping
+constexpr std::size_t kSamplesMax = 5'000'000;           // docs/limits.md
 constexpr model::DurationMs kAheadMax = 10 * 60 * 1000;  // upstream's limit on times of their own
 constexpr std::size_t kHashLines = 16;  // looked up together, so that their cache misses overlap
 

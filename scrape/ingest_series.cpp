@@ -10,7 +10,7 @@
 namespace narthex::scrape {
 namespace {
 
-// docs: limits of scraping. They hold also where the configuration names none.
+// docs/limits.md. They hold also where the configuration names none.
 constexpr std::size_t kLabelsMax = 512;
 constexpr std::size_t kNameBytesMax = 1024;
 

@@ -11,7 +11,7 @@
 namespace narthex::scrape {
 namespace {
 
-constexpr std::size_t kBodyBytesMax = 256U << 20;    // docs: limits of scraping
+constexpr std::size_t kBodyBytesMax = 256U << 20;    // docs/limits.md
 constexpr std::size_t kFreeBodyBytes = 4U << 20;     // of each scrape, not counted against all
 constexpr std::size_t kIdleBatchesMax = 4;           // one for each CPU thread that scrapes, about
 constexpr std::size_t kIdleBodyBytesMax = 8U << 20;  // larger scratch is not kept

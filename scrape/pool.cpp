@@ -7,8 +7,8 @@
 namespace narthex::scrape {
 namespace {
 
-constexpr std::size_t kDroppedMax = 10'000;   // docs: limits of discovery, when the job names none
-constexpr std::size_t kTargetsMax = 200'000;  // docs: limits of discovery
+constexpr std::size_t kDroppedMax = 10'000;   // docs/limits.md, when the job names none
+constexpr std::size_t kTargetsMax = 200'000;  // docs/limits.md
 
 // What stays the same when only interval, timeout or credentials change.
 std::uint64_t identity(const Target& target) {

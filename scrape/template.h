@@ -1,6 +1,6 @@
 // What a target's last good exposition looked like, line by line. Line i of the next one nearly
 // always begins with the same bytes, so it is recognised by comparing in place: no hashing, no
-// parsing, no look-up. performance.md section 1.2.
+// parsing, no look-up (docs/adr/0001-scrape-template.md).
 //
 // Keys are front-coded against the line before, with a full key every kRestartLines, at 20 bytes a
 // line plus the suffix. A line is compared in two pieces: the shared prefix against the line before

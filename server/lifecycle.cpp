@@ -32,9 +32,8 @@
 namespace narthex::server {
 namespace {
 
-constexpr auto kStopGrace = std::chrono::seconds(5);  // requests under way at a stop
-constexpr std::int64_t kSyncIntervalNs =
-    5'000'000'000;  // promise D2: at most 5 s lost with the machine's power
+constexpr auto kStopGrace = std::chrono::seconds(5);     // requests under way at a stop
+constexpr std::int64_t kSyncIntervalNs = 5'000'000'000;  // docs/promises.md, D2
 
 // Of the CPU threads. A thread of niceness 5 gets a third of what one of niceness 0 gets, one of 10
 // a ninth; on a core with nothing else to do, all of it.

@@ -47,8 +47,8 @@ class Db final : public model::Appender, public model::Queryable, public model::
   Result<std::unique_ptr<model::ChunkSource>> chunks(const model::Matchers& matchers,
                                                      const model::SelectHints& hints) override;
 
-  /// Makes everything appended before the call durable. Call every few seconds (promise D2), not on
-  /// an I/O thread.
+  /// Makes everything appended before the call durable. Call every few seconds (docs/promises.md,
+  /// D2), not on an I/O thread.
   Result<void> sync();
 
   /// Syncs and gives the directory back. Appends fail afterwards; queriers must be gone.

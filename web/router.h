@@ -1,7 +1,7 @@
-// From a request's path and method to its handler, with upstream's router semantics (http_api.md
-// section 1): 404, 405 with Allow, redirects, the readiness gate, CORS, compression and the
-// per-handler metrics. As upstream, two routers stand behind a mux: one for pages, and one for what
-// is below <prefix>/api/v1/, so that what one lacks the other does not answer.
+// From a request's path and method to its handler, with upstream's router semantics: 404, 405 with
+// Allow, redirects, the readiness gate, CORS, compression and the per-handler metrics. As upstream,
+// two routers stand behind a mux: one for pages, and one for what is below <prefix>/api/v1/, so
+// that what one lacks the other does not answer.
 #pragma once
 
 #include <atomic>

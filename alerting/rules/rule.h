@@ -31,7 +31,7 @@ struct RuleSample {
 using ExpandTemplate =
     std::function<std::string(const std::string& text, const model::Labels& labels, double value)>;
 
-inline constexpr std::size_t kAlertsPerRuleMax = 100'000;                // reliability.md 7.5
+inline constexpr std::size_t kAlertsPerRuleMax = 100'000;                // docs/limits.md
 inline constexpr model::DurationMs kResolvedRetention = 15 * 60 * 1000;  // copied from upstream
 
 /// Vector or scalar results as samples; kExecution `rule result is not a vector or scalar` for

@@ -13,7 +13,7 @@
 namespace narthex::alerting::tmpl {
 
 inline constexpr int kParseDepthMax = 200;                     // tuned: far above real templates
-inline constexpr std::size_t kTemplateBytesMax = 1024 * 1024;  // reliability.md 7.5
+inline constexpr std::size_t kTemplateBytesMax = 1024 * 1024;  // docs/limits.md
 
 struct Pipeline;
 

@@ -11,7 +11,7 @@
 namespace narthex::alerting::tmpl {
 namespace {
 
-constexpr std::size_t kTokensMax = 200'000;  // docs: limits of templates
+constexpr std::size_t kTokensMax = 200'000;  // docs/limits.md
 
 // How a list of nodes ended.
 enum class Ending : unsigned char { kEnd, kElse, kFile };

@@ -10,8 +10,7 @@
 namespace narthex::alerting::tmpl {
 
 /// The longest text that any of these makes; kLimit beyond it.
-inline constexpr std::size_t kFormattedBytesMax = std::size_t{1}
-                                                  << 20;  // docs: limits of templates
+inline constexpr std::size_t kFormattedBytesMax = std::size_t{1} << 20;  // docs/limits.md
 
 /// Verbs v d s q x X o b c U t T e E f F g G; flags, width and precision, `*` included. What does
 /// not fit is written as Go writes it: `%!d(string=hi)`.

@@ -13,8 +13,8 @@
 namespace narthex::alerting::tmpl {
 namespace {
 
-constexpr int kMapDepthMax = 64;                              // docs: limits of templates
-constexpr std::size_t kMapWeightMax = std::size_t{64} << 20;  // docs: limits of templates
+constexpr int kMapDepthMax = 64;                              // docs/limits.md
+constexpr std::size_t kMapWeightMax = std::size_t{64} << 20;  // docs/limits.md
 constexpr std::size_t kPlainWeight = 16;                      // numbers, times, pointers
 
 Error execution(std::string message) {

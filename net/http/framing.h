@@ -1,5 +1,5 @@
-// What a request's head must look like before anything interprets it: reliability.md 5.3,
-// "smuggling". Two readers that disagree on where a request ends are a security hole, so every
+// What a request's head must look like before anything interprets it, so that no request
+// is smuggled. Two readers that disagree on where a request ends are a security hole, so every
 // doubtful form is refused and the connection closed. Pure functions over bytes; no Beast.
 #pragma once
 

@@ -21,7 +21,7 @@
 
 namespace narthex::net::http {
 
-/// Limits of reliability.md 7.1. The defaults are far above what legitimate clients need.
+/// docs/limits.md. The defaults are far above what legitimate clients need.
 struct HttpServerOptions {
   /// `host:port`, `:port` (all addresses) or `[v6]:port`. Port 0 takes a free one.
   std::vector<std::string> listen_addresses = {"0.0.0.0:9090"};

@@ -30,7 +30,7 @@
 namespace narthex::query {
 namespace {
 
-constexpr std::size_t kSubqueryStepsMax = 1'000'000;  // design: limits of queries
+constexpr std::size_t kSubqueryStepsMax = 1'000'000;  // docs/limits.md
 
 Error not_implemented(std::string_view what) {
   return Error(Code::kExecution, concat("not implemented yet: ", what));

@@ -20,8 +20,8 @@
 
 namespace narthex::query {
 
-inline constexpr std::size_t kQueryTextBytesMax = 1024 * 1024;  // design: limits of queries
-inline constexpr std::size_t kNestingMax = 512;                 // design: limits of queries
+inline constexpr std::size_t kQueryTextBytesMax = 1024 * 1024;  // docs/limits.md
+inline constexpr std::size_t kNestingMax = 512;                 // docs/limits.md
 
 /// One node of arithmetic on durations: `step() * 2` has three.
 struct DurationNode {

@@ -20,7 +20,7 @@ struct WriteSeries {
   std::size_t histograms = 0;  // counted, not decoded
 };
 
-inline constexpr std::size_t kWriteBytesMax = 32 * 1024 * 1024;  // design: limits for writes in
+inline constexpr std::size_t kWriteBytesMax = 32 * 1024 * 1024;  // tuned: beyond what senders make
 inline constexpr std::size_t kWriteSeriesMax = 100'000;
 inline constexpr std::size_t kWriteSamplesMax = 1'000'000;
 

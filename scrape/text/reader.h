@@ -40,7 +40,7 @@ struct Event {
 };
 
 inline constexpr std::size_t kBodyPadding = 32;
-inline constexpr std::size_t kLineBytesMax = 16U << 20;  // docs: limits of scraping
+inline constexpr std::size_t kLineBytesMax = 16U << 20;  // docs/limits.md
 
 /// Makes `body` ready for a Reader: adds the last newline that the format wants and zero bytes to
 /// read ahead into. Returns the size without them.

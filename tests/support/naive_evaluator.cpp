@@ -110,7 +110,8 @@ double extreme(const std::vector<double>& values, bool smallest) {
   return best;
 }
 
-// rate, increase, delta: the extrapolation of reference/promql.md section 7.
+// rate, increase, delta: the extrapolation of upstream's promql/functions.go, extrapolatedRate
+// (v3.14.0).
 std::optional<double> extrapolated(const SampleColumns& s, const Window& w, bool counter,
                                    bool per_second) {
   const std::size_t n = s.size();

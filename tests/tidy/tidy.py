@@ -231,6 +231,19 @@ def check_tests(root, paths, table):
         yield path, 1, "TESTED_THROUGH names this source, which is not there"
 
 
+def check_citations(root, paths):
+    """A comment names a document by its path from the root, and it is there."""
+    for path in paths:
+        if path.startswith("tests/tidy/"):
+            continue
+        text = open(os.path.join(root, path), encoding="utf-8").read()
+        for match in re.finditer(r"[\w./-]+\.md\b|//.*\b(?:design|docs): ", text):
+            cited = match.group(0)
+            if cited.endswith(".md") and os.path.exists(os.path.join(root, cited)):
+                continue
+            yield path, text.count("\n", 0, match.start()) + 1, f"'{cited}' is not in this repository: write it down in docs/ and cite that"
+
+
 def check_links(root):
     """Relative links in documents must lead somewhere."""
     documents = [os.path.join(root, n) for n in os.listdir(root) if n.endswith(".md")]
@@ -255,6 +268,7 @@ def check(root, table=None):
             for line, message in rule(path, text):
                 yield path, line, message
     yield from check_tests(root, paths, TESTED_THROUGH if table is None else table)
+    yield from check_citations(root, paths)
     yield from check_links(root)
 
 

@@ -78,6 +78,10 @@ class Rules(unittest.TestCase):
                 "base/a.cpp": self.source("base/a.h"), "base/b.cpp": self.source("base/b.h"),
                 "tests/base/a_test.cpp": "// A.\n" + "".join(f'#include "{name}"\n' for name in included)}
 
+    def test_citations(self):
+        found = self.breaches({"base/a.h": "// As nowhere.md says. docs/x.md\n// design: so\n#pragma once\n", "docs/x.md": "x\n"}, {})
+        self.assertEqual(2, sum("is not in this repository" in line for line in found), found)
+
     def test_links(self):
         found = self.breaches({"docs/x.md": "[gone](nowhere.md) [here](x.md)\n"}, {})
         self.assertEqual(found, ["docs/x.md: dead link: nowhere.md"])

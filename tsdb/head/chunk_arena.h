@@ -14,7 +14,8 @@
 
 namespace narthex::tsdb {
 
-inline constexpr std::size_t kArenaUnitBytes = 16;  // design: chunk handles count these
+inline constexpr std::size_t kArenaUnitBytes =
+    16;  // fixed by series_hot.h: chunk handles count these
 /// Sizes in which memory is given out. 1072 holds the largest chunk upstream's cutting rule allows
 /// (1005 bytes and one sample) with the decoder's padding.
 inline constexpr std::array<std::uint16_t, 11> kArenaClasses = {32,  48,  64,  96,  128, 192,

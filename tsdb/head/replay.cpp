@@ -86,7 +86,7 @@ class FindingQueue {
   }
 
  private:
-  static constexpr std::size_t kQueuedMax = 64;  // design: bounds memory at tens of MB
+  static constexpr std::size_t kQueuedMax = 64;  // tuned: bounds memory at tens of MB
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Finding> queue_;

@@ -12,8 +12,7 @@
 namespace narthex::tsdb {
 namespace {
 
-constexpr std::size_t kRecordBytesMax = std::size_t{1}
-                                        << 30;  // design: nothing that input grows is unbounded
+constexpr std::size_t kRecordBytesMax = std::size_t{1} << 30;  // docs/limits.md
 
 constexpr std::size_t kSnappyRatioMax = 64;  // fixed by the format: three bytes copy 64 at most
 

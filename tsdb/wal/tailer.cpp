@@ -28,7 +28,7 @@ namespace narthex::tsdb {
 namespace {
 
 constexpr std::size_t kReadBytes = 256 * 1024;  // tuned: a read's cost is small against the parse's
-constexpr std::size_t kMarksMax = 64;           // design: more than one write has records
+constexpr std::size_t kMarksMax = 64;           // tuned: more than one write has records
 
 std::uint64_t page_start(std::uint64_t offset) {
   return offset - offset % kWalPageBytes;

@@ -1,4 +1,4 @@
-// Puts the whole HTTP API on a router: every path of http_api.md section 2 below /api/v1, and
+// Puts the whole HTTP API on a router: every path that upstream has below /api/v1, and
 // /version. What is not there yet answers "not implemented yet: <path>" in the envelope.
 #pragma once
 

@@ -15,7 +15,7 @@
 namespace narthex::web {
 namespace {
 
-constexpr std::size_t kSelectorsMax = 1'000;  // reliability.md 7.4
+constexpr std::size_t kSelectorsMax = 1'000;  // docs/limits.md
 constexpr double kInt64Limit = 9223372036854775808.0;
 
 Error invalid(std::string message) {

@@ -19,8 +19,8 @@ namespace narthex::web {
 namespace {
 
 constexpr std::int64_t kPointsMax = 11'000;           // copied from upstream
-constexpr std::size_t kQueryBytesMax = 1024 * 1024;   // reliability.md 7.4
-constexpr std::int64_t kParseNsMax = 10'000'000'000;  // docs: limits of queries
+constexpr std::size_t kQueryBytesMax = 1024 * 1024;   // docs/limits.md
+constexpr std::int64_t kParseNsMax = 10'000'000'000;  // docs/limits.md
 constexpr query::DurationMs kExpired = -1;            // a timeout that is over before it begins
 // Shorter ones pass before upstream evaluates anything (between 10 and 100 us where measured).
 constexpr std::int64_t kTimeoutNsMin = 50'000;
