@@ -184,6 +184,21 @@ TEST_F(AdmissionTest, AReplayGivesWhatTheHeadHad) {
   EXPECT_EQ(content(*replayed), before);
 }
 
+// An image taken after applied_position() with the log from there on is the whole head.
+TEST_F(AdmissionTest, KnowsUpToWhereTheLogIsApplied) {
+  EXPECT_EQ(head_->applied_position(), wal_->position());
+  append({series(0)}, {kStart}, {1});
+  const WalPosition end = wal_->position();
+  EXPECT_EQ(head_->applied_position(), end);
+  const Isolation::Commit open(head_->isolation(), {.segment = 0, .offset = end.offset - 1});
+
+  append({series(0)}, {kStart + 1}, {2});
+
+  EXPECT_EQ(head_->applied_position(), (WalPosition{.segment = 0, .offset = end.offset - 1}));
+  const Isolation::Commit older(head_->isolation(), {.segment = 0, .offset = 3});
+  EXPECT_EQ(head_->applied_position(), (WalPosition{.segment = 0, .offset = 3}));
+}
+
 // A turn that ends by an error gives its pages back.
 TEST_F(AdmissionTest, GoesOnAfterAFailedWrite) {
   const SeriesHandle a = series(0);

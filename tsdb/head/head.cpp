@@ -94,8 +94,8 @@ void Head::Staged::keep_only(std::span<const RowVerdict> verdicts, RowVerdict ve
 // The commit closes before the pages go to the next turn: so of a series' commits a reader sees
 // all up to some one, and none after it.
 struct Head::Turn {
-  Turn(Isolation& isolation, PageTable& table)
-      : commit(std::in_place, isolation), pages(table, commit->id()) {}
+  Turn(Isolation& isolation, PageTable& table, WalPosition from)
+      : commit(std::in_place, isolation, from), pages(table, commit->id()) {}
   ~Turn() { commit.reset(); }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
@@ -219,9 +219,7 @@ void Head::stage(const model::FloatBatch& batch, model::AppendReport& report,
   if (!staged.rows.empty()) staged.encode(options_.wal_compression);
 }
 
-Result<void> Head::write_wal(WalPayload samples) {
-  WalWriter* wal = wal_.load(std::memory_order_acquire);
-  if (wal == nullptr) return Error(Code::kUnavailable, "the head is not open for writing");
+Result<void> Head::write_wal(WalWriter& wal, WalPayload samples) {
   Unlogged unlogged(*registry_);
   const std::vector<Slot>& created = unlogged.slots;
   std::vector<WalPayload> payloads;
@@ -237,13 +235,21 @@ Result<void> Head::write_wal(WalPayload samples) {
     }
   }
   payloads.push_back(std::move(samples));
-  Result<void> logged = wal->log(payloads);
+  Result<void> logged = wal.log(payloads);
   if (logged) unlogged.slots.clear();
   return logged;
 }
 
+WalPosition Head::applied_position() {
+  const MutexLock lock(commit_mutex_);  // no commit opens
+  const WalWriter* wal = wal_.load(std::memory_order_acquire);
+  const WalPosition end = wal == nullptr ? WalPosition() : wal->position();
+  return std::min(end, isolation_.oldest_open().value_or(end));
+}
+
 // False when no row is good: then nothing is logged.
-Result<bool> Head::admit_and_log(Turn& turn, Staged& staged, model::AppendReport& report) {
+Result<bool> Head::admit_and_log(WalWriter& wal, Turn& turn, Staged& staged,
+                                 model::AppendReport& report) {
   std::vector<RowVerdict> verdicts(staged.rows.size());
   const std::size_t admitted = turn.pages.judge(staged.admission(), verdicts);
   if (admitted < verdicts.size()) {
@@ -252,7 +258,7 @@ Result<bool> Head::admit_and_log(Turn& turn, Staged& staged, model::AppendReport
     staged.keep_only(verdicts, RowVerdict::kAppended);
     staged.encode(options_.wal_compression);
   }
-  NX_TRY(write_wal(std::move(staged.record)));
+  NX_TRY(write_wal(wal, std::move(staged.record)));
   return true;
 }
 
@@ -313,8 +319,10 @@ Result<model::AppendReport> Head::append(const model::FloatBatch& batch) {
     bool is_logged = false;
     {
       const MutexLock lock(commit_mutex_);
-      turn.emplace(isolation_, *pages_);
-      NX_TRY_ASSIGN(is_logged, admit_and_log(*turn, staged, report));
+      WalWriter* wal = wal_.load(std::memory_order_acquire);
+      if (wal == nullptr) return Error(Code::kUnavailable, "the head is not open for writing");
+      turn.emplace(isolation_, *pages_, wal->position());
+      NX_TRY_ASSIGN(is_logged, admit_and_log(*wal, *turn, staged, report));
     }
     if (is_logged) apply(batch, staged, *turn->commit, report);
     const std::uint64_t horizon = turn->commit->horizon();

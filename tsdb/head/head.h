@@ -81,6 +81,10 @@ class Head final : public model::Appender {
                                       std::span<const model::TimeMs> times,
                                       std::span<const double> values);
 
+  /// All that the log has before this place is applied: an image of the head, or a checkpoint, that
+  /// is begun after the call needs nothing from before it. The beginning while there is no WAL.
+  WalPosition applied_position();
+
   const SeriesReader& reader() const { return reader_; }
   const SeriesRegistry& registry() const { return *registry_; }
   Isolation& isolation() const { return isolation_; }
@@ -101,9 +105,9 @@ class Head final : public model::Appender {
   void stage(const model::FloatBatch& batch, model::AppendReport& report, Staged& staged) const;
   model::RowVerdict judge_time(const model::FloatBatch& batch, std::size_t row,
                                model::TimeRange allowed) const;
-  Result<bool> admit_and_log(Turn& turn, Staged& staged, model::AppendReport& report)
-      NX_REQUIRES(commit_mutex_);
-  Result<void> write_wal(WalPayload samples) NX_REQUIRES(commit_mutex_);
+  Result<bool> admit_and_log(WalWriter& wal, Turn& turn, Staged& staged,
+                             model::AppendReport& report) NX_REQUIRES(commit_mutex_);
+  Result<void> write_wal(WalWriter& wal, WalPayload samples) NX_REQUIRES(commit_mutex_);
   void apply(const model::FloatBatch& batch, const Staged& staged, const Isolation::Commit& commit,
              model::AppendReport& report);
   void widen_time(model::TimeMs low, model::TimeMs high);

@@ -6,6 +6,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <optional>
+
+#include "tsdb/wal/segment.h"
 
 namespace narthex::tsdb {
 
@@ -25,11 +28,14 @@ struct ReadSnapshot {
 };
 
 class Isolation {
+  struct Slot;
+
  public:
   /// An open commit; closed by destruction.
   class Commit {
    public:
-    explicit Commit(Isolation& isolation);
+    /// `from`: where the log was when it opened, so that its records are not before that.
+    explicit Commit(Isolation& isolation, WalPosition from = {});
     ~Commit();
     Commit(const Commit&) = delete;
     Commit& operator=(const Commit&) = delete;
@@ -39,7 +45,7 @@ class Isolation {
     std::uint64_t horizon() const { return horizon_; }
 
    private:
-    std::atomic<std::uint64_t>* slot_;
+    Slot* slot_;
     std::uint64_t id_;
     std::uint64_t horizon_;
   };
@@ -54,9 +60,13 @@ class Isolation {
     const ReadSnapshot& snapshot() const { return snapshot_; }
 
    private:
-    std::atomic<std::uint64_t>* slot_;
+    Slot* slot_;
     ReadSnapshot snapshot_;
   };
+
+  /// Where the log was when the first of the commits that are open now opened; none is open:
+  /// nothing. What closed before the call is not counted, what opens during it may be.
+  std::optional<WalPosition> oldest_open() const;
 
  private:
   // Slots hold kFree, kTaken (an id is about to be written) or the id plus kIdBase.
@@ -65,6 +75,7 @@ class Isolation {
   static constexpr std::uint64_t kIdBase = 2;
   struct alignas(64) Slot {
     std::atomic<std::uint64_t> value{kFree};  // seq_cst with next_: taken before an id is drawn
+    std::atomic<std::uint64_t> from{0};       // of a commit; written before `value` says its id
   };
 
   std::atomic<std::uint64_t> next_{1};

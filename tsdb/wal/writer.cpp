@@ -244,6 +244,12 @@ std::uint32_t WalWriter::segment() const {
   return number_;
 }
 
+WalPosition WalWriter::position() const {
+  const MutexLock lock(mutex_);
+  if (file_ == nullptr) return {.segment = next_number_, .offset = 0};
+  return {.segment = number_, .offset = position_locked()};
+}
+
 std::uint64_t WalWriter::written_bytes() const {
   const MutexLock lock(mutex_);
   return written_;

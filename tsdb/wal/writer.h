@@ -58,6 +58,8 @@ class WalWriter {
   Result<void> close();
 
   std::uint32_t segment() const;
+  /// Where the next record will begin, or a little before: all that was logged is behind it.
+  WalPosition position() const;
   /// Bytes written since opening.
   std::uint64_t written_bytes() const;
 
