@@ -3,8 +3,8 @@
 
 namespace narthex {
 
-Error::Error(Code code, std::string message)
-    : rep_(std::make_unique<Rep>(Rep{code, std::move(message)})) {}
+Error::Error(Code code, std::string message, Cause cause)
+    : rep_(std::make_unique<Rep>(Rep{code, cause, std::move(message)})) {}
 
 Error::Error(const Error& other)
     : rep_(other.rep_ ? std::make_unique<Rep>(*other.rep_) : nullptr) {}

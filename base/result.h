@@ -24,10 +24,20 @@ enum class Code : unsigned char {
   kInternal,     // ours to fix
 };
 
+/// What code counts or answers apart within one Code. Never read it out of a message.
+enum class Cause : unsigned char {
+  kNone,
+  kBodySize,     // a body is longer than it may be
+  kSampleLimit,  // a page has more samples than it may have
+  kLabelLimit,   // a configured limit on labels
+  kOutOfRange,   // a number is beyond its type
+  kParameter,    // a request's parameter, which the message names already
+};
+
 /// A code and a message: lower case, no full stop, outermost context first.
 class [[nodiscard]] Error {
  public:
-  Error(Code code, std::string message);
+  Error(Code code, std::string message, Cause cause = Cause::kNone);
   Error(const Error& other);
   Error(Error&&) noexcept = default;
   Error& operator=(const Error& other);
@@ -35,6 +45,7 @@ class [[nodiscard]] Error {
   ~Error() = default;
 
   Code code() const { return rep_->code; }
+  Cause cause() const { return rep_->cause; }
   const std::string& message() const { return rep_->message; }
 
   /// The same error with "<context>: " in front. Add once a layer, and only what that layer knows.
@@ -49,6 +60,7 @@ class [[nodiscard]] Error {
  private:
   struct Rep {
     Code code;
+    Cause cause;
     std::string message;
   };
   std::unique_ptr<Rep> rep_;

@@ -136,7 +136,7 @@ Result<ScrapeCounts> Ingest::stage(text::Format format, std::size_t body_bytes, 
   const Result<void> read = template_.hash_mode() ? read_by_hash(pass) : read_in_order(pass);
   batch.counts = pass.counts;
   NX_TRY(read);
-  if (pass.over_limit) return Error(Code::kLimit, "sample limit exceeded");
+  if (pass.over_limit) return Error(Code::kLimit, "sample limit exceeded", Cause::kSampleLimit);
   stage_vanished(pass);
   if (!batch.times.empty()) batch.times.resize(batch.series.size(), time);
   pass.counts.lines = batch.refs.size();

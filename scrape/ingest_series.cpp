@@ -141,8 +141,10 @@ Result<void> Ingest::check_limits(const model::LabelsBuilder& labels,
   const std::size_t count = labels.pairs().size();
   const std::size_t count_max = limits.labels == 0 ? kLabelsMax : limits.labels;
   if (count > count_max) {
-    return Error(Code::kLimit, concat("label_limit exceeded (metric: ", head(metric),
-                                      ", number of labels: ", count, ", limit: ", count_max, ")"));
+    return Error(Code::kLimit,
+                 concat("label_limit exceeded (metric: ", head(metric),
+                        ", number of labels: ", count, ", limit: ", count_max, ")"),
+                 Cause::kLabelLimit);
   }
   const std::size_t name_max =
       limits.label_name_bytes == 0 ? kNameBytesMax : limits.label_name_bytes;
@@ -150,15 +152,18 @@ Result<void> Ingest::check_limits(const model::LabelsBuilder& labels,
       limits.label_value_bytes == 0 ? hard.text_bytes : limits.label_value_bytes;
   for (const auto& [name, value] : labels.pairs()) {
     if (name.size() > name_max) {
-      return Error(Code::kLimit, concat("label_name_length_limit exceeded (metric: ", head(metric),
-                                        ", label name: ", head(name), ", length: ", name.size(),
-                                        ", limit: ", name_max, ")"));
+      return Error(Code::kLimit,
+                   concat("label_name_length_limit exceeded (metric: ", head(metric),
+                          ", label name: ", head(name), ", length: ", name.size(),
+                          ", limit: ", name_max, ")"),
+                   Cause::kLabelLimit);
     }
     if (value.size() > value_max) {
       return Error(Code::kLimit,
                    concat("label_value_length_limit exceeded (metric: ", head(metric),
                           ", label name: ", head(name), ", value: ", quote(head(value)),
-                          ", length: ", value.size(), ", limit: ", value_max, ")"));
+                          ", length: ", value.size(), ", limit: ", value_max, ")"),
+                   Cause::kLabelLimit);
     }
   }
   return {};

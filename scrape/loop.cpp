@@ -288,8 +288,7 @@ Result<void> TargetLoop::decode_body(net::http::ClientResponse& response, Batch&
 
 Result<ScrapeCounts> TargetLoop::read(Result<net::http::ClientResponse>& response,
                                       model::TimeMs time, Batch& batch, std::int64_t& body_bytes) {
-  const bool too_large = !response && response.error().code() == Code::kLimit &&
-                         response.error().message().ends_with(kBodyLimitText);
+  const bool too_large = !response && response.error().cause() == Cause::kBodySize;
   if (too_large) body_bytes = -1;
   if (too_large) return Error(Code::kLimit, std::string(kBodyLimitText));
   if (!response) return std::unexpected(response.error());
@@ -321,8 +320,8 @@ Result<ScrapeCounts> TargetLoop::read(Result<net::http::ClientResponse>& respons
 
 void TargetLoop::count_failure(const Error& error, std::int64_t body_bytes) const {
   if (body_bytes < 0) context_.metrics.exceeded_body_size_limit.add();
-  if (error.message() == "sample limit exceeded") context_.metrics.exceeded_sample_limit.add();
-  if (error.message().starts_with("label_")) context_.metrics.exceeded_label_limits.add();
+  if (error.cause() == Cause::kSampleLimit) context_.metrics.exceeded_sample_limit.add();
+  if (error.cause() == Cause::kLabelLimit) context_.metrics.exceeded_label_limits.add();
   context_.log.debug(
       "scrape failed",
       {{"scrape_pool", job_->config.job_name}, {"target", target_.url_text}, {"error", error}});

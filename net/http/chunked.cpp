@@ -90,7 +90,7 @@ Result<std::size_t> ChunkedReader::read_line(std::string_view bytes) {
   if (carriage_return + 1 != line.size()) return corrupt("invalid CR in chunked line");
   NX_TRY_ASSIGN(left_, parse_size(line.substr(0, carriage_return)));
   if (left_ > limits_.body_bytes - total_) {
-    return Error(Code::kLimit, "body size limit exceeded");
+    return Error(Code::kLimit, "body size limit exceeded", Cause::kBodySize);
   }
   excess_ += static_cast<std::int64_t>(carriage_return) + 2 - kForgivenBytes -
              2 * static_cast<std::int64_t>(left_);

@@ -7,13 +7,13 @@ namespace narthex::net::http {
 namespace {
 
 Error too_large() {
-  return Error(Code::kLimit, "body size limit exceeded");
+  return Error(Code::kLimit, "body size limit exceeded", Cause::kBodySize);
 }
 
 // What is malformed is the network's fault to the caller.
 Error unavailable(const Error& error) {
   const Code code = error.code() == Code::kLimit ? Code::kLimit : Code::kUnavailable;
-  return Error(code, error.message());
+  return Error(code, error.message(), error.cause());
 }
 
 }  // namespace

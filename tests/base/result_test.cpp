@@ -20,8 +20,17 @@ TEST(Error, KeepsCodeAndPrependsContext) {
 
   ASSERT_FALSE(result);
   const Error error = std::move(result).error().with("wal");
+  EXPECT_EQ(error.cause(), Cause::kNone);
   EXPECT_EQ(error.code(), Code::kNotFound);
   EXPECT_EQ(error.message(), "wal: segment is gone");
+}
+
+TEST(Error, KeepsItsCause) {
+  const Error error(Code::kLimit, "too long", Cause::kBodySize);
+  const Error copy = Error(error).with("scrape");
+
+  EXPECT_EQ(copy.cause(), Cause::kBodySize);
+  EXPECT_EQ(copy.message(), "scrape: too long");
 }
 
 }  // namespace

@@ -72,7 +72,8 @@ net::http::Response not_implemented_response(std::string_view what) {
 }
 
 Error invalid_parameter(std::string_view name, const Error& cause) {
-  return Error(Code::kInvalid, concat("invalid parameter ", quote(name), ": ", cause.message()));
+  return Error(Code::kInvalid, concat("invalid parameter ", quote(name), ": ", cause.message()),
+               Cause::kParameter);
 }
 
 net::http::Response SuccessEnvelope::close(const Remarks& remarks) && {

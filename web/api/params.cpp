@@ -138,7 +138,9 @@ Result<std::int64_t> parse_integer(std::string_view text) {
     return invalid(concat("strconv.Atoi: parsing ", quote(text), ": invalid syntax"));
   }
   if (end.ec != std::errc()) {
-    return invalid(concat("strconv.Atoi: parsing ", quote(text), ": value out of range"));
+    return Error(Code::kInvalid,
+                 concat("strconv.Atoi: parsing ", quote(text), ": value out of range"),
+                 Cause::kOutOfRange);
   }
   return value;
 }

@@ -84,7 +84,7 @@ Result<void> read_page(const Form& form, Filter& filter) {
   using Limits = std::numeric_limits<std::int32_t>;
   const bool too_large = parsed && (*parsed > Limits::max() || *parsed < Limits::min());
   if (!parsed || too_large) {
-    const bool out_of_range = too_large || parsed.error().message().ends_with("range");
+    const bool out_of_range = too_large || parsed.error().cause() == Cause::kOutOfRange;
     return invalid_parameter(
         "group_limit",
         invalid(concat("group_limit needs to be a valid number: strconv.ParseInt: parsing ",

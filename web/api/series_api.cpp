@@ -138,7 +138,7 @@ net::http::Response SeriesApi::series(const net::http::Request& request) const {
   }
   Result<Selection> selection = read_selection(form, request.client);
   if (!selection && (selection.error().code() != Code::kInvalid ||
-                     selection.error().message().starts_with("invalid parameter"))) {
+                     selection.error().cause() == Cause::kParameter)) {
     return error_response(selection.error());
   }
   if (!selection) return error_response(invalid_parameter("match[]", selection.error()));
