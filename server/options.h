@@ -23,7 +23,7 @@ enum class Kind : unsigned char {
   kList,  // may be repeated; joined by commas
   kDuration,
   kCount,    // 0 or more
-  kInteger,  // any sign; what is below 1 acts as 1
+  kInteger,  // any sign; what is below 0 acts as 0
   kBytes,
   kMemory,  // bytes or "auto"; shown as written
   kChoice,  // one of the words that the type of its field has

@@ -1,10 +1,12 @@
 // Options of the store, with upstream's defaults.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "model/time.h"
-#include "tsdb/head/head.h"
+#include "tsdb/head/options.h"
+#include "tsdb/wal/segment.h"
 
 namespace narthex::tsdb {
 

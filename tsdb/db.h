@@ -12,18 +12,10 @@
 #include "base/result.h"
 #include "model/storage.h"
 #include "tsdb/config.h"
-#include "tsdb/head/registry.h"
-#include "tsdb/head/replay.h"
+#include "tsdb/replay_control.h"
+#include "tsdb/statistics.h"
 
 namespace narthex::tsdb {
-
-/// For /api/v1/status/tsdb.
-struct DbStatistics {
-  RegistryStatistics registry;
-  std::uint64_t chunks = 0;
-  model::TimeMs min_time = 0;  // both 0 when empty
-  model::TimeMs max_time = 0;
-};
 
 class Db final : public model::Appender, public model::Queryable, public model::ChunkQueryable {
   struct State;

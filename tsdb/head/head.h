@@ -24,6 +24,7 @@
 #include "tsdb/head/chunk_lists.h"
 #include "tsdb/head/epochs.h"
 #include "tsdb/head/isolation.h"
+#include "tsdb/head/options.h"
 #include "tsdb/head/page_table.h"
 #include "tsdb/head/registry.h"
 #include "tsdb/head/series_reader.h"
@@ -31,13 +32,6 @@
 #include "tsdb/wal/writer.h"
 
 namespace narthex::tsdb {
-
-struct HeadOptions {
-  model::DurationMs future_limit_ms = 10LL * 60 * 1000;  // upstream's scrape time limit; 0: none
-  std::size_t series_max = 0;                            // 0: none
-  std::size_t chunk_bytes_max = 0;                       // 0: 64 GiB, what handles can name
-  bool wal_compression = true;
-};
 
 /// Counters since the start. Read with relaxed loads.
 struct HeadCounters {

@@ -26,26 +26,12 @@
 #include "tsdb/head/page_table.h"
 #include "tsdb/head/postings.h"
 #include "tsdb/head/symbols.h"
+#include "tsdb/statistics.h"
 
 namespace narthex::tsdb {
 
 /// The reference of a series in WAL records and chunks_head. Never reused.
 using SeriesRef = std::uint64_t;
-
-struct NameCount {
-  std::string name;
-  std::uint64_t count = 0;
-};
-
-/// Numbers for /api/v1/status/tsdb.
-struct RegistryStatistics {
-  std::uint64_t series = 0;
-  std::uint64_t label_pairs = 0;
-  std::vector<NameCount> series_by_metric_name;
-  std::vector<NameCount> values_by_label_name;
-  std::vector<NameCount> bytes_by_label_name;
-  std::vector<NameCount> series_by_label_pair;
-};
 
 class SeriesRegistry {
   struct Memory {

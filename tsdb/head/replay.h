@@ -4,15 +4,14 @@
 // cut off, so that Prometheus reads on over it.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <string>
 
 #include "base/fs.h"
 #include "base/log.h"
-#include "base/parallel.h"
 #include "base/result.h"
 #include "tsdb/head/head.h"
+#include "tsdb/replay_control.h"
 
 namespace narthex::tsdb {
 
@@ -26,21 +25,6 @@ struct ReplayReport {
       0;  // kinds that are not implemented yet: histograms, exemplars, metadata, ...
   std::uint64_t histogram_records = 0;  // of them, those that hold data a query would miss
   std::uint32_t next_segment = 0;       // where the writer starts
-};
-
-/// How far a replay has come, in segment numbers: those of the first (a checkpoint counts as the
-/// last segment it covers), of the one that will be written next, and of the one read last.
-/// Thread-safe.
-struct ReplayProgress {
-  std::atomic<std::uint32_t> first{0};  // relaxed, like the others: shown to people only
-  std::atomic<std::uint32_t> last{0};
-  std::atomic<std::uint32_t> current{0};
-};
-
-/// What surrounds a replay: who may end it early, and who watches.
-struct ReplayControl {
-  StopToken stop = {};
-  ReplayProgress* progress = nullptr;  // outlives the replay
 };
 
 /// `dir` is the WAL directory and may be missing. Errors: kIo; kCorrupt when segment numbers have a
