@@ -21,10 +21,14 @@ std::size_t class_for(std::size_t bytes) {
 
 }  // namespace
 
-std::uint16_t arena_class(std::size_t bytes) {
+std::uint8_t arena_class_number(std::size_t bytes) {
   const std::size_t size_class = class_for(bytes);
   NX_CHECK(size_class < kArenaClasses.size());
-  return kArenaClasses[size_class];
+  return static_cast<std::uint8_t>(size_class);
+}
+
+std::uint16_t arena_class(std::size_t bytes) {
+  return kArenaClasses[arena_class_number(bytes)];
 }
 
 Result<ChunkArena> ChunkArena::create(Epochs& epochs, std::size_t bytes_max) {
@@ -57,8 +61,7 @@ ChunkArena::ChunkArena(Epochs& epochs, ReservedMemory memory)
     : epochs_(&epochs), memory_(std::move(memory)), shared_(std::make_unique<Shared>()) {}
 
 std::uint32_t ChunkArena::allocate(std::size_t bytes, std::uint16_t& capacity) {
-  const std::size_t size_class = class_for(bytes);
-  NX_CHECK(size_class < kArenaClasses.size());
+  const std::uint8_t size_class = arena_class_number(bytes);
   capacity = kArenaClasses[size_class];
   const MutexLock lock(shared_->mutex);
   std::uint32_t& head = shared_->free[size_class];
@@ -75,7 +78,7 @@ std::uint32_t ChunkArena::allocate(std::size_t bytes, std::uint16_t& capacity) {
 }
 
 void ChunkArena::retire(std::uint32_t handle, std::uint16_t capacity) {
-  const auto size_class = static_cast<std::uint8_t>(class_for(capacity));
+  const std::uint8_t size_class = arena_class_number(capacity);
   const MutexLock lock(shared_->mutex);
   shared_->limbo.push_back({epochs_->current(), handle, size_class});
   if (shared_->limbo.size() >= kLimboBatch) reclaim_locked();

@@ -23,6 +23,8 @@ inline constexpr std::array<std::uint16_t, 11> kArenaClasses = {32,  48,  64,  9
 
 /// What a request of `bytes` gets: the smallest class that holds them.
 std::uint16_t arena_class(std::size_t bytes);
+/// Its number, the index in kArenaClasses.
+std::uint8_t arena_class_number(std::size_t bytes);
 
 class ChunkArena {
  public:

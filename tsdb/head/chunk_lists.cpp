@@ -90,10 +90,15 @@ void ChunkLists::grow_list(SeriesHot& line, Slot slot) {
 void ChunkLists::cut(SeriesHot& line, Slot slot) {
   fit_open(line, line.chunk_len + sizeof line.acc);
   xor_finish(line, arena_.at(line.chunk));
-  const auto file = static_cast<std::uint16_t>(kClosedInArena | xor_chunk_bytes(line));
+  const ChunkPlace place{.offset = line.chunk,
+                         .samples = line.n,
+                         .in_arena = true,
+                         .bytes = static_cast<std::uint16_t>(xor_chunk_bytes(line)),
+                         .size_class = arena_class_number(line.capacity)};
   grow_list(line, slot);
   auto* entries = reinterpret_cast<ClosedChunk*>(arena_.at(line.closed));
-  entries[line.closed_n] = {line.last_t - line.chunk_span, line.chunk, file, line.n};
+  entries[line.closed_n].min_t = line.last_t - line.chunk_span;
+  entries[line.closed_n].store(place);
   ++line.closed_n;
   line.chunk = 0;
   line.n = 0;
@@ -142,7 +147,9 @@ std::vector<ClosedChunk> ChunkLists::older(const SeriesHot& line, Slot slot) con
 void ChunkLists::add_listed(const SeriesHot& line, std::vector<ClosedChunk>& chunks) const {
   if (line.closed_n == 0) return;
   const auto* entries = reinterpret_cast<const ClosedChunk*>(arena_.at(line.closed));
-  chunks.insert(chunks.end(), entries, entries + line.closed_n);
+  for (std::size_t i = 0; i < line.closed_n; ++i) {
+    chunks.push_back({entries[i].min_t, pack(entries[i].load())});
+  }
 }
 
 TimeMs ChunkLists::first_time(const SeriesHot& line) const {

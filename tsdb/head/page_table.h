@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/mutex.h"
 #include "base/result.h"
+#include "tsdb/head/chunk_place.h"
 #include "tsdb/head/postings.h"
 #include "tsdb/head/series_hot.h"
 

@@ -40,16 +40,4 @@ struct SeriesHot {
 };
 static_assert(sizeof(SeriesHot) == 64 && std::is_trivially_copyable_v<SeriesHot>);
 
-inline constexpr std::uint16_t kClosedInArena = 0x8000;  // set in ClosedChunk::file
-
-/// A full chunk, 16 bytes. With kClosedInArena in `file`, `offset` is an arena handle and the other
-/// bits of `file` are the chunk's bytes; without, `file` and `offset` will be chunks_head's.
-struct ClosedChunk {
-  model::TimeMs min_t;
-  std::uint32_t offset;
-  std::uint16_t file;
-  std::uint16_t n;
-};
-static_assert(sizeof(ClosedChunk) == 16);
-
 }  // namespace narthex::tsdb

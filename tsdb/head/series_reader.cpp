@@ -54,8 +54,14 @@ std::vector<SeriesReader::View> SeriesReader::views(Slot slot, const ReadSnapsho
   const model::TimeMs open_start = line.last_t - line.chunk_span;
   for (std::size_t i = 0; i < closed.size(); ++i) {
     const model::TimeMs next_start = i + 1 < closed.size() ? closed[i + 1].min_t : open_start;
-    views.push_back({closed[i].min_t, next_start - 1, closed[i].offset, closed[i].n, closed[i].n,
-                     static_cast<std::uint32_t>(closed[i].file & ~kClosedInArena), false});
+    const ChunkPlace place = closed[i].load();
+    views.push_back({.min_t = closed[i].min_t,
+                     .max_t = next_start - 1,
+                     .handle = place.offset,
+                     .stored = place.samples,
+                     .count = place.samples,
+                     .bytes = place.bytes,
+                     .open = false});
   }
   if (line.n != 0) views.push_back({open_start, line.last_t, line.chunk, line.n, line.n, 0, true});
   hide(views, hidden);
