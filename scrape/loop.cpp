@@ -49,12 +49,12 @@ std::string_view media_type(Protocol protocol) {
   return "";
 }
 
-Result<text::Format> format_of(Protocol protocol) {
+Result<exposition::Format> format_of(Protocol protocol) {
   if (protocol == Protocol::kPrometheusProto) {
     return Error(Code::kUnavailable, "not implemented yet: protobuf exposition");
   }
   const bool open = protocol == Protocol::kOpenMetrics001 || protocol == Protocol::kOpenMetrics100;
-  return open ? text::Format::kOpenMetrics : text::Format::kPrometheus;
+  return open ? exposition::Format::kOpenMetrics : exposition::Format::kPrometheus;
 }
 
 }  // namespace
@@ -157,11 +157,11 @@ std::string accept_header(const std::vector<Protocol>& protocols, NameEscaping e
   return out + concat("*/*;q=0.", weight);
 }
 
-Result<text::Format> choose_format(std::string_view content_type,
-                                   std::optional<Protocol> fallback) {
+Result<exposition::Format> choose_format(std::string_view content_type,
+                                         std::optional<Protocol> fallback) {
   const std::string type = to_lower_ascii(trim(content_type.substr(0, content_type.find(';'))));
-  if (type == "text/plain") return text::Format::kPrometheus;
-  if (type == "application/openmetrics-text") return text::Format::kOpenMetrics;
+  if (type == "text/plain") return exposition::Format::kPrometheus;
+  if (type == "application/openmetrics-text") return exposition::Format::kOpenMetrics;
   if (type == "application/vnd.google.protobuf") return format_of(Protocol::kPrometheusProto);
   if (fallback) return format_of(*fallback);
   if (trim(content_type).empty()) {
@@ -306,9 +306,9 @@ Result<ScrapeCounts> TargetLoop::read(Result<net::http::ClientResponse>& respons
     NX_TRY_ASSIGN(format_, choose_format(response->headers.get("Content-Type"),
                                          job_->config.fallback_protocol));
   } else {
-    format_ = text::Format::kPrometheus;
+    format_ = exposition::Format::kPrometheus;
   }
-  const std::size_t size = text::pad_body(format_, batch.body);
+  const std::size_t size = exposition::pad_body(format_, batch.body);
   MemoryAccount account(context_.parsed, 0);
   const MemoryScope charged(&account);
   try {

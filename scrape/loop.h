@@ -18,7 +18,7 @@
 #include "model/storage.h"
 #include "net/executors.h"
 #include "net/http/client.h"
-#include "scrape/ingest.h"
+#include "scrape/ingest/ingest.h"
 #include "scrape/manager.h"
 #include "scrape/target.h"
 
@@ -71,7 +71,8 @@ struct Job {
 /// The Accept header for these protocols.
 std::string accept_header(const std::vector<Protocol>& protocols, NameEscaping escaping);
 /// Which parser a response's Content-Type asks for. kInvalid with upstream's text for none of ours.
-Result<text::Format> choose_format(std::string_view content_type, std::optional<Protocol> fallback);
+Result<exposition::Format> choose_format(std::string_view content_type,
+                                         std::optional<Protocol> fallback);
 
 /// What all loops share; all references outlive them.
 struct LoopContext {
@@ -155,7 +156,7 @@ class TargetLoop {
   bool retired_ NX_GUARDED_BY(ingest_mutex_) = false;
   BudgetShare* share_ NX_GUARDED_BY(ingest_mutex_) = nullptr;  // of the scrape being processed
   std::int64_t last_warning_ns_ NX_GUARDED_BY(ingest_mutex_) = 0;
-  text::Format format_ NX_GUARDED_BY(ingest_mutex_) = text::Format::kPrometheus;
+  exposition::Format format_ NX_GUARDED_BY(ingest_mutex_) = exposition::Format::kPrometheus;
 
   mutable Mutex status_mutex_;  // leaf
   Status status_ NX_GUARDED_BY(status_mutex_);

@@ -14,7 +14,7 @@
 
 #include "base/fs.h"
 #include "base/str.h"
-#include "scrape/ingest.h"
+#include "scrape/ingest/ingest.h"
 
 namespace narthex::scrape {
 namespace {
@@ -86,8 +86,9 @@ void run(benchmark::State& state, const std::string& body, Mode mode) {
   const auto scrape = [&](std::size_t which) {
     batch.reset();
     batch.body = bodies[which % bodies.size()];
-    const std::size_t size = text::pad_body(text::Format::kPrometheus, batch.body);
-    const auto counts = ingest.stage(text::Format::kPrometheus, size, ++time, appender, batch);
+    const std::size_t size = exposition::pad_body(exposition::Format::kPrometheus, batch.body);
+    const auto counts =
+        ingest.stage(exposition::Format::kPrometheus, size, ++time, appender, batch);
     if (!counts) return state.SkipWithError(counts.error().message().c_str());
     ingest.commit(*counts, batch);
     samples = counts->scraped;
@@ -133,8 +134,9 @@ void run_pages(benchmark::State& state, const std::vector<std::string>& pages, b
   const auto scrape = [&](const std::string& page) {
     batch.reset();
     batch.body = page;
-    const std::size_t size = text::pad_body(text::Format::kPrometheus, batch.body);
-    const auto counts = ingest.stage(text::Format::kPrometheus, size, ++time, appender, batch);
+    const std::size_t size = exposition::pad_body(exposition::Format::kPrometheus, batch.body);
+    const auto counts =
+        ingest.stage(exposition::Format::kPrometheus, size, ++time, appender, batch);
     if (!counts) return state.SkipWithError(counts.error().message().c_str());
     ingest.commit(*counts, batch);
     lines += counts->lines;

@@ -11,18 +11,18 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "model/sample.h"
-#include "scrape/ingest.h"
+#include "scrape/ingest/ingest.h"
 #include "tests/support/fake_appender.h"
 
 namespace narthex::fuzz {
 
 /// One scrape of a fresh or a known target: its error, or its rows as sorted text.
 inline std::string scrape_text(scrape::Ingest& ingest, test::FakeAppender& store,
-                               scrape::text::Format format, std::string_view text,
+                               scrape::exposition::Format format, std::string_view text,
                                model::TimeMs time) {
   scrape::Batch batch;
   batch.body = text;
-  const std::size_t size = scrape::text::pad_body(format, batch.body);
+  const std::size_t size = scrape::exposition::pad_body(format, batch.body);
   const auto counts = ingest.stage(format, size, time, store, batch);
   if (!counts) {
     NX_CHECK(!counts.error().message().empty());
@@ -48,7 +48,7 @@ inline void check_exposition(const std::string& input) {
   const std::string first = input.substr(0, split);
   const std::string second = split == std::string::npos ? "" : input.substr(split + 1);
   for (const auto format :
-       {scrape::text::Format::kPrometheus, scrape::text::Format::kOpenMetrics}) {
+       {scrape::exposition::Format::kPrometheus, scrape::exposition::Format::kOpenMetrics}) {
     test::FakeAppender store;
     const model::Labels target{{"instance", "i"}};
     scrape::Ingest known({}, target);

@@ -1,6 +1,6 @@
 // Template, staging and staleness, over a fake store. Each scrape is compared with what the body
 // says, whatever way the template took to get there.
-#include "scrape/ingest.h"
+#include "scrape/ingest/ingest.h"
 
 #include <map>
 #include <random>
@@ -20,11 +20,12 @@ class IngestTest : public testing::Test {
       : ingest_(std::move(rules), model::Labels{{"instance", "h:1"}, {"job", "j"}}) {}
 
   // One scrape at the next second; the error's text when it fails.
-  std::string scrape(std::string_view body, text::Format format = text::Format::kPrometheus) {
+  std::string scrape(std::string_view body,
+                     exposition::Format format = exposition::Format::kPrometheus) {
     time_ += 1000;
     batch_.reset();
     batch_.body = body;
-    const std::size_t size = text::pad_body(format, batch_.body);
+    const std::size_t size = exposition::pad_body(format, batch_.body);
     auto counts = ingest_.stage(format, size, time_, store_, batch_);
     if (counts) {
       counts_ = *counts;
@@ -230,7 +231,7 @@ TEST_F(IngestTest, TimesThatNoMillisecondsHoldCostTheirSampleOnly) {
     const std::string page =
         "a 1\nns 2 1700000000000000000\nbig 2 1e300\nneg 2 -1e17 # {x=\"y\"} 1 1e300\n"
         "us 2 1700000000000000\nb 3\n# EOF\n";
-    EXPECT_EQ(scrape(page, text::Format::kOpenMetrics), "");
+    EXPECT_EQ(scrape(page, exposition::Format::kOpenMetrics), "");
     EXPECT_EQ(counts_.scraped, 6u);
     EXPECT_EQ(counts_.added, 6u);
     EXPECT_EQ(counts_.out_of_bounds, 4u);
@@ -243,8 +244,10 @@ TEST_F(IngestTest, TimesThatNoMillisecondsHoldCostTheirSampleOnly) {
 
 TEST_F(IngestTest, TimesThatAreNoNumbersFailTheScrape) {
   for (const char* time : {"NaN", "+Inf", "-Inf", "1e400", "x", "0x1p3", "1_0"}) {
-    EXPECT_NE(scrape(concat("a 1 ", time, "\n# EOF\n"), text::Format::kOpenMetrics), "") << time;
-    EXPECT_NE(scrape(concat("a 1 # {} 1 ", time, "\n# EOF\n"), text::Format::kOpenMetrics), "")
+    EXPECT_NE(scrape(concat("a 1 ", time, "\n# EOF\n"), exposition::Format::kOpenMetrics), "")
+        << time;
+    EXPECT_NE(scrape(concat("a 1 # {} 1 ", time, "\n# EOF\n"), exposition::Format::kOpenMetrics),
+              "")
         << time;
   }
   EXPECT_NE(scrape("a 1 9223372036854775808\n"), "");
@@ -254,11 +257,11 @@ TEST_F(IngestTest, TimesThatAreNoNumbersFailTheScrape) {
 
 // A known series whose sample comes with such a time has no sample in this scrape.
 TEST_F(IngestTest, AKnownSeriesWithABadTimeGoesStale) {
-  scrape("a 1\n# EOF\n", text::Format::kOpenMetrics);
-  scrape("a 1 1e30\n# EOF\n", text::Format::kOpenMetrics);
+  scrape("a 1\n# EOF\n", exposition::Format::kOpenMetrics);
+  scrape("a 1 1e30\n# EOF\n", exposition::Format::kOpenMetrics);
   EXPECT_EQ(counts_.out_of_bounds, 1u);
   EXPECT_TRUE(stale("a"));
-  scrape("a 2\n# EOF\n", text::Format::kOpenMetrics);
+  scrape("a 2\n# EOF\n", exposition::Format::kOpenMetrics);
   EXPECT_EQ(newest("a"), 2);
 }
 

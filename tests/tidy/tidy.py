@@ -61,8 +61,8 @@ TESTED_THROUGH = {
     "tests/tsdb/isolation_test.cpp": ("tsdb/head/visibility.cpp",),
     "tests/tsdb/db_test.cpp": ("tsdb/metrics.cpp",),
     "tests/tsdb/registry_test.cpp": ("tsdb/head/registry_read.cpp", "tsdb/head/symbols.cpp"),
-    "tests/scrape/ingest_test.cpp": ("scrape/ingest_series.cpp", "scrape/template.cpp"),
-    "tests/scrape/text_test.cpp": ("scrape/text/open_metrics.cpp", "scrape/text/prometheus.cpp"),
+    "tests/scrape/ingest_test.cpp": ("scrape/ingest/series.cpp", "scrape/ingest/template.cpp"),
+    "tests/scrape/exposition_test.cpp": ("scrape/exposition/open_metrics.cpp", "scrape/exposition/prometheus.cpp"),
     # The semantics of PromQL are scripts.
     "tests/promql/scripts_test.cpp": (
         "query/annotations.cpp", "query/rows.cpp", "query/table.cpp", "query/promql/series.cpp",

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdint>
 
-namespace narthex::scrape::text {
+namespace narthex::scrape::exposition {
 
 namespace internal {
 inline constexpr std::uint8_t kLabelStart = 1;
@@ -45,4 +45,4 @@ inline bool is_label(char c) {
   return internal::is(c, internal::kLabelStart | internal::kDigit);
 }
 
-}  // namespace narthex::scrape::text
+}  // namespace narthex::scrape::exposition

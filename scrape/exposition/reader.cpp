@@ -1,14 +1,14 @@
 // What both formats share: labels, escapes, quoted strings, errors.
-#include "scrape/text/reader.h"
+#include "scrape/exposition/reader.h"
 
 #include <cstring>
 
 #include "base/str.h"
 #include "base/utf8.h"
 #include "model/labels.h"
-#include "scrape/text/scan.h"
+#include "scrape/exposition/scan.h"
 
-namespace narthex::scrape::text {
+namespace narthex::scrape::exposition {
 namespace {
 
 // Resolves \\, \n and, unless `help_only`, \"; other escapes stay as they are.
@@ -232,4 +232,4 @@ bool Reader::fail(std::string_view what) {
   return false;
 }
 
-}  // namespace narthex::scrape::text
+}  // namespace narthex::scrape::exposition

@@ -18,8 +18,8 @@
 #include "model/relabel.h"
 #include "model/storage.h"
 #include "scrape/config.h"
-#include "scrape/template.h"
-#include "scrape/text/reader.h"
+#include "scrape/exposition/reader.h"
+#include "scrape/ingest/template.h"
 
 namespace narthex::scrape {
 
@@ -52,7 +52,7 @@ struct ScrapeCounts {
 
 /// The scratch of one scrape, reused by all targets of a thread so that idle targets hold none.
 struct Batch {
-  std::string body;  // plain text, padded by text::pad_body
+  std::string body;  // plain text, padded by exposition::pad_body
   std::vector<model::SeriesHandle> series;
   std::vector<double> values;
   std::vector<model::TimeMs> times;    // empty while every row has the scrape's time
@@ -111,7 +111,7 @@ class Ingest {
   /// Reads `batch.body` and stages its rows, with stale markers for series that vanished. An error
   /// means: nothing of this body counts; call stage_failure() on a reset batch. Errors: kInvalid
   /// (syntax, labels), kLimit (named in the message), kUnavailable from the store.
-  Result<ScrapeCounts> stage(text::Format format, std::size_t body_bytes, model::TimeMs time,
+  Result<ScrapeCounts> stage(exposition::Format format, std::size_t body_bytes, model::TimeMs time,
                              model::Appender& appender, Batch& batch);
 
   /// Stages stale markers for every series that had a sample in the last good scrape.
@@ -128,7 +128,7 @@ class Ingest {
   void commit(const ScrapeCounts& counts, Batch& batch);
 
   /// What the metadata lines of the last good body say, by family.
-  void collect_metadata(text::Format format,
+  void collect_metadata(exposition::Format format,
                         std::map<std::string, model::Metadata, std::less<>>& out) const;
 
   /// Forgets all it knows of the target: for a state that an exception has left unclear.

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace narthex::scrape::text {
+namespace narthex::scrape::exposition {
 
 /// Reads a whole token as Go's ParseFloat does, without hex floats and underscores. Any NaN becomes
 /// the normal one. False when it is not a number or out of range.
@@ -91,4 +91,4 @@ inline const char* parse_plain_value(const char* at, double& value) {
   return at;
 }
 
-}  // namespace narthex::scrape::text
+}  // namespace narthex::scrape::exposition

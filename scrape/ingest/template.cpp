@@ -1,5 +1,5 @@
 // The positional template.
-#include "scrape/template.h"
+#include "scrape/ingest/template.h"
 
 #include <algorithm>
 #include <bit>

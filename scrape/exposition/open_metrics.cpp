@@ -4,11 +4,11 @@
 
 #include "base/str.h"
 #include "base/utf8.h"
-#include "scrape/text/number.h"
-#include "scrape/text/reader.h"
-#include "scrape/text/scan.h"
+#include "scrape/exposition/number.h"
+#include "scrape/exposition/reader.h"
+#include "scrape/exposition/scan.h"
 
-namespace narthex::scrape::text {
+namespace narthex::scrape::exposition {
 namespace {
 
 std::optional<model::MetricType> type_named(std::string_view name) {
@@ -173,4 +173,4 @@ bool Reader::exemplar_open_metrics(const char*& at) {
   return true;
 }
 
-}  // namespace narthex::scrape::text
+}  // namespace narthex::scrape::exposition

@@ -1,5 +1,5 @@
 // Reading a body against the template and staging its rows.
-#include "scrape/ingest.h"
+#include "scrape/ingest/ingest.h"
 
 #include <algorithm>
 #include <bit>
@@ -27,13 +27,13 @@ std::string_view text_of_key(std::string_view body, std::size_t start, std::size
 
 /// One walk over one body.
 struct Ingest::Pass {
-  text::Reader reader;
+  exposition::Reader reader;
   model::Appender& appender;
   Batch& batch;
   model::TimeMs time;
   model::TimeMs oldest;  // what the store takes of new series
   ScrapeCounts counts;
-  text::Event event;
+  exposition::Event event;
   std::size_t expected = 0;      // the entry the next line should be
   const char* before = nullptr;  // where in the body the key of `expected - 1` stands
   std::size_t samples_max = 0;
@@ -123,10 +123,10 @@ void Ingest::forget() {
   has_tracked_ = false;
 }
 
-Result<ScrapeCounts> Ingest::stage(text::Format format, std::size_t body_bytes, model::TimeMs time,
-                                   model::Appender& appender, Batch& batch) {
+Result<ScrapeCounts> Ingest::stage(exposition::Format format, std::size_t body_bytes,
+                                   model::TimeMs time, model::Appender& appender, Batch& batch) {
   const std::string_view body(batch.body.data(), body_bytes);
-  Pass pass{.reader = text::Reader(format, body),
+  Pass pass{.reader = exposition::Reader(format, body),
             .appender = appender,
             .batch = batch,
             .time = time,
@@ -169,11 +169,11 @@ bool Ingest::take_known(Pass& pass, std::uint32_t index, std::size_t start) {
   const LineEntry& line = template_.line(index);
   const std::size_t key_bytes = template_.key_bytes(index);
   bool keep = true;
-  if (line.kind() == text::EventKind::kSample) {
+  if (line.kind() == exposition::EventKind::kSample) {
     if (line.has(LineEntry::kTyped) && line.type() != pass.reader.type()) return false;
     if (!pass.reader.take_sample(key_bytes, pass.event)) return false;
     keep = stage_sample(pass, line);
-  } else if (line.kind() == text::EventKind::kType) {
+  } else if (line.kind() == exposition::EventKind::kType) {
     pass.reader.skip_line(key_bytes, line.type());
   } else {
     pass.reader.skip_line(key_bytes, std::nullopt);
@@ -234,7 +234,7 @@ Result<bool> Ingest::read_unknown(Pass& pass) {
 // expected next.
 Result<bool> Ingest::take_event(Pass& pass, std::uint32_t found) {
   ++pass.counts.misplaced;
-  const bool is_sample = pass.event.kind == text::EventKind::kSample;
+  const bool is_sample = pass.event.kind == exposition::EventKind::kSample;
   const bool is_known =
       found != kNoLine && !(is_sample && template_.line(found).has(LineEntry::kTyped) &&
                             template_.line(found).type() != pass.reader.type());
@@ -258,7 +258,7 @@ Result<bool> Ingest::take_event(Pass& pass, std::uint32_t found) {
 Result<void> Ingest::add_line(Pass& pass) {
   LineEntry entry;
   entry.set(pass.event.kind, pass.reader.type());
-  if (pass.event.kind == text::EventKind::kSample) {
+  if (pass.event.kind == exposition::EventKind::kSample) {
     NX_TRY(add_sample(pass, entry));
     if (!entry.series.valid() && !entry.has(LineEntry::kDropped)) return {};  // try again next time
   }
@@ -363,7 +363,7 @@ bool Ingest::repeats_text(Pass& pass, const LineEntry& entry) {
 // Upstream refuses these before its store sees them.
 bool Ingest::has_bad_time(const Pass& pass) const {
   if (!pass.event.has_time || !rules_.honor_timestamps) return false;
-  return pass.event.time == text::kTimeOutOfRange || pass.event.time > pass.time + kAheadMax;
+  return pass.event.time == exposition::kTimeOutOfRange || pass.event.time > pass.time + kAheadMax;
 }
 
 // `repeats`: this body has had the key. False: the line is not to be remembered.

@@ -16,7 +16,7 @@
 
 #include "model/metadata.h"
 #include "model/storage.h"
-#include "scrape/text/reader.h"
+#include "scrape/exposition/reader.h"
 
 namespace narthex::scrape {
 
@@ -36,10 +36,12 @@ struct LineEntry {
   std::uint8_t flags = 0;
   std::uint8_t kind_and_type = 0;
 
-  text::EventKind kind() const { return static_cast<text::EventKind>(kind_and_type & 15); }
+  exposition::EventKind kind() const {
+    return static_cast<exposition::EventKind>(kind_and_type & 15);
+  }
   /// In force at a sample; named by a TYPE line.
   model::MetricType type() const { return static_cast<model::MetricType>(kind_and_type >> 4); }
-  void set(text::EventKind kind, model::MetricType type) {
+  void set(exposition::EventKind kind, model::MetricType type) {
     kind_and_type =
         static_cast<std::uint8_t>(static_cast<unsigned>(kind) | static_cast<unsigned>(type) << 4);
   }

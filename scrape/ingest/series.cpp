@@ -5,7 +5,7 @@
 #include "base/str.h"
 #include "model/append_again.h"
 #include "model/sample.h"
-#include "scrape/ingest.h"
+#include "scrape/ingest/ingest.h"
 
 namespace narthex::scrape {
 namespace {
@@ -221,21 +221,22 @@ Result<RejectedRows> Ingest::append(model::TimeMs time, model::Appender& appende
                       .out_of_bounds = report.out_of_bounds};
 }
 
-void Ingest::collect_metadata(text::Format format,
+void Ingest::collect_metadata(exposition::Format format,
                               std::map<std::string, model::Metadata, std::less<>>& out) const {
   std::string line;
   for (std::size_t i = 0; i < template_.size(); ++i) {
-    const text::EventKind kind = template_.line(i).kind();
-    if (kind == text::EventKind::kSample || kind == text::EventKind::kComment) continue;
+    const exposition::EventKind kind = template_.line(i).kind();
+    if (kind == exposition::EventKind::kSample || kind == exposition::EventKind::kComment) continue;
     template_.key(i, line);
-    const std::size_t size = text::pad_body(format, line);
-    text::Reader reader(format, std::string_view(line).substr(0, size));
-    text::Event event;
+    const std::size_t size = exposition::pad_body(format, line);
+    exposition::Reader reader(format, std::string_view(line).substr(0, size));
+    exposition::Event event;
     if (!reader.next(event)) continue;
     model::Metadata& metadata = out[std::string(event.family)];
-    if (kind == text::EventKind::kType) metadata.type = event.type;
-    if (kind == text::EventKind::kHelp) metadata.help = text::decode_help(format, event.text);
-    if (kind == text::EventKind::kUnit) metadata.unit = event.text;
+    if (kind == exposition::EventKind::kType) metadata.type = event.type;
+    if (kind == exposition::EventKind::kHelp)
+      metadata.help = exposition::decode_help(format, event.text);
+    if (kind == exposition::EventKind::kUnit) metadata.unit = event.text;
   }
 }
 
@@ -245,10 +246,11 @@ Result<model::SeriesHandle> Ingest::resolve_again(const LineRef& ref, model::App
   const bool is_new = (ref.entry & kNewLine) != 0;
   LineEntry& entry = is_new ? batch.fresh[ref.entry - kNewLine] : template_.line(ref.entry);
   std::string line = concat(std::string_view(batch.body).substr(ref.start, ref.key_bytes), "0");
-  const std::size_t size = text::pad_body(text::Format::kPrometheus, line);
-  text::Reader reader(text::Format::kPrometheus, std::string_view(line).substr(0, size));
+  const std::size_t size = exposition::pad_body(exposition::Format::kPrometheus, line);
+  exposition::Reader reader(exposition::Format::kPrometheus,
+                            std::string_view(line).substr(0, size));
   reader.skip_line(0, entry.type());
-  text::Event event;
+  exposition::Event event;
   if (!reader.next(event)) return Error(Code::kInternal, "a known key does not parse");
   reader.labels(batch.labels);
   model::Labels labels;

@@ -17,7 +17,7 @@
 #include "model/metadata.h"
 #include "model/time.h"
 
-namespace narthex::scrape::text {
+namespace narthex::scrape::exposition {
 
 enum class Format : unsigned char { kPrometheus, kOpenMetrics };
 
@@ -131,4 +131,4 @@ std::string decode_help(Format format, std::string_view raw);
 /// left as it is.
 std::string normal_float_label(std::string_view value);
 
-}  // namespace narthex::scrape::text
+}  // namespace narthex::scrape::exposition

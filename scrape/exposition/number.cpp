@@ -1,12 +1,12 @@
 // The general way to a number.
-#include "scrape/text/number.h"
+#include "scrape/exposition/number.h"
 
 #include <cmath>
 
 #include "base/str.h"
 #include "model/sample.h"
 
-namespace narthex::scrape::text {
+namespace narthex::scrape::exposition {
 
 bool parse_value(std::string_view token, double& value) {
   if (token.empty()) return false;
@@ -17,4 +17,4 @@ bool parse_value(std::string_view token, double& value) {
   return !has_sign;  // Go reads "NaN" but not "-NaN"
 }
 
-}  // namespace narthex::scrape::text
+}  // namespace narthex::scrape::exposition

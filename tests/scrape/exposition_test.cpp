@@ -9,10 +9,10 @@
 #include "base/str.h"
 #include "model/labels.h"
 #include "model/sample.h"
-#include "scrape/text/number.h"
-#include "scrape/text/reader.h"
+#include "scrape/exposition/number.h"
+#include "scrape/exposition/reader.h"
 
-namespace narthex::scrape::text {
+namespace narthex::scrape::exposition {
 namespace {
 
 // Each event as one line of text.
@@ -273,4 +273,4 @@ TEST(Reader, TakeSampleLeavesTheLineAloneWhenItIsAnother) {
 }
 
 }  // namespace
-}  // namespace narthex::scrape::text
+}  // namespace narthex::scrape::exposition
