@@ -88,40 +88,6 @@ void BatchPool::give_body(std::string body) {
   if (idle_bodies_.size() < kIdleBatchesMax) idle_bodies_.push_back(std::move(body));
 }
 
-ScrapeMetrics::ScrapeMetrics(Metrics& m)
-    : registry(m),
-      exceeded_sample_limit(
-          m.counter("prometheus_target_scrapes_exceeded_sample_limit_total",
-                    "Total number of scrapes that hit the sample limit and were rejected.")),
-      exceeded_body_size_limit(m.counter("prometheus_target_scrapes_exceeded_body_size_limit_total",
-                                         "Total number of scrapes that hit the body size limit")),
-      duplicate_timestamp(
-          m.counter("prometheus_target_scrapes_sample_duplicate_timestamp_total",
-                    "Total number of samples rejected due to duplicate timestamps but different "
-                    "values.")),
-      out_of_order(m.counter("prometheus_target_scrapes_sample_out_of_order_total",
-                             "Total number of samples rejected due to not being out of the "
-                             "expected order.")),
-      out_of_bounds(m.counter("prometheus_target_scrapes_sample_out_of_bounds_total",
-                              "Total number of samples rejected due to timestamp falling outside "
-                              "of the time bounds.")),
-      exceeded_label_limits(
-          m.counter("prometheus_target_scrape_pool_exceeded_label_limits_total",
-                    "Total number of times scrape pools hit the label limits, during sync or "
-                    "config reload.")),
-      exceeded_target_limit(
-          m.counter("prometheus_target_scrape_pool_exceeded_target_limit_total",
-                    "Total number of times scrape pools hit the target limit, during sync or "
-                    "config reload.")),
-      pools(m.counter("prometheus_target_scrape_pools_total",
-                      "Total number of scrape pool creation attempts.")),
-      pools_failed(m.counter("prometheus_target_scrape_pools_failed_total",
-                             "Total number of scrape pool creations that failed.")),
-      pool_reloads(m.counter("prometheus_target_scrape_pool_reloads_total",
-                             "Total number of scrape pool reloads.")),
-      pool_reloads_failed(m.counter("prometheus_target_scrape_pool_reloads_failed_total",
-                                    "Total number of failed scrape pool reloads.")) {}
-
 Result<std::shared_ptr<const Job>> Job::create(ScrapeConfig config) {
   auto job = std::make_shared<Job>();
   NX_TRY_ASSIGN(auto targets, model::Relabeler::create(config.relabel_rules));
@@ -385,12 +351,12 @@ void TargetLoop::write(Result<net::http::ClientResponse>& response, model::TimeM
     ingest_.stage_failure(*batch);
   }
   outcome.duration_seconds = to_seconds(context_.clock.monotonic_ns() - started_ns);
-  const Result<void> reported = ingest_.stage_report(outcome, context_.appender, *batch);
-  if (!reported) error = reported.error().message();
-  const Result<RejectedRows> rejected = ingest_.append(time, context_.appender, *batch);
+  std::optional<Error> report_error;
+  const Result<RejectedRows> rejected =
+      ingest_.write(outcome, time, context_.appender, *batch, report_error);
+  if (report_error) error = report_error->message();
   if (rejected) {
     count_rejected(outcome.counts, *rejected);
-    if (counts) ingest_.commit(*counts, *batch);
   } else {
     error = rejected.error().message();
     context_.log.error("cannot append a scrape", {{"scrape_pool", job_->config.job_name},
@@ -420,10 +386,7 @@ asio::awaitable<void> TargetLoop::say_farewell(model::TimeMs stopped) {
 void TargetLoop::write_farewell(model::TimeMs time) {
   const MutexLock lock(ingest_mutex_);
   std::unique_ptr<Batch> batch = context_.batches.take();
-  ingest_.stage_failure(*batch);
-  const Result<void> staged = ingest_.stage_stale_report(context_.appender, *batch);
-  const Result<RejectedRows> rejected = ingest_.append(time, context_.appender, *batch);
-  if (!staged || !rejected) {
+  if (!ingest_.write_farewell(time, context_.appender, *batch)) {
     context_.log.warn("cannot write staleness markers", {{"target", target_.url_text}});
   }
   context_.batches.give(std::move(batch));

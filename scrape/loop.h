@@ -20,6 +20,7 @@
 #include "net/http/client.h"
 #include "scrape/ingest/ingest.h"
 #include "scrape/manager.h"
+#include "scrape/metrics.h"
 #include "scrape/target.h"
 
 namespace narthex::scrape {
@@ -37,24 +38,6 @@ class BatchPool {
   Mutex mutex_;
   std::vector<std::string> idle_bodies_ NX_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Batch>> idle_ NX_GUARDED_BY(mutex_);
-};
-
-/// Upstream's scrape counters.
-struct ScrapeMetrics {
-  explicit ScrapeMetrics(Metrics& metrics);
-
-  Metrics& registry;
-  Counter& exceeded_sample_limit;
-  Counter& exceeded_body_size_limit;
-  Counter& duplicate_timestamp;
-  Counter& out_of_order;
-  Counter& out_of_bounds;
-  Counter& exceeded_label_limits;
-  Counter& exceeded_target_limit;
-  Counter& pools;
-  Counter& pools_failed;
-  Counter& pool_reloads;
-  Counter& pool_reloads_failed;
 };
 
 /// A job's configuration as its loops need it. Immutable.

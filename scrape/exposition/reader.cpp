@@ -232,4 +232,39 @@ bool Reader::fail(std::string_view what) {
   return false;
 }
 
+std::size_t Reader::line_behind(std::size_t start, std::size_t bytes) const {
+  if (body_[start] == '#') return start + bytes;  // a comment's key is its whole line
+  const std::size_t newline = body_.find('\n', start + bytes);
+  return newline == std::string_view::npos ? newline : newline + 1;
+}
+
+std::string_view identity_of(std::string_view key) {
+  return key.substr(0, key.find_last_not_of(" \t") + 1);
+}
+
+// Keys of both formats are read alike.
+Result<void> labels_of_key(std::string_view key, model::MetricType type,
+                           std::vector<std::pair<std::string, std::string>>& out) {
+  std::string line = concat(key, "0");
+  const std::size_t size = pad_body(Format::kPrometheus, line);
+  Reader reader(Format::kPrometheus, std::string_view(line).substr(0, size));
+  reader.skip_line(0, type);
+  Event event;
+  if (!reader.next(event)) return Error(Code::kInternal, "a known key does not parse");
+  reader.labels(out);
+  return {};
+}
+
+void add_metadata(Format format, std::string& line,
+                  std::map<std::string, model::Metadata, std::less<>>& out) {
+  const std::size_t size = pad_body(format, line);
+  Reader reader(format, std::string_view(line).substr(0, size));
+  Event event;
+  if (!reader.next(event)) return;
+  model::Metadata& metadata = out[std::string(event.family)];
+  if (event.kind == EventKind::kType) metadata.type = event.type;
+  if (event.kind == EventKind::kHelp) metadata.help = decode_help(format, event.text);
+  if (event.kind == EventKind::kUnit) metadata.unit = event.text;
+}
+
 }  // namespace narthex::scrape::exposition

@@ -6,7 +6,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -72,6 +74,10 @@ class Reader {
   /// unsure.
   std::size_t scan_key(std::size_t start) const;
 
+  /// Where the line behind the one at `start` begins, whose key or comment takes `bytes`; npos when
+  /// that one does not end.
+  std::size_t line_behind(std::size_t start, std::size_t bytes) const;
+
   /// Of the sample next() returned last: names and values decoded, `le` and `quantile` in their
   /// normal form, in order of appearance, the metric name under __name__ first. Values may be
   /// empty, names may repeat.
@@ -123,6 +129,19 @@ class Reader {
   std::vector<Span> exemplar_spans_;
   std::optional<Error> error_;
 };
+
+/// What a key stands for when two lines are compared as upstream compares them: without the blanks
+/// behind it.
+std::string_view identity_of(std::string_view key);
+
+/// The labels that a known sample's key says, as Reader::labels() gives them; `type` was in force.
+/// kInternal: it is none.
+Result<void> labels_of_key(std::string_view key, model::MetricType type,
+                           std::vector<std::pair<std::string, std::string>>& out);
+
+/// Adds what a known HELP, TYPE or UNIT line says, by family. `line` is scratch afterwards.
+void add_metadata(Format format, std::string& line,
+                  std::map<std::string, model::Metadata, std::less<>>& out);
 
 /// The text of a HELP line with its escapes resolved.
 std::string decode_help(Format format, std::string_view raw);

@@ -329,9 +329,10 @@ TEST_F(IngestTest, RefusedNewSeriesDoNotFailTheScrape) {
 
 TEST_F(IngestTest, ReportSeriesCarryTheTargetsLabels) {
   batch_.reset();
-  ASSERT_TRUE(ingest_.stage_report({.up = true, .duration_seconds = 0.5, .counts = {.scraped = 7}},
-                                   store_, batch_));
-  ASSERT_TRUE(ingest_.append(5000, store_, batch_));
+  std::optional<Error> report_error;
+  ASSERT_TRUE(ingest_.write({.up = true, .duration_seconds = 0.5, .counts = {.scraped = 7}}, 5000,
+                            store_, batch_, report_error));
+  EXPECT_FALSE(report_error);
 
   EXPECT_EQ(newest("up"), 1);
   EXPECT_EQ(newest("scrape_duration_seconds"), 0.5);
