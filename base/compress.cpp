@@ -47,31 +47,48 @@ std::string_view describe(int inflate_status) {
 
 }  // namespace
 
-std::string deflate(std::string_view text, DeflateFormat format) {
-  auto stream = std::make_unique<isal_zstream>();
-  std::vector<std::uint8_t> scratch(ISAL_DEF_LVL1_DEFAULT);
-  isal_deflate_init(stream.get());
-  stream->level = 1;
-  stream->level_buf = scratch.data();
-  stream->level_buf_size = static_cast<std::uint32_t>(scratch.size());
-  stream->gzip_flag = format == DeflateFormat::kGzip ? IGZIP_GZIP : IGZIP_ZLIB;
+struct Deflater::State {
+  isal_zstream stream;
+  std::array<std::uint8_t, ISAL_DEF_LVL1_DEFAULT> scratch;
+  std::array<std::uint8_t, kFirstBytes> block;
+};
 
-  std::string out;
-  std::vector<std::uint8_t> block(64 * 1024);
+Deflater::Deflater(DeflateFormat format) : state_(std::make_unique<State>()) {
+  isal_zstream& stream = state_->stream;
+  isal_deflate_init(&stream);
+  stream.level = 1;
+  stream.level_buf = state_->scratch.data();
+  stream.level_buf_size = static_cast<std::uint32_t>(state_->scratch.size());
+  stream.gzip_flag = format == DeflateFormat::kGzip ? IGZIP_GZIP : IGZIP_ZLIB;
+}
+Deflater::~Deflater() = default;
+Deflater::Deflater(Deflater&&) noexcept = default;
+Deflater& Deflater::operator=(Deflater&&) noexcept = default;
+
+void Deflater::add(std::string_view text, bool is_last, std::string& out) {
+  isal_zstream& stream = state_->stream;
+  bool is_full = false;
   do {
-    if (stream->avail_in == 0) {
+    if (stream.avail_in == 0) {
       const std::string_view part = text.substr(0, kDeflatePartBytes);
       // The library's pointer is not const, but it only reads there.
-      stream->next_in = reinterpret_cast<std::uint8_t*>(const_cast<char*>(part.data()));
-      stream->avail_in = static_cast<std::uint32_t>(part.size());
+      stream.next_in = reinterpret_cast<std::uint8_t*>(const_cast<char*>(part.data()));
+      stream.avail_in = static_cast<std::uint32_t>(part.size());
       text.remove_prefix(part.size());
-      stream->end_of_stream = text.empty() ? 1 : 0;
+      stream.end_of_stream = is_last && text.empty() ? 1 : 0;
     }
-    stream->next_out = block.data();
-    stream->avail_out = static_cast<std::uint32_t>(block.size());
-    NX_CHECK(isal_deflate(stream.get()) == COMP_OK);
-    out.append(block.begin(), block.end() - stream->avail_out);
-  } while (stream->internal_state.state != ZSTATE_END);
+    stream.next_out = state_->block.data();
+    stream.avail_out = static_cast<std::uint32_t>(state_->block.size());
+    NX_CHECK(isal_deflate(&stream) == COMP_OK);
+    out.append(state_->block.begin(), state_->block.end() - stream.avail_out);
+    is_full = stream.avail_out == 0;
+  } while (is_last ? stream.internal_state.state != ZSTATE_END
+                   : is_full || stream.avail_in > 0 || !text.empty());
+}
+
+std::string deflate(std::string_view text, DeflateFormat format) {
+  std::string out;
+  Deflater(format).add(text, true, out);
   return out;
 }
 

@@ -1,7 +1,8 @@
-// Compressed bodies. The one place that knows the compression libraries. All functions are pure.
+// Compressed bodies. The one place that knows the compression libraries. Functions are pure.
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -13,7 +14,24 @@ namespace narthex {
 /// How a coded stream is wrapped: RFC 1952, or RFC 1950 (what HTTP calls deflate).
 enum class DeflateFormat : unsigned char { kGzip, kZlib };
 
-/// One member at the fastest useful level, for responses on the fly.
+/// Compresses a text that comes in parts, into one member at the fastest useful level, for
+/// responses on the fly. Thread-compatible.
+class Deflater {
+ public:
+  explicit Deflater(DeflateFormat format);
+  ~Deflater();
+  Deflater(Deflater&&) noexcept;
+  Deflater& operator=(Deflater&&) noexcept;
+
+  /// Appends to `out` what comes out for `text`, which may be nothing until the last part.
+  void add(std::string_view text, bool is_last, std::string& out);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// A text at once.
 std::string deflate(std::string_view text, DeflateFormat format);
 
 /// Replaces `out` by the content of one or more gzip members, keeping its capacity for reuse.

@@ -28,6 +28,25 @@ TEST(Gunzip, ReadsBackWhatWasWrittenInParts) {
   EXPECT_TRUE(out == text);
 }
 
+// What comes bit by bit is one member, whatever the bits are.
+TEST(Gunzip, ReadsBackWhatCameInPieces) {
+  std::string text;
+  std::string packed;
+  Deflater deflater(DeflateFormat::kGzip);
+  for (std::size_t i = 0; i < 200; ++i) {
+    const std::string piece(i * i, static_cast<char>('a' + i % 7));
+    deflater.add(piece, false, packed);
+    text += piece + std::to_string(i);
+    deflater.add(std::to_string(i), false, packed);
+  }
+  deflater.add("", true, packed);
+  std::string out;
+
+  ASSERT_TRUE(gunzip(packed, text.size(), out));
+
+  EXPECT_TRUE(out == text);
+}
+
 TEST(Gunzip, ReadsMembersInARow) {
   std::string out;
   ASSERT_TRUE(gunzip(deflate("one ", DeflateFormat::kGzip) + deflate("two", DeflateFormat::kGzip),
