@@ -1,6 +1,8 @@
 // Plain answers and response compression.
 #include "web/responses.h"
 
+#include <optional>
+
 #include "base/compress.h"
 #include "base/html.h"
 #include "base/str.h"
@@ -10,13 +12,51 @@ namespace {
 
 constexpr std::size_t kCompressBytesMin = 1024;  // tuned: below it, headers cost more
 
-// "gzip", "deflate" or empty.
-std::string_view choose_encoding(std::string_view accepted) {
-  for (const std::string_view entry : split(accepted, ',')) {
+// What the request accepts; the response depends on it in any case.
+std::optional<DeflateFormat> choose_format(const net::http::Request& request,
+                                           net::http::Response& response) {
+  response.headers.add("Vary", "Accept-Encoding");
+  for (const std::string_view entry : split(request.headers.get("Accept-Encoding"), ',')) {
     const std::string_view name = trim(entry);
-    if (name == "gzip" || name == "deflate") return name;
+    if (name == "gzip") return DeflateFormat::kGzip;
+    if (name == "deflate") return DeflateFormat::kZlib;
   }
-  return {};
+  return std::nullopt;
+}
+
+void say_encoding(DeflateFormat format, net::http::Response& response) {
+  response.headers.set("Content-Encoding", format == DeflateFormat::kGzip ? "gzip" : "deflate");
+}
+
+class DeflatingSink final : public net::http::BodySink {
+ public:
+  DeflatingSink(DeflateFormat format, const net::Executors& lane, net::http::BodySink& sink)
+      : deflater_(format), lane_(lane), sink_(sink) {}
+
+  asio::awaitable<Result<void>> write(std::string_view bytes) override { return add(bytes, false); }
+  asio::awaitable<Result<void>> end() { return add({}, true); }
+
+ private:
+  asio::awaitable<Result<void>> add(std::string_view bytes, bool is_last) {
+    packed_.clear();
+    auto work = [this, bytes, is_last] { deflater_.add(bytes, is_last, packed_); };
+    co_await net::run_on(lane_.cpu(), std::move(work));
+    co_return co_await sink_.write(packed_);
+  }
+
+  Deflater deflater_;
+  const net::Executors& lane_;
+  net::http::BodySink& sink_;
+  std::string packed_;
+};
+
+asio::awaitable<Result<void>> send_compressed(net::http::BodyStream stream, DeflateFormat format,
+                                              const net::Executors& lane,
+                                              net::http::BodySink& sink) {
+  DeflatingSink deflating(format, lane, sink);
+  Result<void> sent = co_await stream(deflating);
+  if (sent) sent = co_await deflating.end();
+  co_return sent;
 }
 
 bool is_ascii(char c) {
@@ -74,13 +114,21 @@ net::http::Response redirect_response(const net::http::Request& request, int sta
 }
 
 void compress_body(const net::http::Request& request, net::http::Response& response) {
-  response.headers.add("Vary", "Accept-Encoding");
-  if (response.body.size() < kCompressBytesMin) return;
-  const std::string_view encoding = choose_encoding(request.headers.get("Accept-Encoding"));
-  if (encoding.empty()) return;
-  const auto format = encoding == "gzip" ? DeflateFormat::kGzip : DeflateFormat::kZlib;
-  response.body = deflate(response.body, format);
-  response.headers.set("Content-Encoding", std::string(encoding));
+  const auto format = choose_format(request, response);
+  if (!format || response.body.size() < kCompressBytesMin) return;
+  response.body = deflate(response.body, *format);
+  say_encoding(*format, response);
+}
+
+void compress_stream(const net::http::Request& request, net::http::Response& response,
+                     const net::Executors& lane) {
+  const auto format = choose_format(request, response);
+  if (!format) return;
+  say_encoding(*format, response);
+  response.stream = [stream = std::move(response.stream), format = *format,
+                     &lane](net::http::BodySink& sink) {
+    return send_compressed(stream, format, lane, sink);
+  };
 }
 
 }  // namespace narthex::web

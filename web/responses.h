@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "net/executors.h"
 #include "net/http/message.h"
 
 namespace narthex::web {
@@ -22,5 +23,10 @@ net::http::Response redirect_response(const net::http::Request& request, int sta
 /// Vary in any case. The first of gzip and deflate in the list counts; weights are ignored, as
 /// upstream does.
 void compress_body(const net::http::Request& request, net::http::Response& response);
+
+/// The same for a response that streams; each piece is compressed on the CPU pool of `lane`, which
+/// outlives the response.
+void compress_stream(const net::http::Request& request, net::http::Response& response,
+                     const net::Executors& lane);
 
 }  // namespace narthex::web

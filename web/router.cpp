@@ -74,6 +74,29 @@ bool is_cross_site(const net::http::Request& request) {
   return !origin.empty() && host_of(origin) != request.headers.get("Host");
 }
 
+class CountingSink final : public net::http::BodySink {
+ public:
+  explicit CountingSink(net::http::BodySink& sink) : sink_(sink) {}
+  asio::awaitable<Result<void>> write(std::string_view bytes) override {
+    bytes_ += bytes.size();
+    return sink_.write(bytes);
+  }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  net::http::BodySink& sink_;
+  std::size_t bytes_ = 0;
+};
+
+asio::awaitable<Result<void>> send_counted(net::http::BodyStream stream,
+                                           std::function<void(std::size_t bytes)> count,
+                                           net::http::BodySink& sink) {
+  CountingSink counting(sink);
+  Result<void> sent = co_await stream(counting);
+  count(counting.bytes());
+  co_return sent;
+}
+
 }  // namespace
 
 struct Router::Endpoint {
@@ -212,12 +235,14 @@ asio::awaitable<net::http::Response> Router::answer(const Endpoint& endpoint,
                                                     const net::http::Request& request) const {
   try {
     net::http::Response response = co_await endpoint.handler(request);
-    if (endpoint.traits.compress && response.body.size() <= kInlineCompressBytesMax) {
+    const net::Executors& lane =
+        endpoint.traits.lane != nullptr ? *endpoint.traits.lane : executors_;
+    if (endpoint.traits.compress && response.stream) {
+      compress_stream(request, response, lane);
+    } else if (endpoint.traits.compress && response.body.size() <= kInlineCompressBytesMax) {
       compress_body(request, response);
     } else if (endpoint.traits.compress) {
       auto compress = [&request, &response] { compress_body(request, response); };
-      const net::Executors& lane =
-          endpoint.traits.lane != nullptr ? *endpoint.traits.lane : executors_;
       co_await net::run_on(lane.cpu(), std::move(compress));
     }
     if (endpoint.traits.cors) add_cors(request, response);
@@ -248,8 +273,16 @@ asio::awaitable<net::http::Response> Router::run(const Endpoint& endpoint,
   } else {
     response = co_await answer(endpoint, request);
   }
-  endpoint.metrics.add(response.status, to_seconds(clock_.monotonic_ns() - start_ns),
-                       response.body.size());
+  const auto count = [this, &endpoint, start_ns, status = response.status](std::size_t bytes) {
+    endpoint.metrics.add(status, to_seconds(clock_.monotonic_ns() - start_ns), bytes);
+  };
+  if (response.stream && request.method != "HEAD") {
+    response.stream = [stream = std::move(response.stream), count](net::http::BodySink& sink) {
+      return send_counted(stream, count, sink);
+    };
+  } else {
+    count(response.body.size());
+  }
   co_return response;
 }
 

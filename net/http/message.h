@@ -49,13 +49,16 @@ struct Request {
   StopToken client = {};  // stops when the client goes away before it has its answer
 };
 
-/// An answer with its whole body or, if there is a `stream`, one whose body that writes, after the
-/// head is sent: its error cuts the connection, so that what is missing shows.
+/// Writes a response's body, once, after the head is sent. Its error cuts the connection, so that
+/// what is missing shows.
+using BodyStream = std::function<boost::asio::awaitable<Result<void>>(BodySink&)>;
+
+/// An answer with its whole body or, if there is a `stream`, one whose body that writes.
 struct Response {
   int status = 200;
   Headers headers;
   std::string body;
-  std::function<boost::asio::awaitable<Result<void>>(BodySink&)> stream = {};
+  BodyStream stream = {};
   std::shared_ptr<const void> held = {};  // kept until the response is sent
 };
 

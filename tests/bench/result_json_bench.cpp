@@ -31,10 +31,14 @@ void encode(benchmark::State& state, ValueOf value_of) {
   const StepGrid grid{.start = kStart, .end = kStart + kStep * (kSteps - 1), .step = kStep};
   std::size_t bytes = 0;
   for (auto _ : state) {
-    std::string out;
-    append_value_json(out, value, grid);
-    bytes = out.size();
-    benchmark::DoNotOptimize(out.data());
+    ValueJson json(value, grid);
+    std::string piece;
+    bytes = 0;
+    for (bool is_last = false; !is_last; bytes += piece.size()) {
+      piece.clear();
+      is_last = *json.next(piece);
+      benchmark::DoNotOptimize(piece.data());
+    }
   }
   state.SetItemsProcessed(state.iterations() * kSeries * kSteps);
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(bytes));

@@ -9,6 +9,7 @@
 #include "net/executors.h"
 #include "net/http/message.h"
 #include "net/http/server.h"
+#include "web/answer.h"
 
 namespace narthex::test {
 
@@ -28,6 +29,17 @@ inline net::http::Request make_request(std::string method, std::string_view targ
   if (mark != std::string_view::npos) request.query = std::string(target.substr(mark + 1));
   request.headers.add("Host", "localhost");
   return request;
+}
+
+/// The answer with all its pieces.
+inline net::http::Response whole(web::Answer answer) {
+  net::http::Response response = std::move(answer.response);
+  while (answer.rest != nullptr) {
+    std::string piece;
+    if (answer.rest->next(piece).value_or(true)) answer.rest.reset();
+    response.body += piece;
+  }
+  return response;
 }
 
 }  // namespace narthex::test

@@ -1,6 +1,7 @@
 // Query endpoints against a runner that answers what the test wants.
 #include "web/api/query_api.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -14,6 +15,7 @@ namespace narthex::web {
 namespace {
 
 using test::make_request;
+using test::whole;
 
 class QueryApiTest : public ::testing::Test {
  protected:
@@ -33,10 +35,10 @@ class QueryApiTest : public ::testing::Test {
         .value = std::move(value), .warnings = {}, .infos = {}, .statistics = {}};
   }
   std::string instant(std::string_view parameters) {
-    return api_.instant(make_request("GET", "/q?" + std::string(parameters))).body;
+    return whole(api_.instant(make_request("GET", "/q?" + std::string(parameters)))).body;
   }
   net::http::Response range(std::string_view parameters) {
-    return api_.range(make_request("GET", "/q?" + std::string(parameters)));
+    return whole(api_.range(make_request("GET", "/q?" + std::string(parameters))));
   }
   static std::string data(std::string_view inner) {
     return R"({"status":"success","data":)" + std::string(inner) + "}";
@@ -149,6 +151,59 @@ TEST_F(QueryApiTest, WritesManyPointsWithoutLosingOne) {
   EXPECT_NE(body.find("\"values\":[" + expected + "]}"), std::string::npos);
 }
 
+// Labels and points of every length, so that pieces end at each kind of place.
+TEST_F(QueryApiTest, WritesInPiecesWhatItWritesWhole) {
+  query::MatrixValue matrix;
+  query::VectorValue vector;
+  std::string all;
+  for (std::size_t i = 0; i < 400; ++i) {
+    query::MatrixSeries series;
+    const std::size_t width = i % 40 == 7 ? 2 * kPieceBytes : 1 + i;
+    series.labels = {{"a", std::string(width, 'x')}};
+    std::string points;
+    for (std::size_t k = 0; k < i * 37 % 6000; ++k) {
+      series.times.push_back(static_cast<query::TimeMs>(k) * 1000);
+      series.values.push_back(static_cast<double>(k));
+      points += concat(points.empty() ? "" : ",", "[", k, ",\"", k, "\"]");
+    }
+    all += concat(i == 0 ? "" : ",", R"({"metric":{"a":")", std::string(width, 'x'), "\"}");
+    if (!points.empty()) all += concat(",\"values\":[", points, "]");
+    all += "}";
+    vector.labels.push_back(series.labels);
+    matrix.series.push_back(std::move(series));
+  }
+  set(std::move(matrix));
+  const auto request = make_request("GET", "/q?query=x&start=0&end=6000&step=1&stats=all");
+
+  Answer answer = api_.range(request);
+
+  ASSERT_NE(answer.rest, nullptr);
+  EXPECT_LT(answer.response.body.size(), 4 * kPieceBytes);
+  const std::string body = whole(std::move(answer)).body;
+  EXPECT_TRUE(body.find(concat("\"result\":[", all, "],\"stats\":{")) != std::string::npos);
+  EXPECT_TRUE(body.ends_with("}}}}")) << body.substr(body.size() - 100);
+
+  vector.values.assign(400, 1);
+  set(std::move(vector));
+  const std::string instants = instant("query=x");
+  EXPECT_EQ(std::ranges::count(instants, ']'), 401);
+  EXPECT_TRUE(instants.ends_with("\"value\":[0,\"1\"]}]}}"));
+}
+
+// What an answer has not sent yet can still be stopped: by shutting down, or by its client.
+TEST_F(QueryApiTest, StopsBetweenPieces) {
+  query::MatrixSeries series{.labels = {}, .times = {}, .values = std::vector<double>(50'000, 0.1)};
+  for (std::size_t i = 0; i < 50'000; ++i) series.times.push_back(static_cast<query::TimeMs>(i));
+  set(query::MatrixValue{.series = {series}});
+  Answer answer = api_.instant(make_request("GET", "/q?query=x"));
+  std::string piece;
+  ASSERT_EQ(answer.rest->next(piece), false);
+
+  api_.cancel_all();
+
+  EXPECT_EQ(answer.rest->next(piece).error().code(), Code::kCancelled);
+}
+
 TEST_F(QueryApiTest, TruncatesWithAWarning) {
   set(query::VectorValue{.time = 0, .labels = {{{"a", "1"}}, {{"a", "2"}}}, .values = {1, 2}});
 
@@ -249,7 +304,7 @@ TEST_F(QueryApiTest, MapsErrorsToStatuses) {
         Row{Code::kUnavailable, 500, "unavailable"}}) {
     SCOPED_TRACE(row.type);
     answer_ = Error(row.code, "why");
-    const net::http::Response response = api_.instant(make_request("GET", "/q?query=x"));
+    const net::http::Response response = whole(api_.instant(make_request("GET", "/q?query=x")));
     EXPECT_EQ(response.status, row.status);
     EXPECT_EQ(response.headers.get("Content-Type"), "application/json");
     EXPECT_NE(response.body.find(std::string("\"errorType\":\"") + row.type), std::string::npos);

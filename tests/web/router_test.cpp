@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/compress.h"
 #include "base/str.h"
 #include "net/http/framing.h"
 #include "tests/support/fake_clock.h"
@@ -283,6 +284,92 @@ TEST_F(RouterTest, CompressesLargeBodiesWhenAsked) {
   EXPECT_EQ(ask(request).headers.get("Content-Encoding"), "deflate");
   request.headers.set("Accept-Encoding", "gzip;q=1");
   EXPECT_FALSE(ask(request).headers.contains("Content-Encoding"));
+}
+
+// Pieces of the same text, `left_` of them after the first.
+class Repeated final : public BodyPieces {
+ public:
+  explicit Repeated(int left) : left_(left) {}
+  Result<bool> next(std::string& out) override {
+    if (left_ == kFails) return Error(Code::kTimeout, "too late");
+    out.append(kPieceBytes, 'x');
+    return --left_ == 0;
+  }
+  static constexpr int kFails = -1;
+
+ private:
+  int left_;
+};
+
+class CollectingSink final : public net::http::BodySink {
+ public:
+  asio::awaitable<Result<void>> write(std::string_view bytes) override {
+    if (closed) co_return Error(Code::kCancelled, "closed");
+    body += bytes;
+    longest = std::max(longest, bytes.size());
+    co_return Result<void>();
+  }
+  std::string body;
+  std::size_t longest = 0;
+  bool closed = false;
+};
+
+class StreamingTest : public RouterTest {
+ protected:
+  StreamingTest() {
+    router_.add({"GET"}, "/stream", {.compress = true},
+                [this](const net::http::Request&) { return answer(); });
+  }
+  asio::awaitable<net::http::Response> answer() {
+    Answer answer = text_response(200, "begin ");
+    answer.rest = std::make_unique<Repeated>(pieces_);
+    co_return to_response(std::move(answer), executors_);
+  }
+  Result<void> receive(const net::http::Response& response) {
+    return asio::co_spawn(executors_.io(), response.stream(sink_), asio::use_future).get();
+  }
+  std::string expected() const {
+    return "begin " + std::string(static_cast<std::size_t>(pieces_) * kPieceBytes, 'x');
+  }
+
+  int pieces_ = 100;
+  CollectingSink sink_;
+};
+
+TEST_F(StreamingTest, SendsPieceAfterPiece) {
+  const net::http::Response response = ask("GET", "/stream");
+  EXPECT_EQ(response.body, "");
+
+  ASSERT_TRUE(receive(response));
+
+  EXPECT_TRUE(sink_.body == expected());
+  EXPECT_LE(sink_.longest, kPieceBytes);
+  EXPECT_NE(metrics_.expose().find(
+                R"(prometheus_http_response_size_bytes_sum{handler="/stream"} 6553606)"),
+            std::string::npos)
+      << metrics_.expose();
+}
+
+TEST_F(StreamingTest, CompressesPieceAfterPiece) {
+  net::http::Request request = make_request("GET", "/stream");
+  request.headers.add("Accept-Encoding", "gzip");
+  const net::http::Response response = ask(request);
+  EXPECT_EQ(response.headers.get("Content-Encoding"), "gzip");
+  EXPECT_EQ(response.headers.get("Vary"), "Accept-Encoding");
+
+  ASSERT_TRUE(receive(response));
+
+  std::string text;
+  ASSERT_TRUE(gunzip(sink_.body, expected().size(), text));
+  EXPECT_TRUE(text == expected());
+}
+
+TEST_F(StreamingTest, EndsWithWhatFails) {
+  pieces_ = Repeated::kFails;
+  EXPECT_EQ(receive(ask("GET", "/stream")).error().code(), Code::kTimeout);
+  pieces_ = 100;
+  sink_.closed = true;
+  EXPECT_EQ(receive(ask("GET", "/stream")).error().code(), Code::kCancelled);
 }
 
 TEST_F(RouterTest, StripsThePrefix) {

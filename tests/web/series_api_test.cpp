@@ -14,18 +14,19 @@ namespace narthex::web {
 namespace {
 
 using test::make_request;
+using test::whole;
 
 class SeriesApiTest : public ::testing::Test {
  protected:
   std::string series(std::string_view parameters) {
-    return api_.series(make_request("GET", "/series?" + std::string(parameters))).body;
+    return whole(api_.series(make_request("GET", "/series?" + std::string(parameters)))).body;
   }
   std::string names(std::string_view parameters) {
-    return api_.label_names(make_request("GET", "/labels?" + std::string(parameters))).body;
+    return whole(api_.label_names(make_request("GET", "/labels?" + std::string(parameters)))).body;
   }
   std::string values(std::string_view name, std::string_view parameters = {}) {
     const std::string path = "/api/v1/label/" + std::string(name) + "/values?";
-    return api_.label_values(make_request("GET", path + std::string(parameters))).body;
+    return whole(api_.label_values(make_request("GET", path + std::string(parameters)))).body;
   }
   static std::string data(std::string_view inner) {
     return R"({"status":"success","data":)" + std::string(inner) + "}";
@@ -48,6 +49,24 @@ TEST_F(SeriesApiTest, ListsSeries) {
 TEST_F(SeriesApiTest, MergesSelectors) {
   EXPECT_EQ(series("match[]=up&match[]={job=\"a\"}"),
             data(R"([{"__name__":"up","job":"a"},{"__name__":"up","job":"b"}])"));
+}
+
+TEST_F(SeriesApiTest, ListsMoreThanFitsIntoAPiece) {
+  std::vector<model::Labels> many;
+  std::string all;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string value = "v" + std::to_string(i);
+    many.push_back({{"__name__", "up"}, {"a", value}});
+    all += (i == 0 ? "" : ",") + (R"({"__name__":"up","a":")" + value + "\"}");
+  }
+  test::FakeStore store(many);
+  const SeriesApi api(store);
+
+  Answer answer = api.series(make_request("GET", "/series?match[]=up"));
+
+  ASSERT_NE(answer.rest, nullptr);
+  EXPECT_LT(answer.response.body.size(), 2 * kPieceBytes);
+  EXPECT_TRUE(whole(std::move(answer)).body == data("[" + all + "]"));
 }
 
 TEST_F(SeriesApiTest, CutsAtTheLimit) {
@@ -95,13 +114,13 @@ TEST_F(SeriesApiTest, StopsForAClientThatLeft) {
   const test::FakeClock clock;
   net::http::Request request = make_request("GET", "/api/v1/label/job/values?match[]=up");
   request.client = StopToken(clock, std::numeric_limits<std::int64_t>::max());
-  EXPECT_EQ(api_.label_values(request).status, 200);
+  EXPECT_EQ(api_.label_values(request).response.status, 200);
 
   request.client.cancel();
 
-  EXPECT_EQ(api_.label_values(request).status, 499);
-  EXPECT_EQ(api_.label_names(request).status, 499);
-  EXPECT_EQ(api_.series(request).status, 499);
+  EXPECT_EQ(api_.label_values(request).response.status, 499);
+  EXPECT_EQ(api_.label_names(request).response.status, 499);
+  EXPECT_EQ(api_.series(request).response.status, 499);
 }
 
 TEST_F(SeriesApiTest, ReportsTheStoresErrors) {

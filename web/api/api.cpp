@@ -8,8 +8,15 @@
 namespace narthex::web {
 namespace {
 
-using Answer = std::function<net::http::Response(const net::http::Request&)>;
+using Handler = std::function<Answer(const net::http::Request&)>;
 using Methods = std::vector<std::string_view>;
+
+// Whose CPU threads answer: what of an answer does not fit into one piece is made by those of
+// `rest`, where no slow request is in front of it.
+struct Lane {
+  net::Executors& first;
+  net::Executors& rest;
+};
 
 constexpr RouteTraits kJson{.gated = true, .cors = true, .compress = true};
 constexpr RouteTraits kUncompressed{.gated = true, .cors = true};
@@ -20,40 +27,68 @@ asio::awaitable<net::http::Response> preflight(const net::http::Request&) {
   co_return net::http::Response{.status = 204, .headers = {}, .body = {}};
 }
 
-asio::awaitable<net::http::Response> run_answer(net::Executors& executors, const Answer& answer,
-                                                const net::http::Request& request) {
-  auto work = [&answer, &request] { return answer(request); };
-  net::http::Response response = co_await net::run_on(executors.cpu(), std::move(work));
-  co_return response;
+asio::awaitable<net::http::Response> run_handler(Lane lane, const Handler& handler,
+                                                 const net::http::Request& request) {
+  auto work = [&handler, &request] { return handler(request); };
+  Answer answer = co_await net::run_on(lane.first.cpu(), std::move(work));
+  co_return to_response(std::move(answer), lane.rest);
 }
 
-// `answer` with what it allocates charged to an account that lives as long as the response.
-Answer charged(const ApiMemory& memory, Answer answer) {
-  if (memory.budget == nullptr) return answer;
-  return [memory, answer = std::move(answer)](const net::http::Request& request) {
+net::http::HttpHandler on_lane(Lane lane, Handler handler) {
+  return [lane, handler = std::move(handler)](const net::http::Request& request) {
+    return run_handler(lane, handler, request);
+  };
+}
+
+class ChargedPieces final : public BodyPieces {
+ public:
+  ChargedPieces(std::shared_ptr<MemoryAccount> account, std::unique_ptr<BodyPieces> pieces)
+      : account_(std::move(account)), pieces_(std::move(pieces)) {}
+  ~ChargedPieces() override {
+    const MemoryScope scope(account_.get());
+    pieces_.reset();
+  }
+  Result<bool> next(std::string& out) override {
+    return run_charged(*account_, [&] { return pieces_->next(out); });
+  }
+
+ private:
+  std::shared_ptr<MemoryAccount> account_;
+  std::unique_ptr<BodyPieces> pieces_;
+};
+
+// `handler` with what it allocates charged to an account that lives as long as the answer.
+Handler charged(const ApiMemory& memory, Handler handler) {
+  if (memory.budget == nullptr) return handler;
+  return [memory, handler = std::move(handler)](const net::http::Request& request) -> Answer {
     const auto account = std::make_shared<MemoryAccount>(*memory.budget, memory.per_request);
-    Result<net::http::Response> response =
-        run_charged(*account, [&]() -> Result<net::http::Response> { return answer(request); });
-    if (!response) return error_response(response.error());
-    response->held = account;
-    return *std::move(response);
+    Result<Answer> answer =
+        run_charged(*account, [&]() -> Result<Answer> { return handler(request); });
+    if (!answer) return error_response(answer.error());
+    answer->response.held = account;
+    if (answer->rest != nullptr) {
+      answer->rest = std::make_unique<ChargedPieces>(account, std::move(answer->rest));
+    }
+    return *std::move(answer);
   };
 }
 
 // Adds routes below /api/v1, but for root_missing().
 class Adder {
  public:
-  Adder(Router& router, net::Executors& executors, const ApiMemory& memory)
-      : router_(router), executors_(executors), memory_(memory) {}
+  Adder(Router& router, Lane lane, const ApiMemory& memory)
+      : router_(router), lane_(lane), memory_(memory) {}
 
-  void add(const Methods& methods, std::string_view path, RouteTraits traits, Answer answer) {
-    traits.lane = &executors_;
+  void add(const Methods& methods, std::string_view path, RouteTraits traits, Handler handler) {
+    traits.lane = &lane_.rest;
     router_.add(methods, concat("/api/v1", path), traits,
-                on_cpu(executors_, charged(memory_, std::move(answer))));
+                on_lane(lane_, charged(memory_, std::move(handler))));
   }
-  void get(std::string_view path, Answer answer) { add({"GET"}, path, kJson, std::move(answer)); }
-  void form(std::string_view path, Answer answer) {
-    add({"GET", "POST"}, path, kJson, std::move(answer));
+  void get(std::string_view path, Handler handler) {
+    add({"GET"}, path, kJson, std::move(handler));
+  }
+  void form(std::string_view path, Handler handler) {
+    add({"GET", "POST"}, path, kJson, std::move(handler));
   }
   void missing(const Methods& methods, std::string_view path, RouteTraits traits = kJson) {
     add(methods, path, traits, [name = std::string(path.substr(1))](const net::http::Request&) {
@@ -63,7 +98,7 @@ class Adder {
   void root_missing(std::string_view path) {
     auto answer = [text = concat("not implemented yet: ", path.substr(1))](
                       const net::http::Request&) { return error_text_response(501, text); };
-    router_.add({"GET"}, path, {}, on_cpu(executors_, std::move(answer)));
+    router_.add({"GET"}, path, {}, on_cpu(lane_.first, std::move(answer)));
   }
   void refuse(const Methods& methods, std::string_view path, RouteTraits traits, Error error) {
     add(methods, path, traits,
@@ -77,7 +112,7 @@ class Adder {
 
  private:
   Router& router_;
-  net::Executors& executors_;
+  Lane lane_;
   ApiMemory memory_;
 };
 
@@ -150,17 +185,17 @@ void add_write_routes(Adder& adder) {
 
 }  // namespace
 
-net::http::HttpHandler on_cpu(net::Executors& executors, Answer answer) {
-  return [&executors, answer = std::move(answer)](const net::http::Request& request) {
-    return run_answer(executors, answer, request);
-  };
+net::http::HttpHandler on_cpu(
+    net::Executors& executors,
+    std::function<net::http::Response(const net::http::Request&)> answer) {
+  return on_lane({.first = executors, .rest = executors}, std::move(answer));
 }
 
 void add_api_routes(Router& router, const ApiParts& parts, const ApiLanes& lanes) {
-  Adder instants(router, lanes.instants, parts.memory);
-  Adder ranges(router, lanes.ranges, parts.memory);
-  Adder reads(router, lanes.reads, parts.memory);
-  Adder others(router, lanes.control, parts.memory);
+  Adder instants(router, {.first = lanes.instants, .rest = lanes.control}, parts.memory);
+  Adder ranges(router, {.first = lanes.ranges, .rest = lanes.control}, parts.memory);
+  Adder reads(router, {.first = lanes.reads, .rest = lanes.control}, parts.memory);
+  Adder others(router, {.first = lanes.control, .rest = lanes.control}, parts.memory);
   router.add({"OPTIONS"}, "/api/v1/*path", kJson, preflight);  // paths without a route, too
   QueryApi* query = &parts.query;
   instants.form("/query", [query](const auto& r) { return query->instant(r); });

@@ -40,7 +40,7 @@ struct ApiLanes {
   net::Executors& instants;  // instant queries
   net::Executors& ranges;    // range queries
   net::Executors& reads;     // labels, series, and the text of queries
-  net::Executors& control;   // status, targets and rules
+  net::Executors& control;   // status, targets and rules; and what of an answer streams
 };
 
 void add_api_routes(Router& router, const ApiParts& parts, const ApiLanes& lanes);

@@ -1,6 +1,8 @@
 // Envelopes.
 #include "web/api/errors.h"
 
+#include <utility>
+
 #include "base/json.h"
 #include "base/str.h"
 
@@ -56,6 +58,32 @@ net::http::Response json_response(int status, std::string body) {
   return response;
 }
 
+constexpr std::string_view kEnvelopeStart = "{\"status\":\"success\",\"data\":";
+
+void close_envelope(std::string& body, const Remarks& remarks) {
+  append_remarks(body, "warnings", "warning", remarks.warnings);
+  append_remarks(body, "infos", "info", remarks.infos);
+  body += '}';
+}
+
+class EnvelopePieces final : public BodyPieces {
+ public:
+  EnvelopePieces(std::unique_ptr<BodyPieces> value, Remarks remarks)
+      : value_(std::move(value)), remarks_(std::move(remarks)) {}
+
+  Result<bool> next(std::string& out) override {
+    out += std::exchange(before_, {});
+    NX_TRY_ASSIGN(const bool is_last, value_->next(out));
+    if (is_last) close_envelope(out, remarks_);
+    return is_last;
+  }
+
+ private:
+  std::string_view before_ = kEnvelopeStart;
+  std::unique_ptr<BodyPieces> value_;
+  Remarks remarks_;
+};
+
 }  // namespace
 
 net::http::Response error_response(const Error& error) {
@@ -76,11 +104,21 @@ Error invalid_parameter(std::string_view name, const Error& cause) {
                Cause::kParameter);
 }
 
+SuccessEnvelope::SuccessEnvelope() : body_(kEnvelopeStart) {}
+
 net::http::Response SuccessEnvelope::close(const Remarks& remarks) && {
-  append_remarks(body_, "warnings", "warning", remarks.warnings);
-  append_remarks(body_, "infos", "info", remarks.infos);
-  body_ += '}';
+  close_envelope(body_, remarks);
   return json_response(200, std::move(body_));
+}
+
+Answer success_answer(std::unique_ptr<BodyPieces> value, Remarks remarks) {
+  auto pieces = std::make_unique<EnvelopePieces>(std::move(value), std::move(remarks));
+  std::string beginning;
+  const Result<bool> is_last = pieces->next(beginning);
+  if (!is_last) return error_response(is_last.error());
+  Answer answer = json_response(200, std::move(beginning));
+  if (!*is_last) answer.rest = std::move(pieces);
+  return answer;
 }
 
 }  // namespace narthex::web

@@ -1,12 +1,14 @@
 // The API's envelope: the one place that maps error codes to error types and HTTP statuses.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "net/http/message.h"
+#include "web/answer.h"
 
 namespace narthex::web {
 
@@ -28,12 +30,16 @@ struct Remarks {
 /// A success envelope around JSON that the caller appends: open, append one value to body(), close.
 class SuccessEnvelope {
  public:
-  SuccessEnvelope() : body_("{\"status\":\"success\",\"data\":") {}
+  SuccessEnvelope();
   std::string& body() { return body_; }
   net::http::Response close(const Remarks& remarks = {}) &&;
 
  private:
   std::string body_;
 };
+
+/// The same around a value that is written piece by piece: whole when it fits into one piece. The
+/// error of the first piece is the answer; a later one cuts it off.
+Answer success_answer(std::unique_ptr<BodyPieces> value, Remarks remarks);
 
 }  // namespace narthex::web

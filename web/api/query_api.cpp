@@ -2,6 +2,7 @@
 #include "web/api/query_api.h"
 
 #include <limits>
+#include <utility>
 
 #include "base/json.h"
 #include "base/str.h"
@@ -140,6 +141,38 @@ class QueryApi::Running {
   StopToken token_;
 };
 
+// A query that still counts as running: cancel_all() ends its answer, too.
+class QueryApi::ResultPieces final : public BodyPieces {
+ public:
+  ResultPieces(std::unique_ptr<Running> running, query::QueryResult result, const StepGrid& grid,
+               bool with_statistics)
+      : running_(std::move(running)),
+        result_(std::move(result)),
+        json_(result_.value, grid, running_->token()),
+        with_statistics_(with_statistics),
+        before_(concat("{\"resultType\":\"", query::result_type_name(result_.value),
+                       "\",\"result\":")) {}
+
+  Result<bool> next(std::string& out) override {
+    out += std::exchange(before_, {});
+    NX_TRY_ASSIGN(const bool is_last, json_.next(out));
+    if (!is_last) return false;
+    if (with_statistics_) {
+      out += ",\"stats\":";
+      append_statistics_json(out, result_.statistics);
+    }
+    out += '}';
+    return true;
+  }
+
+ private:
+  std::unique_ptr<Running> running_;
+  query::QueryResult result_;
+  ValueJson json_;
+  bool with_statistics_;
+  std::string before_;
+};
+
 QueryApi::QueryApi(RunQuery run, query::ParserOptions parser, const Clock& clock)
     : run_(std::move(run)), parser_(parser), clock_(clock) {}
 
@@ -154,7 +187,7 @@ Result<query::ExprPtr> QueryApi::parse(std::string_view text, const StopToken& c
   return query::parse_expression(text, options);
 }
 
-net::http::Response QueryApi::instant(const net::http::Request& http_request) {
+Answer QueryApi::instant(const net::http::Request& http_request) {
   const Form form(http_request);
   const Result<std::size_t> limit = limit_parameter(form);
   if (!limit) return error_response(limit.error());
@@ -164,7 +197,7 @@ net::http::Response QueryApi::instant(const net::http::Request& http_request) {
                   http_request.client);
 }
 
-net::http::Response QueryApi::range(const net::http::Request& http_request) {
+Answer QueryApi::range(const net::http::Request& http_request) {
   const Form form(http_request);
   const Result<std::size_t> limit = limit_parameter(form);
   if (!limit) return error_response(limit.error());
@@ -174,16 +207,16 @@ net::http::Response QueryApi::range(const net::http::Request& http_request) {
                   http_request.client);
 }
 
-net::http::Response QueryApi::evaluate(query::QueryRequest request,
-                                       const Presentation& presentation, const StopToken& client) {
+Answer QueryApi::evaluate(query::QueryRequest request, const Presentation& presentation,
+                          const StopToken& client) {
   if (request.timeout_ms == kExpired) {
     const auto parsed = parse(request.expression, client);
     if (!parsed) return parse_error_response(parsed.error());
     return error_response(Error(Code::kTimeout, "query timed out in query execution"));
   }
-  const Running running(*this, client);
+  auto running = std::make_unique<Running>(*this, client);
   const auto& [limit, stats] = presentation;
-  Result<query::QueryResult> result = run_(request, running.token());
+  Result<query::QueryResult> result = run_(request, running->token());
   if (!result) return parse_error_response(result.error());
 
   Remarks remarks{.warnings = std::move(result->warnings), .infos = std::move(result->infos)};
@@ -191,18 +224,10 @@ net::http::Response QueryApi::evaluate(query::QueryRequest request,
     remarks.warnings.emplace_back("results truncated due to limit");
   }
   add_statistics_warning(stats, remarks);
-  SuccessEnvelope envelope;
-  std::string& body = envelope.body();
-  body += concat("{\"resultType\":\"", query::result_type_name(result->value), "\",\"result\":");
   const StepGrid grid{.start = request.start, .end = request.end, .step = request.step};
-  const Result<void> written = append_value_json(body, result->value, grid, running.token());
-  if (!written) return error_response(written.error());
-  if (!stats.empty()) {
-    body += ",\"stats\":";
-    append_statistics_json(body, result->statistics);
-  }
-  body += '}';
-  return std::move(envelope).close(remarks);
+  auto pieces =
+      std::make_unique<ResultPieces>(std::move(running), *std::move(result), grid, !stats.empty());
+  return success_answer(std::move(pieces), std::move(remarks));
 }
 
 net::http::Response QueryApi::exemplars(const net::http::Request& http_request) {

@@ -11,6 +11,7 @@
 #include "base/parallel.h"
 #include "net/http/message.h"
 #include "query/engine.h"
+#include "web/answer.h"
 
 namespace narthex::web {
 
@@ -25,8 +26,8 @@ class QueryApi {
   QueryApi(RunQuery run, query::ParserOptions parser, const Clock& clock);
 
   /// These two end with kCancelled when their request's client goes away.
-  net::http::Response instant(const net::http::Request& request);
-  net::http::Response range(const net::http::Request& request);
+  Answer instant(const net::http::Request& request);
+  Answer range(const net::http::Request& request);
 
   net::http::Response exemplars(const net::http::Request& request);
   net::http::Response format_query(const net::http::Request& request);
@@ -37,13 +38,14 @@ class QueryApi {
 
  private:
   class Running;
+  class ResultPieces;
   struct Presentation {
     std::size_t limit = 0;  // 0: none
     std::string_view stats;
   };
   Result<query::ExprPtr> parse(std::string_view text, const StopToken& client);
-  net::http::Response evaluate(query::QueryRequest request, const Presentation& presentation,
-                               const StopToken& client);
+  Answer evaluate(query::QueryRequest request, const Presentation& presentation,
+                  const StopToken& client);
 
   RunQuery run_;
   query::ParserOptions parser_;

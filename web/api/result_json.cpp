@@ -4,18 +4,18 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
+#include "base/budget.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "query/context.h"
+#include "web/answer.h"
 
 namespace narthex::web {
 namespace {
 
 constexpr std::size_t kCellBytes = 32;        // `[` seconds with fraction `,"`
 constexpr std::size_t kPointBytes = 80;       // cell, value, `"],`
-constexpr std::size_t kUsualPointBytes = 28;  // tuned: a reservation that seldom grows
-constexpr std::size_t kUsualLabelBytes = 128;
 constexpr std::size_t kBlockPoints = 256;     // tuned: 20 KiB on the stack
 constexpr std::size_t kCellsMax = 1'000'000;  // 32 MiB; beyond it times are rendered one by one
 
@@ -78,20 +78,17 @@ char* write_point(char* at, const TimeCells& cells, std::size_t& hint, query::Ti
   return at + 3;
 }
 
-// `[[t,"v"],...]`; there is at least one point.
-void append_points(std::string& out, const query::MatrixSeries& series, const TimeCells& cells) {
+// Appends `[t,"v"],` for up to kBlockPoints points from `from` on; returns where it stopped.
+std::size_t append_points(std::string& out, const query::MatrixSeries& series, std::size_t from,
+                          const TimeCells& cells, std::size_t& hint) {
   std::array<char, kBlockPoints * kPointBytes> block;
-  std::size_t hint = 0;
-  out += '[';
-  for (std::size_t from = 0; from < series.times.size(); from += kBlockPoints) {
-    const std::size_t to = std::min(from + kBlockPoints, series.times.size());
-    char* at = block.data();
-    for (std::size_t i = from; i < to; ++i) {
-      at = write_point(at, cells, hint, series.times[i], series.values[i]);
-    }
-    out.append(block.data(), static_cast<std::size_t>(at - block.data()));
+  const std::size_t to = std::min(from + kBlockPoints, series.times.size());
+  char* at = block.data();
+  for (std::size_t i = from; i < to; ++i) {
+    at = write_point(at, cells, hint, series.times[i], series.values[i]);
   }
-  out.back() = ']';
+  out.append(block.data(), static_cast<std::size_t>(at - block.data()));
+  return to;
 }
 
 // The time of a scalar or string is a float to upstream: 1.5, where points have 1.500.
@@ -102,63 +99,6 @@ void append_pair(std::string& out, query::TimeMs time, std::string_view value) {
   append_json_html_string(out, value);
   out += ']';
 }
-
-struct ValueWriter {
-  std::string& out;
-  const StepGrid& grid;
-  const query::Stop stop;
-
-  Result<void> operator()(const query::ScalarValue& scalar) const {
-    append_pair(out, scalar.time, format_float(scalar.value, FloatStyle::kFixed));
-    return {};
-  }
-  Result<void> operator()(const query::StringValue& text) const {
-    append_pair(out, text.time, text.value);
-    return {};
-  }
-
-  Result<void> operator()(const query::VectorValue& vector) const {
-    const TimeCells cells({.start = vector.time, .end = vector.time, .step = 1});
-    char point[kPointBytes];
-    Pacer pacer(stop);
-    out += '[';
-    for (std::size_t i = 0; i < vector.labels.size(); ++i) {
-      NX_TRY(pacer.tick(query::cost_of_bytes(vector.labels[i].data().size())));
-      out += i == 0 ? "{\"metric\":" : ",{\"metric\":";
-      append_labels_json(out, vector.labels[i]);
-      out += ",\"value\":";
-      std::size_t hint = 0;
-      char* end = write_point(point, cells, hint, vector.time, vector.values[i]);
-      end[-1] = '}';
-      out.append(point, static_cast<std::size_t>(end - point));
-    }
-    out += ']';
-    return {};
-  }
-
-  Result<void> operator()(const query::MatrixValue& matrix) const {
-    const TimeCells cells(grid);
-    std::size_t points = 0;
-    for (const query::MatrixSeries& series : matrix.series) points += series.times.size();
-    out.reserve(out.size() + points * kUsualPointBytes + matrix.series.size() * kUsualLabelBytes);
-    out += '[';
-    bool first = true;
-    Pacer pacer(stop);
-    for (const query::MatrixSeries& series : matrix.series) {
-      NX_TRY(pacer.tick(query::cost_of_bytes(series.labels.data().size() + series.times.size())));
-      out += first ? "{\"metric\":" : ",{\"metric\":";
-      first = false;
-      append_labels_json(out, series.labels);
-      if (!series.times.empty()) {
-        out += ",\"values\":";
-        append_points(out, series, cells);
-      }
-      out += '}';
-    }
-    out += ']';
-    return {};
-  }
-};
 
 }  // namespace
 
@@ -175,10 +115,106 @@ void append_labels_json(std::string& out, const model::Labels& labels) {
   out += '}';
 }
 
-Result<void> append_value_json(std::string& out, const query::Value& value, const StepGrid& grid,
-                               const StopToken& stop) {
-  const query::Stop all{.token = stop, .memory = MemoryScope::current()};
-  return std::visit(ValueWriter{out, grid, all}, value);
+class ValueJson::Writer {
+ public:
+  Writer(const query::Value& value, const StepGrid& grid, StopToken stop)
+      : value_(value), stop_(std::move(stop)), cells_(cells_of(value, grid)) {}
+
+  Result<bool> next(std::string& out) {
+    NX_TRY(stop_.check());
+    if (const MemoryAccount* account = MemoryScope::current()) NX_TRY(account->check());
+    return std::visit([&](const auto& value) { return write(out, value); }, value_);
+  }
+
+ private:
+  static TimeCells cells_of(const query::Value& value, const StepGrid& grid) {
+    if (std::holds_alternative<query::MatrixValue>(value)) return TimeCells(grid);
+    const auto* vector = std::get_if<query::VectorValue>(&value);
+    if (vector == nullptr) return TimeCells({});
+    return TimeCells({.start = vector->time, .end = vector->time, .step = 1});
+  }
+
+  bool write(std::string& out, const query::ScalarValue& scalar) const {
+    append_pair(out, scalar.time, format_float(scalar.value, FloatStyle::kFixed));
+    return true;
+  }
+  bool write(std::string& out, const query::StringValue& text) const {
+    append_pair(out, text.time, text.value);
+    return true;
+  }
+  bool write(std::string& out, const query::VectorValue& vector) {
+    while (begin_element(out, vector.labels.size())) {
+      begin_labels(out, vector.labels[element_]);
+      out += ",\"value\":";
+      std::array<char, kPointBytes> point;
+      char* end = write_point(point.data(), cells_, hint_, vector.time, vector.values[element_]);
+      out.append(point.data(), end - 1);
+      end_element(out);
+    }
+    return end_elements(out, vector.labels.size());
+  }
+  bool write(std::string& out, const query::MatrixValue& matrix) {
+    while (begin_element(out, matrix.series.size())) {
+      const query::MatrixSeries& series = matrix.series[element_];
+      if (!is_begun_) {
+        begin_labels(out, series.labels);
+        if (!series.times.empty()) out += ",\"values\":[";
+      }
+      if (!write_points(out, series)) return false;
+      end_element(out);
+    }
+    return end_elements(out, matrix.series.size());
+  }
+
+  // Whether there is an element, and room in the piece.
+  bool begin_element(std::string& out, std::size_t count) {
+    if (!std::exchange(is_open_, true)) out += '[';
+    return element_ < count && out.size() < kPieceBytes;
+  }
+  void begin_labels(std::string& out, const model::Labels& labels) {
+    is_begun_ = true;
+    out += element_ == 0 ? "{\"metric\":" : ",{\"metric\":";
+    append_labels_json(out, labels);
+  }
+  void end_element(std::string& out) {
+    out += '}';
+    ++element_;
+    is_begun_ = false;
+    hint_ = point_ = 0;
+  }
+  bool end_elements(std::string& out, std::size_t count) const {
+    if (element_ < count) return false;
+    out += ']';
+    return true;
+  }
+
+  // True when all of the series' points are written.
+  bool write_points(std::string& out, const query::MatrixSeries& series) {
+    if (series.times.empty()) return true;
+    while (point_ < series.times.size()) {
+      if (out.size() >= kPieceBytes) return false;
+      point_ = append_points(out, series, point_, cells_, hint_);
+    }
+    out.back() = ']';
+    return true;
+  }
+
+  const query::Value& value_;
+  const StopToken stop_;
+  const TimeCells cells_;
+  bool is_open_ = false;
+  bool is_begun_ = false;    // the labels of `element_` are written
+  std::size_t element_ = 0;  // the next, or the one that is begun
+  std::size_t point_ = 0;    // of that series: the next
+  std::size_t hint_ = 0;     // where its cell is likely to be
+};
+
+ValueJson::ValueJson(const query::Value& value, const StepGrid& grid, StopToken stop)
+    : writer_(std::make_unique<Writer>(value, grid, std::move(stop))) {}
+ValueJson::~ValueJson() = default;
+
+Result<bool> ValueJson::next(std::string& out) {
+  return writer_->next(out);
 }
 
 void append_statistics_json(std::string& out, const query::Statistics& statistics) {

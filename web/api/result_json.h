@@ -1,7 +1,8 @@
 // Query results as JSON, at the speed of copying: times of a range query are rendered once per
-// step, numbers take the writer's fast paths, and blocks of points go into the body at once.
+// step, numbers take the writer's fast paths, and blocks of points go into a piece at once.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "base/parallel.h"
@@ -20,10 +21,21 @@ struct StepGrid {
 /// `{"a":"b"}`, names sorted, not HTML-escaped.
 void append_labels_json(std::string& out, const model::Labels& labels);
 
-/// The `result` field's value. Empty vectors and matrices are `[]`. Errors: those of `stop`, which
-/// is asked on the way, and of the current MemoryScope.
-Result<void> append_value_json(std::string& out, const query::Value& value, const StepGrid& grid,
-                               const StopToken& stop = {});
+/// The `result` field's value, written piece by piece. Empty vectors and matrices are `[]`.
+class ValueJson {
+ public:
+  /// `value` outlives it. Errors are those of `stop`, which is asked on the way, and of the current
+  /// MemoryScope.
+  ValueJson(const query::Value& value, const StepGrid& grid, StopToken stop = {});
+  ~ValueJson();
+
+  /// As BodyPieces::next().
+  Result<bool> next(std::string& out);
+
+ private:
+  class Writer;
+  std::unique_ptr<Writer> writer_;
+};
 
 /// The `stats` field's value.
 void append_statistics_json(std::string& out, const query::Statistics& statistics);

@@ -53,14 +53,41 @@ Remarks truncate(std::vector<T>& items, std::size_t limit) {
   return {.warnings = {std::string(kTruncated)}, .infos = {}};
 }
 
-net::http::Response strings_response(std::vector<std::string> items, std::size_t limit) {
-  const Remarks remarks = truncate(items, limit);
-  SuccessEnvelope envelope;
-  JsonWriter json(envelope.body());
-  json.begin_array();
-  for (const std::string& item : items) json.string(item);
-  json.end_array();
-  return std::move(envelope).close(remarks);
+void append_item(std::string& out, const std::string& text) {
+  append_json_html_string(out, text);
+}
+void append_item(std::string& out, const model::Labels& labels) {
+  append_labels_json(out, labels);
+}
+
+template <typename T>
+class ListPieces final : public BodyPieces {
+ public:
+  ListPieces(std::vector<T> items, StopToken client)
+      : items_(std::move(items)), client_(std::move(client)) {}
+
+  Result<bool> next(std::string& out) override {
+    NX_TRY(client_.check());
+    for (; next_ < items_.size() && out.size() < kPieceBytes; ++next_) {
+      out += next_ == 0 ? '[' : ',';
+      append_item(out, items_[next_]);
+    }
+    if (next_ < items_.size()) return false;
+    out += items_.empty() ? "[]" : "]";
+    return true;
+  }
+
+ private:
+  std::vector<T> items_;
+  StopToken client_;
+  std::size_t next_ = 0;
+};
+
+template <typename T>
+Answer list_answer(std::vector<T> items, std::size_t limit, const StopToken& client) {
+  Remarks remarks = truncate(items, limit);
+  return success_answer(std::make_unique<ListPieces<T>>(std::move(items), client),
+                        std::move(remarks));
 }
 
 // `look_up` for every selector, or once for all series; results merged.
@@ -127,7 +154,7 @@ std::string unescape_name(std::string_view name) {
   return out;
 }
 
-net::http::Response SeriesApi::series(const net::http::Request& request) const {
+Answer SeriesApi::series(const net::http::Request& request) const {
   const Form form(request);
   if (form.error()) {
     return error_response(
@@ -144,22 +171,10 @@ net::http::Response SeriesApi::series(const net::http::Request& request) const {
   if (!selection) return error_response(invalid_parameter("match[]", selection.error()));
   Result<std::vector<model::Labels>> found = select_series(store_, *selection, request.client);
   if (!found) return error_response(found.error());
-
-  const Remarks remarks = truncate(*found, selection->limit);
-  SuccessEnvelope envelope;
-  std::string& body = envelope.body();
-  body += '[';
-  for (std::size_t i = 0; i < found->size(); ++i) {
-    const Result<void> wanted = i % kSeriesPerCheck == 0 ? request.client.check() : Result<void>();
-    if (!wanted) return error_response(wanted.error());
-    if (i > 0) body += ',';
-    append_labels_json(body, (*found)[i]);
-  }
-  body += ']';
-  return std::move(envelope).close(remarks);
+  return list_answer(*std::move(found), selection->limit, request.client);
 }
 
-net::http::Response SeriesApi::label_names(const net::http::Request& request) const {
+Answer SeriesApi::label_names(const net::http::Request& request) const {
   const Result<Selection> selection = read_selection(Form(request), request.client);
   if (!selection) return error_response(selection.error());
   auto look_up = [](model::Querier& querier, const model::Matchers& matchers,
@@ -168,10 +183,10 @@ net::http::Response SeriesApi::label_names(const net::http::Request& request) co
   };
   auto names = collect(store_, *selection, request.client, look_up);
   if (!names) return error_response(names.error());
-  return strings_response(*std::move(names), selection->limit);
+  return list_answer(*std::move(names), selection->limit, request.client);
 }
 
-net::http::Response SeriesApi::label_values(const net::http::Request& request) const {
+Answer SeriesApi::label_values(const net::http::Request& request) const {
   const std::string name = unescape_name(path_parameter(request.path, "/label/", "/values"));
   if (!model::is_valid_name(name)) {
     return error_response(Error(Code::kInvalid, concat("invalid label name: ", quote(name))));
@@ -184,7 +199,7 @@ net::http::Response SeriesApi::label_values(const net::http::Request& request) c
   };
   auto values = collect(store_, *selection, request.client, look_up);
   if (!values) return error_response(values.error());
-  return strings_response(*std::move(values), selection->limit);
+  return list_answer(*std::move(values), selection->limit, request.client);
 }
 
 }  // namespace narthex::web

@@ -7,6 +7,7 @@
 
 #include "model/storage.h"
 #include "net/http/message.h"
+#include "web/answer.h"
 
 namespace narthex::web {
 
@@ -16,10 +17,10 @@ class SeriesApi {
   /// `store` must outlive the API.
   explicit SeriesApi(model::Queryable& store) : store_(store) {}
 
-  net::http::Response series(const net::http::Request& request) const;
-  net::http::Response label_names(const net::http::Request& request) const;
+  Answer series(const net::http::Request& request) const;
+  Answer label_names(const net::http::Request& request) const;
   /// The name stands in the path: `.../label/<name>/values`.
-  net::http::Response label_values(const net::http::Request& request) const;
+  Answer label_values(const net::http::Request& request) const;
 
  private:
   model::Queryable& store_;
