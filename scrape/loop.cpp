@@ -274,11 +274,11 @@ Result<ScrapeCounts> TargetLoop::read(Result<net::http::ClientResponse>& respons
   } else {
     format_ = exposition::Format::kPrometheus;
   }
-  const std::size_t size = exposition::pad_body(format_, batch.body);
+  batch.open(format_);
   MemoryAccount account(context_.parsed, 0);
   const MemoryScope charged(&account);
   try {
-    return ingest_.stage(format_, size, time, context_.appender, batch);
+    return ingest_.stage(time, context_.appender, batch);
   } catch (const MemoryRefused&) {
     return account.refusal();
   }

@@ -1,11 +1,12 @@
 // OpenMetrics text 1.0, as upstream's lexer reads it: single spaces only, no blank lines, `# EOF`
 // at the end and nothing behind it. Exemplars are checked and dropped.
+#include "scrape/exposition/open_metrics.h"
+
 #include <cmath>
 
 #include "base/str.h"
 #include "base/utf8.h"
 #include "scrape/exposition/number.h"
-#include "scrape/exposition/reader.h"
 #include "scrape/exposition/scan.h"
 
 namespace narthex::scrape::exposition {
@@ -35,21 +36,19 @@ model::TimeMs to_milliseconds(double seconds) {
 
 }  // namespace
 
-bool Reader::next_open_metrics(Event& event) {
+bool OpenMetricsReader::read_entry(Event& event) {
   const char* const line = at_;
   event.start = offset(line);
   if (at_ >= end_) return fail("data does not end with # EOF");
-  if (*at_ == '#') return metadata_open_metrics(event);
-  spans_.clear();
-  has_name_ = false;
-  depends_on_type_ = false;
+  if (*at_ == '#') return metadata(event);
+  begin_sample();
   if (is_name_start(*at_)) {
     while (is_name(*at_)) ++at_;
     has_name_ = true;
     metric_ = Span{.name = offset(line), .name_bytes = static_cast<std::size_t>(at_ - line)};
-    if (*at_ == '{' && !labels_open_metrics(false)) return false;
+    if (*at_ == '{' && !read_labels(false)) return false;
   } else if (*at_ == '{') {
-    if (!labels_open_metrics(false)) return false;
+    if (!read_labels(false)) return false;
   } else {
     return fail("expected a valid start token");
   }
@@ -57,11 +56,11 @@ bool Reader::next_open_metrics(Event& event) {
   if (*at_ != ' ') return fail("expected value after metric");
   ++at_;
   event.key_bytes = static_cast<std::size_t>(at_ - line);
-  if (!tail_open_metrics(at_, event)) return false;
+  if (!read_tail(at_, event)) return false;
   return end_sample(line, event);
 }
 
-bool Reader::labels_open_metrics(bool exemplar) {
+bool OpenMetricsReader::read_labels(bool exemplar) {
   ++at_;
   while (*at_ != '}') {
     bool was_name = false;
@@ -75,7 +74,7 @@ bool Reader::labels_open_metrics(bool exemplar) {
   return true;
 }
 
-bool Reader::metadata_open_metrics(Event& event) {
+bool OpenMetricsReader::metadata(Event& event) {
   const char* const line = at_;
   const std::string_view rest(at_, end_);
   if (rest == "# EOF" || rest == "# EOF\n") {
@@ -116,7 +115,7 @@ bool Reader::metadata_open_metrics(Event& event) {
   return true;
 }
 
-bool Reader::value_open_metrics(const char*& at, double& value) {
+bool OpenMetricsReader::read_value(const char*& at, double& value) {
   const char* behind = parse_plain_value(at, value);
   if (behind != nullptr && (*behind == '\n' || *behind == ' ')) {
     at = behind;
@@ -134,18 +133,18 @@ bool Reader::value_open_metrics(const char*& at, double& value) {
   return true;
 }
 
-bool Reader::tail_open_metrics(const char* at, Event& event) {
-  if (!value_open_metrics(at, event.value)) return false;
+bool OpenMetricsReader::read_tail(const char* at, Event& event) {
+  if (!read_value(at, event.value)) return false;
   if (*at == ' ' && at[1] != '#') {
     double seconds = 0;
     ++at;
-    if (!value_open_metrics(at, seconds)) return false;
+    if (!read_value(at, seconds)) return false;
     at_ = at;
     if (!std::isfinite(seconds)) return fail("invalid timestamp");
     event.time = to_milliseconds(seconds);
     event.has_time = true;
   }
-  if (*at == ' ' && !exemplar_open_metrics(at)) return false;
+  if (*at == ' ' && !read_exemplar(at)) return false;
   at_ = at;
   if (at >= end_) return fail("data does not end with # EOF");
   if (*at != '\n') return fail("expected next entry after sample");
@@ -154,23 +153,27 @@ bool Reader::tail_open_metrics(const char* at, Event& event) {
 }
 
 // ` # {labels} value [timestamp]`, at the first blank.
-bool Reader::exemplar_open_metrics(const char*& at) {
+bool OpenMetricsReader::read_exemplar(const char*& at) {
   at_ = at;
   if (at[1] != '#' || at[2] != ' ' || at[3] != '{') return fail("expected timestamp or exemplar");
   at_ = at + 3;
   exemplar_spans_.clear();
   const bool depends = depends_on_type_;
-  if (!labels_open_metrics(true)) return false;
+  if (!read_labels(true)) return false;
   depends_on_type_ = depends;
   if (*at_ != ' ') return fail("expected value after exemplar labels");
   double number = 0;
   at = at_ + 1;
-  if (!value_open_metrics(at, number)) return false;
+  if (!read_value(at, number)) return false;
   if (*at != ' ') return true;
   ++at;
-  if (!value_open_metrics(at, number)) return false;
+  if (!read_value(at, number)) return false;
   if (!std::isfinite(number)) return fail("invalid exemplar timestamp");
   return true;
+}
+
+std::string OpenMetricsReader::decode_help(std::string_view text) const {
+  return unescape(text, true);
 }
 
 }  // namespace narthex::scrape::exposition

@@ -1,12 +1,13 @@
 // The Prometheus text format, as upstream's lexer reads it: blanks between tokens are free, commas
 // between labels are optional, blanks before a metric name belong to the name, a NUL where a token
 // could begin ends the input.
+#include "scrape/exposition/prometheus.h"
+
 #include <charconv>
 
 #include "base/str.h"
 #include "base/utf8.h"
 #include "scrape/exposition/number.h"
-#include "scrape/exposition/reader.h"
 #include "scrape/exposition/scan.h"
 
 namespace narthex::scrape::exposition {
@@ -23,7 +24,7 @@ std::optional<model::MetricType> type_named(std::string_view name) {
 
 }  // namespace
 
-bool Reader::next_prometheus(Event& event) {
+bool PrometheusReader::read_entry(Event& event) {
   const char* line = at_;
   for (;;) {
     while (is_blank(*at_)) ++at_;
@@ -32,30 +33,28 @@ bool Reader::next_prometheus(Event& event) {
   }
   if (at_ >= end_ || *at_ == '\0') return false;
   event.start = offset(line);
-  if (*at_ == '#') return comment_prometheus(event);
-  spans_.clear();
-  has_name_ = false;
-  depends_on_type_ = false;
+  if (*at_ == '#') return comment(event);
+  begin_sample();
   if (is_name_start(*at_)) {
     while (is_name(*at_)) ++at_;
     has_name_ = true;
     metric_ = Span{.name = offset(line), .name_bytes = static_cast<std::size_t>(at_ - line)};
     skip_blanks();
-    if (*at_ == '{' && !labels_prometheus()) return false;
+    if (*at_ == '{' && !read_labels()) return false;
   } else if (*at_ == '{') {
-    if (!labels_prometheus()) return false;
+    if (!read_labels()) return false;
   } else {
     return fail("expected a valid start token");
   }
   if (!has_name_) return fail("metric name not set");
   skip_blanks();
   event.key_bytes = static_cast<std::size_t>(at_ - line);
-  if (!tail_prometheus(at_, event)) return false;
+  if (!read_tail(at_, event)) return false;
   return end_sample(line, event);
 }
 
 // Everything between the braces, which stand at at_.
-bool Reader::labels_prometheus() {
+bool PrometheusReader::read_labels() {
   ++at_;
   skip_blanks();
   while (*at_ != '}') {
@@ -71,15 +70,15 @@ bool Reader::labels_prometheus() {
   return true;
 }
 
-bool Reader::comment_prometheus(Event& event) {
-  const char* const line = body_.data() + event.start;
+bool PrometheusReader::comment(Event& event) {
+  const char* const line = keys_.data() + event.start;
   ++at_;
   const bool spaced = is_blank(*at_);
   while (is_blank(*at_)) ++at_;
   const std::string_view rest(at_, end_);
   if (spaced && rest.size() > 5 && is_blank(rest[4])) {
-    if (rest.starts_with("HELP")) return metadata_prometheus(event, false);
-    if (rest.starts_with("TYPE")) return metadata_prometheus(event, true);
+    if (rest.starts_with("HELP")) return metadata(event, false);
+    if (rest.starts_with("TYPE")) return metadata(event, true);
   }
   for (; at_ < end_ && *at_ != '\n'; ++at_) {
     if (*at_ == '\0' && !spaced) return false;  // ends the input, as upstream's lexer does
@@ -91,8 +90,8 @@ bool Reader::comment_prometheus(Event& event) {
   return true;
 }
 
-bool Reader::metadata_prometheus(Event& event, bool is_type) {
-  const char* const line = body_.data() + event.start;
+bool PrometheusReader::metadata(Event& event, bool is_type) {
+  const char* const line = keys_.data() + event.start;
   at_ += 4;
   skip_blanks();
   if (!family_name(event)) return false;
@@ -118,7 +117,7 @@ bool Reader::metadata_prometheus(Event& event, bool is_type) {
   return true;
 }
 
-bool Reader::value_prometheus(const char*& at, double& value) {
+bool PrometheusReader::read_value(const char*& at, double& value) {
   const char* behind = parse_plain_value(at, value);
   if (behind != nullptr && (*behind == '\n' || is_blank(*behind))) {
     at = behind;
@@ -137,8 +136,8 @@ bool Reader::value_prometheus(const char*& at, double& value) {
 }
 
 // From the value to the end of the line.
-bool Reader::tail_prometheus(const char* at, Event& event) {
-  if (!value_prometheus(at, event.value)) return false;
+bool PrometheusReader::read_tail(const char* at, Event& event) {
+  if (!read_value(at, event.value)) return false;
   if (*at != '\n') [[unlikely]] {
     while (is_blank(*at)) ++at;
     const char* digits = at;
@@ -159,6 +158,10 @@ bool Reader::tail_prometheus(const char* at, Event& event) {
   }
   at_ = at + 1;
   return true;
+}
+
+std::string PrometheusReader::decode_help(std::string_view text) const {
+  return unescape(text, false);
 }
 
 }  // namespace narthex::scrape::exposition

@@ -1,269 +1,37 @@
-// What both formats share: labels, escapes, quoted strings, errors.
+// Which reader reads what.
 #include "scrape/exposition/reader.h"
 
-#include <cstring>
-
-#include "base/str.h"
-#include "base/utf8.h"
-#include "model/labels.h"
-#include "scrape/exposition/scan.h"
+#include "scrape/exposition/open_metrics.h"
+#include "scrape/exposition/prometheus.h"
 
 namespace narthex::scrape::exposition {
-namespace {
 
-// Resolves \\, \n and, unless `help_only`, \"; other escapes stay as they are.
-std::string unescape(std::string_view raw, bool help_only) {
-  std::string out;
-  out.reserve(raw.size());
-  for (std::size_t i = 0; i < raw.size(); ++i) {
-    const char next = raw[i] == '\\' && i + 1 < raw.size() ? raw[i + 1] : '\0';
-    if (next == '\\' || (next == '"' && !help_only)) {
-      out += next;
-      ++i;
-    } else if (next == 'n') {
-      out += '\n';
-      ++i;
-    } else {
-      out += raw[i];
-    }
-  }
-  return out;
-}
-
-std::string decode(std::string_view raw) {
-  if (raw.find('\\') == std::string_view::npos) return std::string(raw);
-  return unescape(raw, false);
-}
-
-}  // namespace
-
-std::size_t pad_body(Format format, std::string& body) {
-  if (format == Format::kPrometheus) body += '\n';
-  const std::size_t size = body.size();
-  body.append(kBodyPadding, '\0');
+std::size_t pad_body(Format format, std::string& page) {
+  if (format == Format::kPrometheus) page += '\n';
+  const std::size_t size = page.size();
+  page.append(kBodyPadding, '\0');
   return size;
 }
 
-std::string decode_help(Format format, std::string_view raw) {
-  if (raw.find('\\') == std::string_view::npos) return std::string(raw);
-  return unescape(raw, format == Format::kPrometheus);
-}
-
-std::string normal_float_label(std::string_view value) {
-  double number = 0;
-  if (!parse_float(value, number)) return std::string(value);
-  std::string out = format_float(number, FloatStyle::kGeneral);
-  if (number - number == 0 && out.find_first_of("e.") == std::string::npos) out += ".0";
-  return out == "-0.0" ? "0.0" : out;
-}
-
-Reader::Reader(Format format, std::string_view body)
-    : format_(format), body_(body), at_(body.data()), end_(body.data() + body.size()) {}
-
-bool Reader::next(Event& event) {
-  if (error_) return false;
-  event.has_time = false;
-  const bool more =
-      format_ == Format::kPrometheus ? next_prometheus(event) : next_open_metrics(event);
-  if (more && event.key_bytes > kLineBytesMax) return fail("line is longer than 16 MiB");
-  return more;
-}
-
-Result<void> Reader::status() const {
-  if (error_) return Error(*error_);
-  return {};
-}
-
-std::size_t Reader::position() {
-  if (format_ == Format::kPrometheus) {
-    while (at_ < end_ && *at_ == '\n') ++at_;
+std::unique_ptr<Reader> open_page(Format format, std::string_view page) {
+  switch (format) {
+    case Format::kPrometheus:
+      return std::make_unique<PrometheusReader>(page);
+    case Format::kOpenMetrics:
+      return std::make_unique<OpenMetricsReader>(page);
   }
-  return offset(at_);
+  return nullptr;
 }
 
-bool Reader::take_sample(std::size_t key_bytes, Event& event) {
-  const char* const line = at_;
-  event.has_time = false;
-  const bool taken = format_ == Format::kPrometheus ? tail_prometheus(line + key_bytes, event)
-                                                    : tail_open_metrics(line + key_bytes, event);
-  if (!taken) {
-    at_ = line;
-    error_.reset();
-    return false;
-  }
-  event.kind = EventKind::kSample;
-  event.start = offset(line);
-  event.key_bytes = key_bytes;
-  return true;
-}
-
-std::size_t Reader::scan_key(std::size_t start) const {
-  const char* const line = body_.data() + start;
-  const char* at = line;
-  if (at >= end_) return 0;
-  if (*at == '#') {
-    const void* newline = std::memchr(at, '\n', static_cast<std::size_t>(end_ - at));
-    if (newline == nullptr) return 0;
-    return static_cast<std::size_t>(static_cast<const char*>(newline) - at) + 1;
-  }
-  while (at < end_ && *at != '{' && !is_blank(*at) && *at != '\n') ++at;
-  if (at < end_ && *at == '{') {
-    bool inside = false;
-    for (++at; at < end_ && (inside || *at != '}'); ++at) {
-      if (*at == '\\' && inside)
-        ++at;
-      else if (*at == '"')
-        inside = !inside;
-    }
-    if (at >= end_) return 0;
-    ++at;
-  }
-  while (at < end_ && is_blank(*at)) ++at;
-  return at < end_ ? static_cast<std::size_t>(at - line) : 0;
-}
-
-void Reader::labels(std::vector<std::pair<std::string, std::string>>& out) const {
-  out.clear();
-  const std::string_view body = body_;
-  out.emplace_back(model::kMetricName, decode(body.substr(metric_.name, metric_.name_bytes)));
-  for (const Span& span : spans_) {
-    std::string name = decode(body.substr(span.name, span.name_bytes));
-    std::string value = decode(body.substr(span.value, span.value_bytes));
-    const bool is_float = (type_ == model::MetricType::kHistogram && name == "le") ||
-                          (type_ == model::MetricType::kSummary && name == "quantile");
-    if (is_float) value = normal_float_label(value);
-    out.emplace_back(std::move(name), std::move(value));
-  }
-}
-
-// A string in double quotes at at_, any byte behind a backslash skipped; `begin` and `bytes` leave
-// the quotes out.
-bool Reader::quoted(bool newlines, bool nuls, std::size_t& begin, std::size_t& bytes) {
-  const char* at = at_ + 1;
-  begin = offset(at);
-  for (; at < end_; ++at) {
-    if (*at == '"') {
-      bytes = offset(at) - begin;
-      at_ = at + 1;
-      return true;
-    }
-    if (*at == '\\') {
-      ++at;
-      while (nuls && at < end_ && *at == '\0') ++at;
-      if (at >= end_ || *at == '\n' || *at == '\0') return false;
-    } else if ((*at == '\n' && !newlines) || (*at == '\0' && !nuls)) {
-      return false;
-    }
-  }
-  return false;
-}
-
-// The name behind HELP, TYPE or UNIT.
-bool Reader::family_name(Event& event) {
-  if (*at_ == '"') {
-    std::size_t begin = 0;
-    std::size_t bytes = 0;
-    if (!quoted(true, false, begin, bytes)) return fail("expected metric name");
-    event.family = body_.substr(begin, bytes);
-    return true;
-  }
-  const char* const begin = at_;
-  if (!is_name_start(*at_)) return fail("expected metric name");
-  while (is_name(*at_)) ++at_;
-  event.family = std::string_view(begin, at_);
-  return true;
-}
-
-void Reader::skip_blanks() {
-  if (format_ == Format::kOpenMetrics) return;
-  while (is_blank(*at_)) ++at_;
-}
-
-// One `name="value"`, or with `was_name` set a lone "quoted metric name". Stands behind it.
-bool Reader::read_label(bool exemplar, bool& was_name) {
-  Span span;
-  was_name = false;
-  const bool in_quotes = *at_ == '"';
-  if (in_quotes) {
-    const bool newlines = !exemplar;
-    if (!quoted(newlines, false, span.name, span.name_bytes)) return fail("expected label name");
-  } else {
-    const char* const begin = at_;
-    if (!is_label_start(*at_)) return fail("expected label name");
-    while (is_label(*at_)) ++at_;
-    span.name = offset(begin);
-    span.name_bytes = static_cast<std::size_t>(at_ - begin);
-  }
-  skip_blanks();
-  if (in_quotes && (*at_ == ',' || *at_ == '}')) {
-    if (exemplar) return fail("expected label name");
-    if (has_name_) return fail("metric name already set");
-    has_name_ = true;
-    metric_ = span;
-    was_name = true;
-    return true;
-  }
-  if (*at_ != '=') return fail("expected equal");
-  ++at_;
-  skip_blanks();
-  const bool newlines = format_ == Format::kPrometheus;
-  if (*at_ != '"' || !quoted(newlines, true, span.value, span.value_bytes)) {
-    return fail("expected label value");
-  }
-  if (!is_valid_utf8(body_.substr(span.value, span.value_bytes))) {
-    return fail("invalid UTF-8 label value");
-  }
-  const std::string_view name = body_.substr(span.name, span.name_bytes);
-  if (name == "le" || name == "quantile") depends_on_type_ = true;
-  (exemplar ? exemplar_spans_ : spans_).push_back(span);
-  return true;
-}
-
-bool Reader::end_sample(const char* line, Event& event) {
-  event.kind = EventKind::kSample;
-  event.start = offset(line);
-  return true;
-}
-
-bool Reader::fail(std::string_view what) {
-  const std::string_view before = body_.substr(0, std::min(offset(at_), body_.size()));
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-  error_ = Error(Code::kInvalid, concat(what, " at line ", line, ", byte ", before.size()));
-  return false;
-}
-
-std::size_t Reader::line_behind(std::size_t start, std::size_t bytes) const {
-  if (body_[start] == '#') return start + bytes;  // a comment's key is its whole line
-  const std::size_t newline = body_.find('\n', start + bytes);
-  return newline == std::string_view::npos ? newline : newline + 1;
-}
-
-std::string_view identity_of(std::string_view key) {
-  return key.substr(0, key.find_last_not_of(" \t") + 1);
-}
-
-// Keys of both formats are read alike.
-Result<void> labels_of_key(std::string_view key, model::MetricType type,
-                           std::vector<std::pair<std::string, std::string>>& out) {
-  std::string line = concat(key, "0");
-  const std::size_t size = pad_body(Format::kPrometheus, line);
-  Reader reader(Format::kPrometheus, std::string_view(line).substr(0, size));
-  reader.skip_line(0, type);
-  Event event;
-  if (!reader.next(event)) return Error(Code::kInternal, "a known key does not parse");
-  reader.labels(out);
-  return {};
-}
-
-void add_metadata(Format format, std::string& line,
+void add_metadata(Format format, std::string& key,
                   std::map<std::string, model::Metadata, std::less<>>& out) {
-  const std::size_t size = pad_body(format, line);
-  Reader reader(format, std::string_view(line).substr(0, size));
+  const std::size_t size = pad_body(format, key);
+  const std::unique_ptr<Reader> reader = open_page(format, std::string_view(key).substr(0, size));
   Event event;
-  if (!reader.next(event)) return;
+  if (!reader->next(event)) return;
   model::Metadata& metadata = out[std::string(event.family)];
   if (event.kind == EventKind::kType) metadata.type = event.type;
-  if (event.kind == EventKind::kHelp) metadata.help = decode_help(format, event.text);
+  if (event.kind == EventKind::kHelp) metadata.help = reader->decode_help(event.text);
   if (event.kind == EventKind::kUnit) metadata.unit = event.text;
 }
 

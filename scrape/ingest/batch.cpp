@@ -41,6 +41,7 @@ void SlotSet::grow() {
 }
 
 void Batch::reset() {
+  page.reset();
   series.clear();
   values.clear();
   times.clear();
@@ -55,6 +56,11 @@ void Batch::reset() {
   lapsed.clear();
   retracked.clear();
   counts = {};
+}
+
+void Batch::open(exposition::Format format) {
+  const std::size_t size = exposition::pad_body(format, body);
+  page = exposition::open_page(format, std::string_view(body).substr(0, size));
 }
 
 void Batch::push(model::SeriesHandle handle, double value, std::uint32_t source) {

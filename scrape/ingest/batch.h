@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -45,7 +46,8 @@ struct ScrapeCounts {
 
 /// The scratch of one scrape, reused by all targets of a thread so that idle targets hold none.
 struct Batch {
-  std::string body;  // plain text, padded by exposition::pad_body
+  std::string body;                          // unpacked
+  std::unique_ptr<exposition::Reader> page;  // of the body; null before open()
   std::vector<model::SeriesHandle> series;
   std::vector<double> values;
   std::vector<model::TimeMs> times;    // empty while every row has the scrape's time
@@ -60,12 +62,14 @@ struct Batch {
   SlotSet shared_slots;                        // series found to have two keys
   std::vector<model::SeriesHandle> lapsed;     // no longer tracked by a line that was
   std::vector<std::uint32_t> retracked;        // refs whose kTracked changes with this scrape
-  std::vector<std::pair<std::string, std::string>> labels;
+  exposition::ExposedLabels labels;
   model::LabelsBuilder builder;
   std::string scratch;
   ScrapeCounts counts;  // of the body read last, up to where it failed if it did
 
   void reset();
+  /// Makes `body`, which stays as it is until reset(), the page that is read.
+  void open(exposition::Format format);
   void push(model::SeriesHandle handle, double value, std::uint32_t source);
   void push_at(model::SeriesHandle handle, double value, std::uint32_t source, model::TimeMs time,
                model::TimeMs batch_time);

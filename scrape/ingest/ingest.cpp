@@ -24,9 +24,8 @@ void Ingest::forget() {
   has_tracked_ = false;
 }
 
-Result<ScrapeCounts> Ingest::stage(exposition::Format format, std::size_t body_bytes,
-                                   model::TimeMs time, model::Appender& appender, Batch& batch) {
-  PageStager stager(format, body_bytes, time, labels_, template_, appender, batch);
+Result<ScrapeCounts> Ingest::stage(model::TimeMs time, model::Appender& appender, Batch& batch) {
+  PageStager stager(time, labels_, template_, appender, batch);
   return stager.run();
 }
 
@@ -94,8 +93,8 @@ Result<model::SeriesHandle> Ingest::resolve_again(const LineRef& ref, model::App
                                                   Batch& batch) {
   const bool is_new = (ref.entry & kNewLine) != 0;
   LineEntry& entry = is_new ? batch.fresh[ref.entry - kNewLine] : template_.line(ref.entry);
-  const std::string_view key = std::string_view(batch.body).substr(ref.start, ref.key_bytes);
-  NX_TRY(exposition::labels_of_key(key, entry.type(), batch.labels));
+  const std::string_view key = batch.page->keys().substr(ref.start, ref.key_bytes);
+  NX_TRY(batch.page->labels_of(key, entry.type(), batch.labels));
   model::Labels labels;
   NX_TRY(labels_.make(batch.labels, batch.builder, labels));
   NX_TRY_ASSIGN(entry.series, appender.resolve(labels));
@@ -127,7 +126,7 @@ void Ingest::commit(const ScrapeCounts& counts, Batch& batch) {
   if (template_.size() != 0) template_.note_misses(counts.lines, counts.misplaced);
   const bool same_order = counts.misplaced == 0 || was_hash;
   if (same_lines && same_order && was_hash == template_.hash_mode()) return;
-  template_.rebuild(batch.body, batch.refs, batch.fresh);
+  template_.rebuild(batch.page->keys(), batch.refs, batch.fresh);
 }
 
 }  // namespace narthex::scrape

@@ -30,11 +30,10 @@ class Ingest {
  public:
   Ingest(IngestRules rules, model::Labels target_labels);
 
-  /// Reads the first `body_bytes` of `batch.body` and stages the rows, with stale markers for
-  /// series that vanished. An error means: nothing of this page counts; call stage_failure() on a
-  /// reset batch. Errors: as PageStager::run().
-  Result<ScrapeCounts> stage(exposition::Format format, std::size_t body_bytes, model::TimeMs time,
-                             model::Appender& appender, Batch& batch);
+  /// Reads `batch.page` and stages the rows, with stale markers for series that vanished. An error
+  /// means: nothing of this page counts; call stage_failure() on a reset batch. Errors: as
+  /// PageStager::run().
+  Result<ScrapeCounts> stage(model::TimeMs time, model::Appender& appender, Batch& batch);
 
   /// Stages stale markers for every series that had a sample in the last good scrape.
   void stage_failure(Batch& batch);

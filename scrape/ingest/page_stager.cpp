@@ -13,17 +13,16 @@ constexpr std::size_t kHashLines = 16;  // looked up together, so that their cac
 
 }  // namespace
 
-PageStager::PageStager(exposition::Format format, std::size_t body_bytes, model::TimeMs time,
-                       const SeriesLabels& labels, Template& lines, model::Appender& appender,
-                       Batch& batch)
+PageStager::PageStager(model::TimeMs time, const SeriesLabels& labels, Template& lines,
+                       model::Appender& appender, Batch& batch)
     : labels_(labels),
       template_(lines),
       appender_(appender),
       batch_(batch),
-      reader_(format, std::string_view(batch.body.data(), body_bytes)),
+      reader_(*batch.page),
       time_(time),
       oldest_(appender.oldest_time()),
-      before_(batch.body.data()),
+      before_(batch.page->keys().data()),
       samples_max_(rules().limits.samples == 0 ? kSamplesMax : rules().limits.samples) {}
 
 Result<ScrapeCounts> PageStager::run() {
@@ -38,11 +37,11 @@ Result<ScrapeCounts> PageStager::run() {
 }
 
 Result<void> PageStager::read_in_order() {
-  const std::string_view body = reader_.body();
+  const std::string_view keys = reader_.keys();
   const std::size_t lines = template_.size();
   for (;;) {
     const std::size_t start = reader_.position();
-    const std::string_view rest = body.substr(start);
+    const std::string_view rest = keys.substr(start);
     // After a jump back, what comes next may have been met already: then it is a repetition.
     const bool open = expected_ < lines && (batch_.seen.empty() || !batch_.seen[expected_]);
     if (open && template_.matches(expected_, before_, rest) &&
@@ -67,9 +66,9 @@ bool PageStager::take_known(std::uint32_t index, std::size_t start) {
     if (!reader_.take_sample(key_bytes, event_)) return false;
     keep = stage_sample(line);
   } else if (line.kind() == exposition::EventKind::kType) {
-    reader_.skip_line(key_bytes, line.type());
+    reader_.skip(key_bytes, line.type());
   } else {
-    reader_.skip_line(key_bytes, std::nullopt);
+    reader_.skip(key_bytes, std::nullopt);
   }
   if (!batch_.seen.empty()) batch_.seen[index] = true;
   if (!keep) return true;
@@ -111,7 +110,7 @@ Result<bool> PageStager::read_unknown() {
   }
   if (const MemoryAccount* account = MemoryScope::current()) NX_TRY(account->check());
   mark_seen();
-  const std::string_view key = reader_.body().substr(event_.start, event_.key_bytes);
+  const std::string_view key = reader_.keys().substr(event_.start, event_.key_bytes);
   std::uint32_t found = kNoLine;
   if (template_.size() != 0) found = template_.find(key, batch_.scratch);
   NX_TRY_ASSIGN(const bool moved, take_event(found));
@@ -233,7 +232,7 @@ void PageStager::collect_texts() {
   if (collects_texts_) return;
   collects_texts_ = true;
   for (const LineRef& ref : batch_.refs) {
-    batch_.texts.insert(exposition::identity_of(reader_.body().substr(ref.start, ref.key_bytes)));
+    batch_.texts.insert(reader_.identity_of(reader_.keys().substr(ref.start, ref.key_bytes)));
   }
 }
 
@@ -245,7 +244,7 @@ bool PageStager::repeats_text(const LineEntry& entry) {
   if (is_shared && !was_shared) collect_texts();
   if (!collects_texts_ && !was_shared) return false;
   const std::string_view text =
-      exposition::identity_of(reader_.body().substr(event_.start, event_.key_bytes));
+      reader_.identity_of(reader_.keys().substr(event_.start, event_.key_bytes));
   if (!batch_.texts.insert(text).second) return true;
   if (is_shared && !was_shared) batch_.shared_slots.insert(entry.series.slot);
   return false;
@@ -324,7 +323,7 @@ Result<void> PageStager::read_by_hash() {
     std::size_t key_bytes;
     std::uint32_t hash;
   };
-  const std::string_view body = reader_.body();
+  const std::string_view keys = reader_.keys();
   mark_seen();
   for (;;) {
     Guess guesses[kHashLines];
@@ -332,14 +331,14 @@ Result<void> PageStager::read_by_hash() {
     for (std::size_t at = reader_.position(); count < kHashLines;) {
       const std::size_t bytes = reader_.scan_key(at);
       if (bytes == 0) break;
-      guesses[count++] = Guess{at, bytes, template_.prefetch(body.substr(at, bytes))};
-      at = reader_.line_behind(at, bytes);
+      guesses[count++] = Guess{at, bytes, template_.prefetch(keys.substr(at, bytes))};
+      at = reader_.key_behind(at, bytes);
       if (at == std::string_view::npos) break;
     }
     for (std::size_t i = 0; i < count; ++i) {
       const Guess& guess = guesses[i];
       if (reader_.position() != guess.start) break;
-      const std::string_view key = body.substr(guess.start, guess.key_bytes);
+      const std::string_view key = keys.substr(guess.start, guess.key_bytes);
       const std::uint32_t found = template_.find(key, guess.hash, batch_.scratch);
       if (found == kNoLine || batch_.seen[found] || !take_known(found, guess.start)) {
         NX_TRY_ASSIGN(const bool more, read_unknown());

@@ -22,8 +22,8 @@
 // for upstream tells a repetition from another spelling by the text. At the end, entries that no
 // line was and that had a sample the last time get a stale marker.
 //
-// Nothing here reads a line: keys, values, times and labels come from exposition::Reader.
-// Thread-compatible; lives for one page.
+// A line is an entry of any format: keys, values, times and labels come from exposition::Reader,
+// and a key is bytes. Thread-compatible; lives for one page.
 #pragma once
 
 #include <cstdint>
@@ -39,9 +39,9 @@ namespace narthex::scrape {
 
 class PageStager {
  public:
-  /// The first `body_bytes` of `batch.body` are the page. All references outlive the stager.
-  PageStager(exposition::Format format, std::size_t body_bytes, model::TimeMs time,
-             const SeriesLabels& labels, Template& lines, model::Appender& appender, Batch& batch);
+  /// `batch.page` is read. All references outlive the stager.
+  PageStager(model::TimeMs time, const SeriesLabels& labels, Template& lines,
+             model::Appender& appender, Batch& batch);
 
   /// Stages the rows, stale markers of what vanished included, and says what there was, also in
   /// `batch.counts`, there up to where it failed. Errors: kInvalid (syntax, labels), kLimit,
@@ -72,7 +72,7 @@ class PageStager {
   Template& template_;
   model::Appender& appender_;
   Batch& batch_;
-  exposition::Reader reader_;
+  exposition::Reader& reader_;
   const model::TimeMs time_;
   const model::TimeMs oldest_;  // what the store takes of new series
   ScrapeCounts counts_;

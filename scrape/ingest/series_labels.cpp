@@ -16,8 +16,7 @@ std::string_view head(std::string_view text) {
   return text.substr(0, 50);
 }
 
-bool has_label(const std::vector<std::pair<std::string, std::string>>& labels,
-               std::string_view name) {
+bool has_label(const exposition::ExposedLabels& labels, std::string_view name) {
   return std::any_of(labels.begin(), labels.end(), [&](const auto& l) { return l.first == name; });
 }
 
@@ -47,7 +46,8 @@ model::LabelLimits hard_limits(const ScrapeLimits& limits) {
 }  // namespace
 
 // `builder` becomes what the store sees before relabelling.
-void SeriesLabels::add_target_labels(const Exposed& exposed, model::LabelsBuilder& builder) const {
+void SeriesLabels::add_target_labels(const exposition::ExposedLabels& exposed,
+                                     model::LabelsBuilder& builder) const {
   builder.reset(model::Labels());
   for (const auto& [name, value] : exposed) {
     if (!value.empty()) builder.set(name, value);
@@ -75,8 +75,8 @@ void SeriesLabels::add_target_labels(const Exposed& exposed, model::LabelsBuilde
   }
 }
 
-Result<bool> SeriesLabels::make(const Exposed& exposed, model::LabelsBuilder& builder,
-                                model::Labels& out) const {
+Result<bool> SeriesLabels::make(const exposition::ExposedLabels& exposed,
+                                model::LabelsBuilder& builder, model::Labels& out) const {
   const std::size_t count_max = std::max<std::size_t>(kLabelsMax, rules_.limits.labels);
   if (exposed.size() > count_max) {
     return Error(Code::kLimit, concat("a series has more than ", count_max, " labels"));

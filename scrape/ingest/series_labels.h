@@ -11,6 +11,7 @@
 #include "model/labels.h"
 #include "model/relabel.h"
 #include "scrape/config.h"
+#include "scrape/exposition/reader.h"
 
 namespace narthex::scrape {
 
@@ -31,20 +32,18 @@ class SeriesLabels {
   SeriesLabels(IngestRules rules, model::Labels target_labels)
       : rules_(std::move(rules)), target_labels_(std::move(target_labels)) {}
 
-  /// What the page says, names that may repeat and values that may be empty.
-  using Exposed = std::vector<std::pair<std::string, std::string>>;
-
   /// Makes `out` the series' labels; false: relabelling dropped it. `builder` is scratch. Errors:
   /// kInvalid (a name or a value that is none, a name twice), kLimit (the message names it; of the
   /// configured ones with Cause::kLabelLimit).
-  Result<bool> make(const Exposed& exposed, model::LabelsBuilder& builder,
+  Result<bool> make(const exposition::ExposedLabels& exposed, model::LabelsBuilder& builder,
                     model::Labels& out) const;
 
   const IngestRules& rules() const { return rules_; }
   const model::Labels& target_labels() const { return target_labels_; }
 
  private:
-  void add_target_labels(const Exposed& exposed, model::LabelsBuilder& builder) const;
+  void add_target_labels(const exposition::ExposedLabels& exposed,
+                         model::LabelsBuilder& builder) const;
   Result<void> check_limits(const model::LabelsBuilder& labels,
                             const model::LabelLimits& hard) const;
 

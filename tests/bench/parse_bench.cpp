@@ -86,9 +86,8 @@ void run(benchmark::State& state, const std::string& body, Mode mode) {
   const auto scrape = [&](std::size_t which) {
     batch.reset();
     batch.body = bodies[which % bodies.size()];
-    const std::size_t size = exposition::pad_body(exposition::Format::kPrometheus, batch.body);
-    const auto counts =
-        ingest.stage(exposition::Format::kPrometheus, size, ++time, appender, batch);
+    batch.open(exposition::Format::kPrometheus);
+    const auto counts = ingest.stage(++time, appender, batch);
     if (!counts) return state.SkipWithError(counts.error().message().c_str());
     ingest.commit(*counts, batch);
     samples = counts->scraped;
@@ -134,9 +133,8 @@ void run_pages(benchmark::State& state, const std::vector<std::string>& pages, b
   const auto scrape = [&](const std::string& page) {
     batch.reset();
     batch.body = page;
-    const std::size_t size = exposition::pad_body(exposition::Format::kPrometheus, batch.body);
-    const auto counts =
-        ingest.stage(exposition::Format::kPrometheus, size, ++time, appender, batch);
+    batch.open(exposition::Format::kPrometheus);
+    const auto counts = ingest.stage(++time, appender, batch);
     if (!counts) return state.SkipWithError(counts.error().message().c_str());
     ingest.commit(*counts, batch);
     lines += counts->lines;

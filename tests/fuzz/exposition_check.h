@@ -22,8 +22,8 @@ inline std::string scrape_text(scrape::Ingest& ingest, test::FakeAppender& store
                                model::TimeMs time) {
   scrape::Batch batch;
   batch.body = text;
-  const std::size_t size = scrape::exposition::pad_body(format, batch.body);
-  const auto counts = ingest.stage(format, size, time, store, batch);
+  batch.open(format);
+  const auto counts = ingest.stage(time, store, batch);
   if (!counts) {
     NX_CHECK(!counts.error().message().empty());
     return concat("error ", counts.error().message());

@@ -10,7 +10,7 @@
 #include "model/labels.h"
 #include "model/sample.h"
 #include "scrape/exposition/number.h"
-#include "scrape/exposition/reader.h"
+#include "scrape/exposition/prometheus.h"
 
 namespace narthex::scrape::exposition {
 namespace {
@@ -18,16 +18,16 @@ namespace {
 // Each event as one line of text.
 std::vector<std::string> read_all(Format format, std::string body, std::string& error) {
   const std::size_t size = pad_body(format, body);
-  Reader reader(format, std::string_view(body).substr(0, size));
+  const std::unique_ptr<Reader> reader = open_page(format, std::string_view(body).substr(0, size));
   std::vector<std::string> out;
   Event event;
-  while (reader.next(event)) {
+  while (reader->next(event)) {
     switch (event.kind) {
       case EventKind::kComment:
         out.emplace_back("comment");
         break;
       case EventKind::kHelp:
-        out.push_back(concat("help ", event.family, "=", decode_help(format, event.text)));
+        out.push_back(concat("help ", event.family, "=", reader->decode_help(event.text)));
         break;
       case EventKind::kType:
         out.push_back(concat("type ", event.family, "=", model::metric_type_name(event.type)));
@@ -36,8 +36,8 @@ std::vector<std::string> read_all(Format format, std::string body, std::string& 
         out.push_back(concat("unit ", event.family, "=", event.text));
         break;
       case EventKind::kSample: {
-        std::vector<std::pair<std::string, std::string>> labels;
-        reader.labels(labels);
+        ExposedLabels labels;
+        reader->labels(labels);
         std::string line;
         for (const auto& [name, value] : labels) line += concat(name, "=", value, "|");
         line += concat(" ", format_float(event.value, FloatStyle::kGeneral));
@@ -46,7 +46,7 @@ std::vector<std::string> read_all(Format format, std::string body, std::string& 
       }
     }
   }
-  const Result<void> status = reader.status();
+  const Result<void> status = reader->status();
   error = status ? "" : status.error().message();
   return out;
 }
@@ -256,7 +256,7 @@ TEST(ValueText, FastPathAgreesWithTheGeneralOne) {
 TEST(Reader, TakeSampleLeavesTheLineAloneWhenItIsAnother) {
   std::string body = "ab 1\nab  2\nab 3 9\n";
   const std::size_t size = pad_body(Format::kPrometheus, body);
-  Reader reader(Format::kPrometheus, std::string_view(body).substr(0, size));
+  PrometheusReader reader(std::string_view(body).substr(0, size));
   Event event;
 
   EXPECT_FALSE(reader.take_sample(2, event));

@@ -25,8 +25,8 @@ class IngestTest : public testing::Test {
     time_ += 1000;
     batch_.reset();
     batch_.body = body;
-    const std::size_t size = exposition::pad_body(format, batch_.body);
-    auto counts = ingest_.stage(format, size, time_, store_, batch_);
+    batch_.open(format);
+    auto counts = ingest_.stage(time_, store_, batch_);
     if (counts) {
       counts_ = *counts;
       const auto rejected = ingest_.append(time_, store_, batch_);

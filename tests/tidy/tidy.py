@@ -62,7 +62,7 @@ TESTED_THROUGH = {
     "tests/tsdb/db_test.cpp": ("tsdb/metrics.cpp",),
     "tests/tsdb/registry_test.cpp": ("tsdb/head/registry_read.cpp", "tsdb/head/symbols.cpp"),
     "tests/scrape/ingest_test.cpp": ("scrape/ingest/page_stager.cpp", "scrape/ingest/series_labels.cpp", "scrape/ingest/template.cpp"),
-    "tests/scrape/exposition_test.cpp": ("scrape/exposition/open_metrics.cpp", "scrape/exposition/prometheus.cpp"),
+    "tests/scrape/exposition_test.cpp": ("scrape/exposition/open_metrics.cpp", "scrape/exposition/text_reader.cpp"),
     # The semantics of PromQL are scripts.
     "tests/promql/scripts_test.cpp": (
         "query/annotations.cpp", "query/rows.cpp", "query/table.cpp", "query/promql/series.cpp",
