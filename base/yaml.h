@@ -212,7 +212,7 @@ class Writer {
   /// `key: [a, b]`.
   Writer& flow_list(std::string_view key, const std::vector<std::string>& values);
 
-  /// `key:` and then fields, until close().
+  /// `key:` and then fields, until close(); without any, `key: {}`.
   Writer& open_map(std::string_view key);
   /// `key:` and then items, until close().
   Writer& open_list(std::string_view key);
@@ -228,6 +228,7 @@ class Writer {
   struct Frame {
     std::size_t indent = 0;
     bool item_open = false;  // the next field follows "- " on the same line
+    std::size_t start = 0;   // of a map: where its first field begins
   };
   void start_line();
   void start_field(std::string_view key);

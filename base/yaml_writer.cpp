@@ -214,7 +214,7 @@ Writer& Writer::flow_list(std::string_view key, const std::vector<std::string>& 
 Writer& Writer::open_map(std::string_view key) {
   start_field(key);
   text_ += '\n';
-  frames_.push_back(Frame{.indent = frames_.back().indent + 2});
+  frames_.push_back(Frame{.indent = frames_.back().indent + 2, .start = text_.size()});
   return *this;
 }
 Writer& Writer::open_list(std::string_view key) {
@@ -235,7 +235,9 @@ Writer& Writer::item(std::string_view value) {
   return *this;
 }
 Writer& Writer::close() {
-  if (frames_.back().item_open) text_ += "{}\n";
+  const Frame& frame = frames_.back();
+  if (frame.item_open) text_ += "{}\n";
+  if (frame.start == text_.size()) text_.replace(frame.start - 1, 1, " {}\n");  // an empty map
   frames_.pop_back();
   return *this;
 }
