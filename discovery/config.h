@@ -24,7 +24,7 @@ bool operator==(const ProviderConfig& a, const ProviderConfig& b);
 /// The metrics of all kinds are there from the start, whichever are configured.
 void register_metrics(Metrics& metrics);
 
-/// Reads the inline discovery fields of `map`.
+/// They stand inline in the mapping of the consumer.
 void decode_discovery(yaml::MapReader& map, DecodeOptions options, DiscoveryConfig& out);
 /// Prints them in upstream's order.
 void emit(yaml::Writer& out, const DiscoveryConfig& config);

@@ -6,20 +6,15 @@
 namespace narthex::model {
 namespace {
 
-Result<RelabelRule> decode_rule(const yaml::Node& node, bool legacy_names) {
-  RelabelRule rule{.legacy_names = legacy_names};
-  yaml::MapReader map(node, "relabel.Config");
-  map.read("source_labels", rule.source_labels).read("separator", rule.separator);
-  map.read("regex", rule.regex_text).read("modulus", rule.modulus);
-  map.read("target_label", rule.target_label).read("replacement", rule.replacement);
-  map.parse("action", rule.action, parse_relabel_action);
+// Even an empty list of sources is too much for actions on names.
+void check_rule(yaml::MapReader& map, const RelabelRule& rule) {
   if (map.has("action") && map.place("action").is_null()) {
     map.fail(map.place("action"), "relabel action cannot be empty");
   }
   const bool names_sources = map.has("source_labels") && !map.place("source_labels").is_null();
   const bool by_name =
       rule.action == RelabelAction::kLabelDrop || rule.action == RelabelAction::kLabelKeep;
-  if (by_name && names_sources) {  // even an empty list
+  if (by_name && names_sources) {
     map.fail(map.place("source_labels"),
              concat(relabel_action_name(rule.action),
                     " action requires only 'regex', and no other fields"));
@@ -29,39 +24,51 @@ Result<RelabelRule> decode_rule(const yaml::Node& node, bool legacy_names) {
       map.fail(map.place("source_labels"), concat(quote(name), " is not a valid label name"));
     }
   }
-  NX_TRY(map.finish());
-  if (auto checked = Relabeler::create({rule}); !checked)
+}
+
+yaml::Fields<RelabelRule> rule_fields() {
+  using yaml::Shown;
+  yaml::Fields<RelabelRule> fields;
+  fields.add(
+      [](yaml::MapReader& map, RelabelRule& out) { map.read("source_labels", out.source_labels); },
+      [](yaml::Writer& out, const RelabelRule& rule) {
+        if (!rule.source_labels.empty()) out.flow_list("source_labels", rule.source_labels);
+      });
+  fields.add("separator", &RelabelRule::separator);
+  fields.add([](yaml::MapReader& map, RelabelRule& out) { map.read("regex", out.regex_text); },
+             [](yaml::Writer& out, const RelabelRule& rule) {
+               if (rule.regex_text != RelabelRule{}.regex_text) out.field("regex", rule.regex_text);
+             });
+  fields.add("modulus", &RelabelRule::modulus, Shown::kUnlessZero);
+  fields.add("target_label", &RelabelRule::target_label, Shown::kUnlessZero);
+  fields.add("replacement", &RelabelRule::replacement);
+  fields.add("action", &RelabelRule::action, parse_relabel_action, relabel_action_name);
+  fields.add_check(check_rule);
+  return fields;
+}
+
+Result<void> decode_rule(const yaml::Node& node, bool legacy_names, RelabelRule& out) {
+  out.legacy_names = legacy_names;
+  NX_TRY(rule_fields().decode(node, "relabel.Config", out));
+  if (auto checked = Relabeler::create({out}); !checked) {
     return node.error(checked.error().message());
-  return rule;
+  }
+  return {};
 }
 
 }  // namespace
 
 void decode_relabel_rules(yaml::MapReader& map, std::string_view key, std::string_view what,
                           bool legacy_names, std::vector<RelabelRule>& out) {
-  map.each(key, [&](const yaml::Node& node) -> Result<void> {
+  yaml::read_list(map, key, out, [&](const yaml::Node& node, RelabelRule& rule) -> Result<void> {
     if (node.is_null()) return node.error(concat("empty or null ", what));
-    NX_TRY_ASSIGN(out.emplace_back(), decode_rule(node, legacy_names));
-    return {};
+    return decode_rule(node, legacy_names, rule);
   });
 }
 
 void emit_relabel_rules(yaml::Writer& out, std::string_view key,
                         const std::vector<RelabelRule>& rules) {
-  if (rules.empty()) return;
-  const RelabelRule defaults;
-  out.open_list(key);
-  for (const RelabelRule& rule : rules) {
-    out.open_item();
-    if (!rule.source_labels.empty()) out.flow_list("source_labels", rule.source_labels);
-    out.field("separator", rule.separator);
-    if (rule.regex_text != defaults.regex_text) out.field("regex", rule.regex_text);
-    if (rule.modulus != 0) out.field("modulus", rule.modulus);
-    if (!rule.target_label.empty()) out.field("target_label", rule.target_label);
-    out.field("replacement", rule.replacement);
-    out.field("action", relabel_action_name(rule.action)).close();
-  }
-  out.close();
+  yaml::print_list(out, key, rules, rule_fields());
 }
 
 }  // namespace narthex::model

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "base/yaml.h"
+#include "base/yaml_fields.h"
 #include "discovery/config.h"
 #include "model/relabel.h"
 #include "model/time.h"
@@ -57,13 +57,14 @@ struct ScrapeGlobals {
   friend bool operator==(const ScrapeGlobals&, const ScrapeGlobals&) = default;
 };
 
-/// Reads scraping's fields of the `global` mapping (the others are the caller's) and fills in
-/// defaults.
-void decode_globals(yaml::MapReader& map, ScrapeGlobals& out);
-/// Upstream prints other fields of `global` between these: scrape_interval to scrape_protocols, and
-/// body_size_limit to extra_scrape_metrics.
-void emit_globals_head(yaml::Writer& out, const ScrapeGlobals& globals);
-void emit_globals_tail(yaml::Writer& out, const ScrapeGlobals& globals);
+/// Scraping's fields of the `global` mapping. Upstream prints others between them: the head ends
+/// with scrape_protocols, the tail begins with body_size_limit. Both are read before the check,
+/// which also fills in defaults.
+yaml::Fields<ScrapeGlobals> global_fields_head();
+yaml::Fields<ScrapeGlobals> global_fields_tail();
+/// What holds before a `global` mapping is read.
+ScrapeGlobals unset_globals();
+void check_globals(yaml::MapReader& map, ScrapeGlobals& globals);
 
 /// One job, defaults and globals filled in.
 struct ScrapeConfig {

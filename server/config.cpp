@@ -18,6 +18,7 @@ namespace {
 
 using yaml::MapReader;
 using yaml::Node;
+using yaml::Shown;
 
 bool is_variable_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -73,45 +74,70 @@ Result<void> decode_external_labels(const Node& node, GlobalConfig& out) {
   return {};
 }
 
+void check_global(MapReader& map, GlobalConfig& out) {
+  // Names are read after the labels that they are the rules of.
+  map.with("external_labels", [&](const Node& n) { return decode_external_labels(n, out); });
+  scrape::check_globals(map, out.scrape);
+  if (out.evaluation_interval_ms == 0) {
+    out.evaluation_interval_ms = GlobalConfig{}.evaluation_interval_ms;
+  }
+}
+
+yaml::Fields<GlobalConfig> global_fields() {
+  yaml::Fields<GlobalConfig> fields;
+  fields.add_inlined(&GlobalConfig::scrape, scrape::global_fields_head());
+  fields.add("evaluation_interval", &GlobalConfig::evaluation_interval_ms, model::parse_duration,
+             model::format_duration);
+  fields.add("rule_query_offset", &GlobalConfig::rule_query_offset_ms, model::parse_duration,
+             model::format_duration, Shown::kUnlessZero);
+  fields.add_absent("query_log_file");
+  fields.add([](MapReader&, GlobalConfig&) {},
+             [](yaml::Writer& out, const GlobalConfig& from) {
+               out.field("external_labels", from.external_label_texts);
+             });
+  fields.add_inlined(&GlobalConfig::scrape, scrape::global_fields_tail());
+  fields.add_check(check_global);
+  return fields;
+}
+
 Result<void> decode_global(const Node& node, GlobalConfig& out) {
   if (node.is_null()) return {};  // the defaults, as if it were not there
-  MapReader map(node, "config.plain");
-  scrape::decode_globals(map, out.scrape);
-  map.parse("evaluation_interval", out.evaluation_interval_ms, model::parse_duration);
-  if (out.evaluation_interval_ms == 0)
-    out.evaluation_interval_ms = GlobalConfig{}.evaluation_interval_ms;
-  map.parse("rule_query_offset", out.rule_query_offset_ms, model::parse_duration);
-  map.not_implemented("query_log_file");
-  map.not_implemented("scrape_failure_log_file");
-  map.with("external_labels", [&](const Node& n) { return decode_external_labels(n, out); });
-  return map.finish();
+  out.scrape = scrape::unset_globals();
+  return global_fields().decode(node, "config.plain", out);
 }
 
-Result<void> decode_runtime(const Node& node, Config& out) {
-  MapReader map(node, "config.RuntimeConfig");
-  map.read("gogc", out.gc_percent);
-  if (out.gc_percent == 0) out.gc_percent = kGcPercent;
-  return map.finish();
+yaml::Fields<Config> runtime_fields() {
+  yaml::Fields<Config> fields;
+  fields.add("gogc", &Config::gc_percent);
+  fields.add_check([](MapReader&, Config& out) {
+    if (out.gc_percent == 0) out.gc_percent = kGcPercent;
+  });
+  return fields;
 }
 
-// A block without a time is one that keeps samples for ever, as upstream.
-Result<void> decode_retention(const Node& node, Config& out) {
-  out.retention_ms = 0;
-  MapReader map(node, "config.TSDBRetentionConfig");
-  map.parse("time", out.retention_ms, model::parse_duration);
-  map.not_implemented("size");
-  map.not_implemented("percentage");
-  return map.finish();
+yaml::Fields<Config> retention_fields() {
+  yaml::Fields<Config> fields;
+  // A block without a time is one that keeps samples for ever, as upstream.
+  fields.add_check([](MapReader&, Config& out) { out.retention_ms = 0; });
+  fields.add("time", &Config::retention_ms, model::parse_duration, model::format_duration,
+             Shown::kUnlessZero);
+  fields.add_absent("size").add_absent("percentage");
+  return fields;
 }
 
-Result<void> decode_tsdb(const Node& node, Config& out) {
-  MapReader map(node, "config.plain");
-  map.parse("out_of_order_time_window", out.out_of_order_window_ms, model::parse_duration);
-  if (out.out_of_order_window_ms != 0) map.not_implemented("out_of_order_time_window");
-  map.not_implemented("stale_series_compaction_threshold");
-  map.not_implemented("chunk_encoding");
-  map.with("retention", [&](const Node& n) { return decode_retention(n, out); });
-  return map.finish();
+yaml::Fields<Config> tsdb_fields() {
+  yaml::Fields<Config> fields;
+  fields.add(
+      [](MapReader& map, Config& out) {
+        map.parse("out_of_order_time_window", out.out_of_order_window_ms, model::parse_duration);
+        if (out.out_of_order_window_ms != 0) map.not_implemented("out_of_order_time_window");
+      },
+      [](yaml::Writer& out, const Config&) {
+        out.field("outofordertimewindow", std::int64_t{0});  // upstream's, without a proper name
+      });
+  fields.add_absent("stale_series_compaction_threshold").add_absent("chunk_encoding");
+  fields.add_section("retention", "config.TSDBRetentionConfig", retention_fields());
+  return fields;
 }
 
 // Takes effect upstream only with a feature flag that is refused here.
@@ -122,11 +148,20 @@ Result<void> decode_exemplars(const Node& node, Config& out) {
   return map.finish();
 }
 
-Result<void> decode_storage(const Node& node, Config& out) {
-  MapReader map(node, "config.plain");
-  map.with("tsdb", [&](const Node& n) { return decode_tsdb(n, out); });
-  map.with("exemplars", [&](const Node& n) { return decode_exemplars(n, out); });
-  return map.finish();
+yaml::Fields<Config> storage_fields() {
+  yaml::Fields<Config> fields;
+  fields.add_section("tsdb", "config.plain", tsdb_fields());
+  fields.add(
+      [](MapReader& map, Config& out) {
+        map.with("exemplars", [&](const Node& n) { return decode_exemplars(n, out); });
+      },
+      [](yaml::Writer& out, const Config& from) {
+        if (!from.exemplars_max) return;
+        out.open_map("exemplars");
+        if (*from.exemplars_max != 0) out.field("max_exemplars", *from.exemplars_max);
+        out.close();
+      });
+  return fields;
 }
 
 // Upstream's rule: at most one star, in the last path element.
@@ -149,27 +184,72 @@ Result<void> decode_scrape_jobs(const std::vector<Node>& nodes, Config& out) {
   return {};
 }
 
-Result<void> decode_root(const Node& root, const std::string& file, FileSystem& fs, Config& out) {
-  MapReader map(root, "config.plain");
-  std::vector<Node> jobs;
-  map.with("global", [&](const Node& n) { return decode_global(n, out.global); });
-  map.with("runtime", [&](const Node& n) { return decode_runtime(n, out); });
-  map.read("rule_files", out.rule_patterns);
-  map.each("scrape_configs", [&](const Node& n) -> Result<void> {
-    jobs.push_back(n);
-    return {};
-  });
+void read_alerting(MapReader& map, Config& out) {
   map.with("alerting", [&](const Node& n) -> Result<void> {
     NX_TRY_ASSIGN(out.alerting, alerting::decode_alerting_config(n, has_legacy_names(out.global)));
     out.alerting.set_directory(out.directory);
     return {};
   });
-  map.with("storage", [&](const Node& n) { return decode_storage(n, out); });
-  for (const char* field :
-       {"scrape_config_files", "remote_write", "remote_read", "tracing", "otlp"}) {
-    map.not_implemented(field);
+}
+void print_alerting(yaml::Writer& out, const Config& config) {
+  if (config.alerting == alerting::AlertingConfig{}) return;
+  out.open_map("alerting");
+  alerting::emit(out, config.alerting);
+  out.close();
+}
+
+void print_jobs(yaml::Writer& out, const Config& config) {
+  if (config.scrape_configs.empty()) return;
+  out.open_list("scrape_configs");
+  for (const scrape::ScrapeConfig& job : config.scrape_configs) {
+    out.open_item();
+    scrape::emit(out, job);
+    out.close();
   }
-  NX_TRY(map.finish());
+  out.close();
+}
+
+// What upstream shows of sections that are refused here: their defaults.
+void print_otlp(yaml::Writer& out, const Config&) {
+  out.open_map("otlp").field("translation_strategy", "UnderscoreEscapingWithSuffixes");
+  out.field("label_name_underscore_sanitization", true);
+  out.field("label_name_preserve_multiple_underscores", true).close();
+}
+
+// `jobs` takes the items of scrape_configs: they are decoded when everything else is.
+yaml::Fields<Config> root_fields(std::vector<Node>* jobs) {
+  yaml::Fields<Config> fields;
+  fields.add(
+      [](MapReader& map, Config& out) {
+        map.with("global", [&](const Node& n) { return decode_global(n, out.global); });
+      },
+      [](yaml::Writer& out, const Config& from) {
+        out.open_map("global");
+        global_fields().print(out, from.global);
+        out.close();
+      });
+  fields.add_section("runtime", "config.RuntimeConfig", runtime_fields());
+  fields.add(read_alerting, print_alerting);
+  fields.add("rule_files", &Config::rule_patterns);
+  fields.add(
+      [jobs](MapReader& map, Config&) {
+        map.each("scrape_configs", [&](const Node& n) -> Result<void> {
+          jobs->push_back(n);
+          return {};
+        });
+      },
+      print_jobs);
+  fields.add_section("storage", "config.plain", storage_fields());
+  for (const char* field : {"scrape_config_files", "remote_write", "remote_read", "tracing"}) {
+    fields.add_absent(field);
+  }
+  fields.add([](MapReader& map, Config&) { map.not_implemented("otlp"); }, print_otlp);
+  return fields;
+}
+
+Result<void> decode_root(const Node& root, const std::string& file, FileSystem& fs, Config& out) {
+  std::vector<Node> jobs;
+  NX_TRY(root_fields(&jobs).decode(root, "config.plain", out));
   for (std::string& pattern : out.rule_patterns) {
     if (!is_rule_pattern(pattern)) {
       return Error(Code::kInvalid, concat(file, ": invalid rule file path ", quote(pattern)));
@@ -185,56 +265,9 @@ Result<void> decode_root(const Node& root, const std::string& file, FileSystem& 
   return decode_scrape_jobs(jobs, out);
 }
 
-void print_storage(yaml::Writer& out, const Config& config) {
-  out.open_map("storage").open_map("tsdb");
-  out.field("outofordertimewindow", std::int64_t{0});  // upstream's field without a proper name
-  out.open_map("retention");
-  if (config.retention_ms != 0) out.field("time", model::format_duration(config.retention_ms));
-  out.close().close();
-  if (config.exemplars_max) {
-    out.open_map("exemplars");
-    if (*config.exemplars_max != 0) out.field("max_exemplars", *config.exemplars_max);
-    out.close();
-  }
-  out.close();
-}
-
-// What upstream shows of sections that are refused here: their defaults.
-void print_otlp(yaml::Writer& out) {
-  out.open_map("otlp").field("translation_strategy", "UnderscoreEscapingWithSuffixes");
-  out.field("label_name_underscore_sanitization", true);
-  out.field("label_name_preserve_multiple_underscores", true).close();
-}
-
 std::string print(const Config& config) {
   yaml::Writer out;
-  out.open_map("global");
-  scrape::emit_globals_head(out, config.global.scrape);
-  out.field("evaluation_interval", model::format_duration(config.global.evaluation_interval_ms));
-  if (config.global.rule_query_offset_ms != 0) {
-    out.field("rule_query_offset", model::format_duration(config.global.rule_query_offset_ms));
-  }
-  out.field("external_labels", config.global.external_label_texts);
-  scrape::emit_globals_tail(out, config.global.scrape);
-  out.close();
-  out.open_map("runtime").field("gogc", config.gc_percent).close();
-  if (config.alerting != alerting::AlertingConfig{}) {
-    out.open_map("alerting");
-    alerting::emit(out, config.alerting);
-    out.close();
-  }
-  out.field("rule_files", config.rule_patterns);
-  if (!config.scrape_configs.empty()) {
-    out.open_list("scrape_configs");
-    for (const scrape::ScrapeConfig& job : config.scrape_configs) {
-      out.open_item();
-      scrape::emit(out, job);
-      out.close();
-    }
-    out.close();
-  }
-  print_storage(out, config);
-  print_otlp(out);
+  root_fields(nullptr).print(out, config);
   return out.text();
 }
 

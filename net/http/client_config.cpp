@@ -13,6 +13,7 @@ namespace {
 
 using yaml::MapReader;
 using yaml::Node;
+using yaml::Shown;
 
 constexpr std::array<std::string_view, 18> kReservedHeaders = {
     "authorization",
@@ -45,33 +46,43 @@ std::string canonical_header(std::string_view name) {
   return out;
 }
 
-Result<void> decode_basic_auth(const Node& node, std::optional<BasicAuth>& out) {
-  if (node.is_null()) return {};
-  MapReader map(node, "config.BasicAuth");
-  BasicAuth auth;
-  map.read("username", auth.username).read("password", auth.password);
-  map.not_implemented("username_file").not_implemented("username_ref");
-  map.not_implemented("password_file").not_implemented("password_ref");
-  NX_TRY(map.finish());
-  out = std::move(auth);
-  return {};
+yaml::Fields<BasicAuth> basic_auth_fields() {
+  yaml::Fields<BasicAuth> fields;
+  fields.add("username", &BasicAuth::username, Shown::kUnlessZero).add_absent("username_file");
+  fields.add_absent("username_ref").add("password", &BasicAuth::password);
+  fields.add_absent("password_file").add_absent("password_ref");
+  return fields;
 }
 
-Result<void> decode_authorization(const Node& node, std::optional<Authorization>& out) {
-  if (node.is_null()) return {};
-  MapReader map(node, "config.Authorization");
-  Authorization auth;
-  map.read("type", auth.type).read("credentials", auth.credentials);
-  map.not_implemented("credentials_file").not_implemented("credentials_ref");
-  auth.type = trim(auth.type);
-  if (auth.type.empty()) auth.type = "Bearer";
-  if (equals_ignore_case(auth.type, "basic")) {
-    map.fail(map.place("type"),
-             "authorization type cannot be set to \"basic\", use \"basic_auth\" instead");
-  }
-  NX_TRY(map.finish());
-  out = std::move(auth);
-  return {};
+yaml::Fields<Authorization> authorization_fields() {
+  yaml::Fields<Authorization> fields;
+  fields.add("type", &Authorization::type).add("credentials", &Authorization::credentials);
+  fields.add_absent("credentials_file").add_absent("credentials_ref");
+  fields.add_check([](MapReader& map, Authorization& auth) {
+    auth.type = trim(auth.type);
+    if (auth.type.empty()) auth.type = "Bearer";
+    if (equals_ignore_case(auth.type, "basic")) {
+      map.fail(map.place("type"),
+               "authorization type cannot be set to \"basic\", use \"basic_auth\" instead");
+    }
+  });
+  return fields;
+}
+
+void read_secrets(MapReader& map, ExtraHeader& out) {
+  std::vector<std::string> secrets;
+  map.read("secrets", secrets);
+  for (std::string& secret : secrets) out.secrets.emplace_back(std::move(secret));
+}
+
+yaml::Fields<ExtraHeader> header_fields() {
+  yaml::Fields<ExtraHeader> fields;
+  fields.add("values", &ExtraHeader::values);
+  fields.add(read_secrets, [](yaml::Writer& out, const ExtraHeader& header) {
+    out.field("secrets", std::vector<std::string>(header.secrets.size(), std::string(kSecretText)));
+  });
+  fields.add_absent("files");
+  return fields;
 }
 
 Result<void> decode_headers(const Node& node, std::map<std::string, ExtraHeader>& out) {
@@ -83,19 +94,26 @@ Result<void> decode_headers(const Node& node, std::map<std::string, ExtraHeader>
       return value.error_at_key(
           concat("setting header ", quote(canonical_header(name)), " is not allowed"));
     }
-    MapReader map(value, "config.Header");
     ExtraHeader header;
-    std::vector<std::string> secrets;
-    map.read("values", header.values).read("secrets", secrets).not_implemented("files");
-    NX_TRY(map.finish());
-    for (std::string& secret : secrets) header.secrets.emplace_back(std::move(secret));
+    NX_TRY(header_fields().decode(value, "config.Header", header));
     out[name] = std::move(header);
   }
   return {};
 }
 
-// The old spelling of authorization.
-void decode_bearer_token(MapReader& map, ClientConfig& out) {
+void print_headers(yaml::Writer& out, const ClientConfig& config) {
+  if (config.headers.empty()) return;
+  out.open_map("http_headers");
+  for (const auto& [name, header] : config.headers) {
+    out.open_map(name);
+    header_fields().print(out, header);
+    out.close();
+  }
+  out.close();
+}
+
+// The old spelling of authorization, which is how it is printed.
+void read_bearer_token(MapReader& map, ClientConfig& out) {
   Secret token;
   map.read("bearer_token", token).not_implemented("bearer_token_file");
   if (token.empty()) return;
@@ -111,6 +129,13 @@ void decode_bearer_token(MapReader& map, ClientConfig& out) {
   out.authorization = Authorization{.credentials = std::move(token)};
 }
 
+void check_credentials(MapReader& map, const ClientConfig& config) {
+  if (config.basic_auth && config.authorization) {
+    map.fail(map.place("authorization"),
+             "at most one of basic_auth, oauth2 & authorization must be configured");
+  }
+}
+
 }  // namespace
 
 Secret ClientConfig::authorization_header() const {
@@ -124,43 +149,24 @@ Secret ClientConfig::authorization_header() const {
   return Secret();
 }
 
-void decode_client_config(MapReader& map, ClientConfig& out) {
-  map.with("basic_auth", [&](const Node& n) { return decode_basic_auth(n, out.basic_auth); });
-  map.with("authorization",
-           [&](const Node& n) { return decode_authorization(n, out.authorization); });
-  if (out.basic_auth && out.authorization) {
-    map.fail(map.place("authorization"),
-             "at most one of basic_auth, oauth2 & authorization must be configured");
-  }
-  decode_bearer_token(map, out);
-  map.read("follow_redirects", out.follow_redirects).read("enable_http2", out.enable_http2);
-  map.with("http_headers", [&](const Node& n) { return decode_headers(n, out.headers); });
+yaml::Fields<ClientConfig> client_fields() {
+  yaml::Fields<ClientConfig> fields;
+  fields.add_map("basic_auth", &ClientConfig::basic_auth, "config.BasicAuth", basic_auth_fields());
+  fields.add_map("authorization", &ClientConfig::authorization, "config.Authorization",
+                 authorization_fields());
+  fields.add_check(check_credentials).add_check(read_bearer_token);
+  fields.add("follow_redirects", &ClientConfig::follow_redirects);
+  fields.add("enable_http2", &ClientConfig::enable_http2);
+  fields.add(
+      [](MapReader& map, ClientConfig& out) {
+        map.with("http_headers", [&](const Node& n) { return decode_headers(n, out.headers); });
+      },
+      print_headers);
   for (const std::string_view key : {"oauth2", "tls_config", "proxy_url", "no_proxy",
                                      "proxy_from_environment", "proxy_connect_header"}) {
-    map.not_implemented(key);
+    fields.add_absent(key);
   }
-}
-
-void emit(yaml::Writer& out, const ClientConfig& config) {
-  if (config.basic_auth) {
-    out.open_map("basic_auth");
-    if (!config.basic_auth->username.empty()) out.field("username", config.basic_auth->username);
-    out.field("password", config.basic_auth->password).close();
-  }
-  if (config.authorization) {
-    out.open_map("authorization").field("type", config.authorization->type);
-    out.field("credentials", config.authorization->credentials).close();
-  }
-  out.field("follow_redirects", config.follow_redirects);
-  out.field("enable_http2", config.enable_http2);
-  if (config.headers.empty()) return;
-  out.open_map("http_headers");
-  for (const auto& [name, header] : config.headers) {
-    out.open_map(name).field("values", header.values);
-    const std::vector<std::string> hidden(header.secrets.size(), std::string(kSecretText));
-    out.field("secrets", hidden).close();
-  }
-  out.close();
+  return fields;
 }
 
 std::string base64_encode(std::string_view bytes) {

@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "base/secret.h"
-#include "base/yaml.h"
+#include "base/yaml_fields.h"
 
 namespace narthex::net::http {
 
@@ -46,11 +46,8 @@ struct ClientConfig {
   Secret authorization_header() const;
 };
 
-/// Reads the fields of a client out of the mapping that holds them inline. Errors are kept by
-/// `map`.
-void decode_client_config(yaml::MapReader& map, ClientConfig& out);
-/// Prints them in upstream's order.
-void emit(yaml::Writer& out, const ClientConfig& config);
+/// They stand inline in the mapping of whoever has a client.
+yaml::Fields<ClientConfig> client_fields();
 
 std::string base64_encode(std::string_view bytes);
 

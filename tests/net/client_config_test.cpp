@@ -13,7 +13,7 @@ Result<ClientConfig> decode(std::string_view text) {
   NX_TRY_ASSIGN(const yaml::Node node, yaml::parse(std::string(text), "c.yml"));
   yaml::MapReader map(node, "client");
   ClientConfig config;
-  decode_client_config(map, config);
+  client_fields().read(map, config);
   NX_TRY(map.finish());
   return config;
 }
@@ -75,7 +75,7 @@ TEST(ClientConfig, PrintsNoSecret) {
       "basic_auth: {username: u, password: hush1}\nfollow_redirects: false\n"
       "http_headers: {X-Key: {values: [shown], secrets: [hush2]}}\n");
   yaml::Writer out;
-  emit(out, config);
+  client_fields().print(out, config);
   const std::string text = std::move(out).text();
 
   EXPECT_EQ(text.find("hush"), std::string::npos);

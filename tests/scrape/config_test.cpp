@@ -32,13 +32,15 @@ TEST(ScrapeConfig, FillsInDefaults) {
 }
 
 TEST(ScrapeConfig, InheritsFromGlobals) {
-  ScrapeGlobals globals;
+  ScrapeGlobals globals = unset_globals();
   const auto node = yaml::parse(
       "scrape_interval: 5s\nsample_limit: 7\nbody_size_limit: 1MB\n"
       "scrape_protocols: [PrometheusText0.0.4]\n",
       "p.yml");
   yaml::MapReader map(*node, "config.GlobalConfig");
-  decode_globals(map, globals);
+  global_fields_head().read(map, globals);
+  global_fields_tail().read(map, globals);
+  check_globals(map, globals);
   ASSERT_TRUE(map.finish());
 
   const auto config = decode("job_name: a\nlabel_limit: 3\n", globals);
