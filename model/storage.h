@@ -30,6 +30,11 @@ struct SeriesHandle {
   friend bool operator==(const SeriesHandle&, const SeriesHandle&) = default;
 };
 
+/// Whose series one is: those of one owner, a target say, lie together in a store, so that what an
+/// owner leaves behind is freed whole. A hint, which changes no answer.
+using SeriesOwner = std::uint32_t;
+inline constexpr SeriesOwner kNoOwner = 0;
+
 /// What became of one row.
 enum class RowVerdict : unsigned char {
   kAppended,
@@ -68,7 +73,7 @@ class Appender {
   /// The series with these labels, created when new (its WAL record is written before the next
   /// batch's samples). Errors: kLimit when the head accepts no new series; kUnavailable while
   /// closing.
-  virtual Result<SeriesHandle> resolve(const Labels& labels) = 0;
+  virtual Result<SeriesHandle> resolve(const Labels& labels, SeriesOwner owner) = 0;
 
   /// Rows of a new series that are older than this are out of bounds. Who asks for a series on the
   /// sight of such a row makes one that stays empty, so ask first. The lowest time: there is no

@@ -12,10 +12,11 @@ Error not_ready() {
 
 }  // namespace
 
-Result<model::SeriesHandle> LateStore::resolve(const model::Labels& labels) {
+Result<model::SeriesHandle> LateStore::resolve(const model::Labels& labels,
+                                               model::SeriesOwner owner) {
   model::Appender* store = appender_.load(std::memory_order_acquire);
   if (store == nullptr) return not_ready();
-  return store->resolve(labels);
+  return store->resolve(labels, owner);
 }
 
 model::TimeMs LateStore::oldest_time() const {

@@ -10,7 +10,8 @@ namespace narthex::server {
 
 class LateStore final : public model::Appender, public model::Queryable {
  public:
-  Result<model::SeriesHandle> resolve(const model::Labels& labels) override;
+  Result<model::SeriesHandle> resolve(const model::Labels& labels,
+                                      model::SeriesOwner owner) override;
   model::TimeMs oldest_time() const override;
   Result<model::AppendReport> append(const model::FloatBatch& batch) override;
   Result<std::unique_ptr<model::Querier>> querier(model::TimeRange range) override;

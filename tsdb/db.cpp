@@ -125,8 +125,8 @@ Result<std::unique_ptr<Db>> Db::open(Options options, FileSystem& fs, const Cloc
   return std::make_unique<Db>(std::move(state));
 }
 
-Result<model::SeriesHandle> Db::resolve(const model::Labels& labels) {
-  return state_->head->resolve(labels);
+Result<model::SeriesHandle> Db::resolve(const model::Labels& labels, model::SeriesOwner owner) {
+  return state_->head->resolve(labels, owner);
 }
 
 model::TimeMs Db::oldest_time() const {

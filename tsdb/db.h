@@ -32,7 +32,8 @@ class Db final : public model::Appender, public model::Queryable, public model::
   explicit Db(std::unique_ptr<State> state);
   ~Db() override;
 
-  Result<model::SeriesHandle> resolve(const model::Labels& labels) override;
+  Result<model::SeriesHandle> resolve(const model::Labels& labels,
+                                      model::SeriesOwner owner) override;
   model::TimeMs oldest_time() const override;
   Result<model::AppendReport> append(const model::FloatBatch& batch) override;
   Result<std::unique_ptr<model::Querier>> querier(model::TimeRange range) override;

@@ -80,7 +80,7 @@ void append_returned(model::Appender& appender, const std::vector<const model::L
                      Rows& rows, model::TimeMs time, model::AppendReport& report) {
   const auto resolve = [&](std::size_t row) -> Result<std::optional<model::SeriesHandle>> {
     if (row >= written.size()) return std::nullopt;
-    const auto handle = appender.resolve(*written[row]);
+    const auto handle = appender.resolve(*written[row], model::kNoOwner);
     if (!handle) return std::nullopt;
     return rows.series[row] = *handle;
   };
@@ -295,7 +295,8 @@ Result<void> RuleGroup::write(Rule& rule, const std::vector<RuleSample>& samples
       continue;
     }
     Result<model::SeriesHandle> handle =
-        known != rule.series.end() ? known->second : context_.appender.resolve(sample.labels);
+        known != rule.series.end() ? known->second
+                                   : context_.appender.resolve(sample.labels, model::kNoOwner);
     if (!handle) {
       outcome = std::unexpected(std::move(handle).error());
       continue;

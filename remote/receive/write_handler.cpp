@@ -64,7 +64,7 @@ Result<WriteReport> receive_write(model::Appender& appender, std::string_view bo
       too_old += series.samples.size();
       continue;
     }
-    NX_TRY_ASSIGN(const model::SeriesHandle handle, appender.resolve(labels));
+    NX_TRY_ASSIGN(const model::SeriesHandle handle, appender.resolve(labels, model::kNoOwner));
     for (const model::Sample& sample : series.samples) {
       columns.series.push_back(handle);
       columns.times.push_back(sample.time);

@@ -97,7 +97,7 @@ Result<model::SeriesHandle> Ingest::resolve_again(const LineRef& ref, model::App
   NX_TRY(batch.page->labels_of(key, entry.type(), batch.labels));
   model::Labels labels;
   NX_TRY(labels_.make(batch.labels, batch.builder, labels));
-  NX_TRY_ASSIGN(entry.series, appender.resolve(labels));
+  NX_TRY_ASSIGN(entry.series, appender.resolve(labels, labels_.owner()));
   return entry.series;
 }
 

@@ -212,7 +212,7 @@ Result<void> PageStager::add_sample(LineEntry& entry) {
 // The store's memory is not the scrape's: it outlives it, and must not be refused halfway.
 Result<model::SeriesHandle> PageStager::resolve(const model::Labels& labels) {
   const MemoryScope uncharged(nullptr);
-  return appender_.resolve(labels);
+  return appender_.resolve(labels, labels_.owner());
 }
 
 // From here on every row's series is noted, because a new key may be another spelling of a known

@@ -42,7 +42,7 @@ Result<model::SeriesHandle> Report::series(const SeriesLabels& labels, std::size
   if (!series_[index].valid()) {
     model::LabelsBuilder builder(labels.target_labels());
     builder.set(model::kMetricName, kReportNames[index]);
-    NX_TRY_ASSIGN(series_[index], appender.resolve(builder.build()));
+    NX_TRY_ASSIGN(series_[index], appender.resolve(builder.build(), labels.owner()));
   }
   return series_[index];
 }

@@ -45,6 +45,12 @@ model::LabelLimits hard_limits(const ScrapeLimits& limits) {
 
 }  // namespace
 
+SeriesLabels::SeriesLabels(IngestRules rules, model::Labels target_labels)
+    : rules_(std::move(rules)),
+      target_labels_(std::move(target_labels)),
+      // Never nobody.
+      owner_(static_cast<model::SeriesOwner>(target_labels_.hash()) | 1) {}
+
 // `builder` becomes what the store sees before relabelling.
 void SeriesLabels::add_target_labels(const exposition::ExposedLabels& exposed,
                                      model::LabelsBuilder& builder) const {

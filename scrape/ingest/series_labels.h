@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "model/labels.h"
 #include "model/relabel.h"
+#include "model/storage.h"
 #include "scrape/config.h"
 #include "scrape/exposition/reader.h"
 
@@ -29,8 +30,7 @@ struct IngestRules {
 
 class SeriesLabels {
  public:
-  SeriesLabels(IngestRules rules, model::Labels target_labels)
-      : rules_(std::move(rules)), target_labels_(std::move(target_labels)) {}
+  SeriesLabels(IngestRules rules, model::Labels target_labels);
 
   /// Makes `out` the series' labels; false: relabelling dropped it. `builder` is scratch. Errors:
   /// kInvalid (a name or a value that is none, a name twice), kLimit (the message names it; of the
@@ -40,6 +40,8 @@ class SeriesLabels {
 
   const IngestRules& rules() const { return rules_; }
   const model::Labels& target_labels() const { return target_labels_; }
+  /// The target's, the same for equal labels.
+  model::SeriesOwner owner() const { return owner_; }
 
  private:
   void add_target_labels(const exposition::ExposedLabels& exposed,
@@ -49,6 +51,7 @@ class SeriesLabels {
 
   IngestRules rules_;
   model::Labels target_labels_;
+  model::SeriesOwner owner_;
 };
 
 }  // namespace narthex::scrape

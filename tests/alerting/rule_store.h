@@ -14,7 +14,7 @@ namespace narthex::test {
 /// Not thread-safe.
 class RuleStore final : public model::Appender, public model::Queryable {
  public:
-  Result<model::SeriesHandle> resolve(const model::Labels& labels) override {
+  Result<model::SeriesHandle> resolve(const model::Labels& labels, model::SeriesOwner) override {
     const auto found = std::ranges::find(labels_, labels);
     if (found == labels_.end()) {
       labels_.push_back(labels);

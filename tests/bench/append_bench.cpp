@@ -37,7 +37,8 @@ struct Store {
           *head->resolve(model::Labels{{"__name__", "bench_metric_" + std::to_string(i / 100)},
                                        {"instance", "host:9100"},
                                        {"job", "node"},
-                                       {"cpu", std::to_string(i % 100)}}));
+                                       {"cpu", std::to_string(i % 100)}},
+                         model::kNoOwner));
       values.push_back(i);
     }
   }
@@ -72,7 +73,8 @@ void BM_CreateSeries(benchmark::State& state) {
                                     {"instance", "host:9100"},
                                     {"job", "node"},
                                     {"cpu", std::to_string(next % 1000)},
-                                    {"mode", "idle"}})
+                                    {"mode", "idle"}},
+                      model::kNoOwner)
             .has_value());
   }
 }

@@ -22,7 +22,7 @@ namespace {
 // Hands out slots in order and accepts every row.
 class NullAppender final : public model::Appender {
  public:
-  Result<model::SeriesHandle> resolve(const model::Labels& labels) override {
+  Result<model::SeriesHandle> resolve(const model::Labels& labels, model::SeriesOwner) override {
     benchmark::DoNotOptimize(labels.data().data());
     return model::SeriesHandle{.slot = next_++ & 0xFFFFFF, .generation = 0};
   }

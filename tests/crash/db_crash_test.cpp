@@ -76,7 +76,7 @@ class Store {
     std::vector<model::SeriesHandle> handles;
     std::vector<double> values;
     for (const std::string& name : names) {
-      const auto handle = db_->resolve(Labels{{"__name__", "m"}, {"s", name}});
+      const auto handle = db_->resolve(Labels{{"__name__", "m"}, {"s", name}}, model::kNoOwner);
       ASSERT_TRUE(handle);
       handles.push_back(*handle);
       values.push_back(value_of(name, step));

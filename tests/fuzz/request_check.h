@@ -282,7 +282,8 @@ class RequestServer {
         series.push_back(*db_->resolve({{"__name__", s < 10 ? "a" : "b"},
                                         {"job", concat(s % 3)},
                                         {"le", concat(s)},
-                                        {"a", concat("x", s)}}));
+                                        {"a", concat("x", s)}},
+                                       model::kNoOwner));
         values.push_back(i % 17 == 3 ? model::stale_nan() : s * i - 50.0);
       }
       const auto added =

@@ -16,7 +16,7 @@ class AppendAgainTest : public testing::Test {
     const auto resolve = [&](std::size_t row) -> Result<std::optional<SeriesHandle>> {
       asked_.push_back(row);
       if (leave_) return std::nullopt;
-      return appender_.resolve(labels_[row]);
+      return appender_.resolve(labels_[row], kNoOwner);
     };
     NX_TRY(append_again(batch, resolve, appender_, report));
     return report;
@@ -24,9 +24,9 @@ class AppendAgainTest : public testing::Test {
 
   test::FakeAppender appender_;
   std::vector<Labels> labels_ = {Labels{{"a", "1"}}, Labels{{"a", "2"}}, Labels{{"a", "3"}}};
-  std::vector<SeriesHandle> series_ = {*appender_.resolve(labels_[0]),
-                                       *appender_.resolve(labels_[1]),
-                                       *appender_.resolve(labels_[2])};
+  std::vector<SeriesHandle> series_ = {*appender_.resolve(labels_[0], kNoOwner),
+                                       *appender_.resolve(labels_[1], kNoOwner),
+                                       *appender_.resolve(labels_[2], kNoOwner)};
   std::vector<double> values_ = {1, 2, 3};
   std::vector<std::size_t> asked_;
   bool leave_ = false;

@@ -11,7 +11,7 @@ namespace {
 // What parts are given before there is a store.
 class Store final : public model::Appender, public model::Queryable {
  public:
-  Result<model::SeriesHandle> resolve(const model::Labels&) override {
+  Result<model::SeriesHandle> resolve(const model::Labels&, model::SeriesOwner) override {
     return model::SeriesHandle{7, 0};
   }
   model::TimeMs oldest_time() const override { return std::numeric_limits<model::TimeMs>::min(); }
@@ -27,7 +27,7 @@ std::vector<Code> codes(LateStore& late) {
   const auto code = [](const auto& result) {
     return result ? Code::kInternal : result.error().code();
   };
-  return {code(late.resolve({})), code(late.append({})), code(late.querier({}))};
+  return {code(late.resolve({}, model::kNoOwner)), code(late.append({})), code(late.querier({}))};
 }
 
 TEST(LateStore, IsUnavailableUnlessOpen) {
@@ -37,7 +37,7 @@ TEST(LateStore, IsUnavailableUnlessOpen) {
   EXPECT_EQ(codes(late), closed);
 
   late.open(store);
-  EXPECT_TRUE(late.resolve({}));
+  EXPECT_TRUE(late.resolve({}, model::kNoOwner));
   EXPECT_TRUE(late.append({}));
   EXPECT_TRUE(late.querier({}));
 

@@ -6,7 +6,7 @@
 
 namespace narthex::test {
 
-Result<model::SeriesHandle> FakeAppender::resolve(const model::Labels& labels) {
+Result<model::SeriesHandle> FakeAppender::resolve(const model::Labels& labels, model::SeriesOwner) {
   const std::lock_guard lock(mutex_);
   ++resolves_;
   const std::string text = labels.to_string();

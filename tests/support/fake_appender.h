@@ -15,7 +15,8 @@ namespace narthex::test {
 /// Thread-safe. Accepts everything whose time is not older than the series' newest sample.
 class FakeAppender final : public model::Appender {
  public:
-  Result<model::SeriesHandle> resolve(const model::Labels& labels) override;
+  Result<model::SeriesHandle> resolve(const model::Labels& labels,
+                                      model::SeriesOwner owner) override;
   model::TimeMs oldest_time() const override;
   Result<model::AppendReport> append(const model::FloatBatch& batch) override;
 

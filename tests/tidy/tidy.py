@@ -60,7 +60,7 @@ TESTED_THROUGH = {
     "tests/tsdb/head_test.cpp": ("tsdb/head/chunk_lists.cpp", "tsdb/head/series_reader.cpp"),
     "tests/tsdb/isolation_test.cpp": ("tsdb/head/visibility.cpp",),
     "tests/tsdb/db_test.cpp": ("tsdb/metrics.cpp",),
-    "tests/tsdb/registry_test.cpp": ("tsdb/head/registry_read.cpp", "tsdb/head/symbols.cpp"),
+    "tests/tsdb/registry_test.cpp": ("tsdb/head/registry_read.cpp",),
     "tests/scrape/ingest_test.cpp": ("scrape/ingest/page_stager.cpp", "scrape/ingest/series_labels.cpp", "scrape/ingest/template.cpp"),
     "tests/scrape/exposition_test.cpp": ("scrape/exposition/open_metrics.cpp", "scrape/exposition/text_reader.cpp"),
     # The semantics of PromQL are scripts.

@@ -38,7 +38,7 @@ class AdmissionTest : public testing::Test {
   ~AdmissionTest() override { EXPECT_TRUE(wal_->close()); }
 
   SeriesHandle series(int i) {
-    return *head_->resolve(Labels{{"__name__", "m"}, {"i", std::to_string(i)}});
+    return *head_->resolve(Labels{{"__name__", "m"}, {"i", std::to_string(i)}}, model::kNoOwner);
   }
   std::vector<RowVerdict> append(std::vector<SeriesHandle> handles, std::vector<TimeMs> times,
                                  std::vector<double> values) {

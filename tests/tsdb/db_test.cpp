@@ -33,7 +33,8 @@ class DbTest : public testing::Test {
       std::vector<model::SeriesHandle> handles;
       std::vector<double> values;
       for (int s = 0; s < 50; ++s) {
-        handles.push_back(*db.resolve(Labels{{"__name__", "m"}, {"s", std::to_string(s)}}));
+        handles.push_back(
+            *db.resolve(Labels{{"__name__", "m"}, {"s", std::to_string(s)}}, model::kNoOwner));
         values.push_back(i * 100 + s + 0.5);
       }
       ASSERT_TRUE(db.append({.series = handles, .values = values, .time = kStart + i * 1000}));

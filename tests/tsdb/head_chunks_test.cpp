@@ -31,7 +31,7 @@ class HeadChunksTest : public testing::Test {
   ~HeadChunksTest() override { EXPECT_TRUE(wal_->close()); }
 
   SeriesHandle series(const std::string& name) {
-    return *head_->resolve(Labels{{"__name__", name}});
+    return *head_->resolve(Labels{{"__name__", name}}, model::kNoOwner);
   }
   void append(SeriesHandle handle, TimeMs time, double value) {
     const auto report = head_->append(

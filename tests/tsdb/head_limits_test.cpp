@@ -38,7 +38,7 @@ class HeadLimitsTest : public testing::Test {
   }
 
   SeriesHandle series(const std::string& name) {
-    return *head_->resolve(Labels{{"__name__", name}});
+    return *head_->resolve(Labels{{"__name__", name}}, model::kNoOwner);
   }
 
   RowVerdict append(SeriesHandle handle, TimeMs time, double value = 1) {
@@ -122,7 +122,7 @@ TEST_F(HeadLimitsTest, KeepsNothingOfARefusedSeries) {
   open({.series_max = 1});
   series("a");
 
-  EXPECT_FALSE(head_->resolve(Labels{{"__name__", "b"}, {"new", "value"}}));
+  EXPECT_FALSE(head_->resolve(Labels{{"__name__", "b"}, {"new", "value"}}, model::kNoOwner));
 
   EXPECT_EQ(*head_->registry().label_values("__name__", {}), std::vector<std::string>{"a"});
   EXPECT_EQ(*head_->registry().label_names({}), std::vector<std::string>{"__name__"});
@@ -153,7 +153,7 @@ TEST_F(HeadLimitsTest, RefusesBatchesWithoutRoomAndGoesOn) {
   EXPECT_TRUE(refused);
   EXPECT_EQ(times("s0"), want);
   EXPECT_EQ(times("s19"), want);
-  EXPECT_TRUE(head_->resolve(Labels{{"__name__", "other"}}));
+  EXPECT_TRUE(head_->resolve(Labels{{"__name__", "other"}}, model::kNoOwner));
   ASSERT_TRUE(wal_->close());
   open({});  // what was refused is not in the WAL either
   ASSERT_TRUE(replay_wal(real_file_system(), dir_.path(), *head_, null_log()));

@@ -35,7 +35,7 @@ class HeadTest : public testing::Test {
   }
 
   SeriesHandle series(const std::string& name, const std::string& extra = "x") {
-    return *head_->resolve(Labels{{"__name__", name}, {"extra", extra}});
+    return *head_->resolve(Labels{{"__name__", name}, {"extra", extra}}, model::kNoOwner);
   }
 
   RowVerdict append(SeriesHandle handle, TimeMs time, double value) {
@@ -227,9 +227,9 @@ TEST_F(HeadTest, ListsOnlySeriesWithSamplesInTheWindow) {
 TEST_F(HeadTest, RefusesSeriesBeyondTheLimit) {
   const auto limited = *Head::create({.series_max = 1}, clock_);
 
-  EXPECT_TRUE(limited->resolve(Labels{{"a", "1"}}));
-  EXPECT_TRUE(limited->resolve(Labels{{"a", "1"}}));
-  const auto second = limited->resolve(Labels{{"a", "2"}});
+  EXPECT_TRUE(limited->resolve(Labels{{"a", "1"}}, model::kNoOwner));
+  EXPECT_TRUE(limited->resolve(Labels{{"a", "1"}}, model::kNoOwner));
+  const auto second = limited->resolve(Labels{{"a", "2"}}, model::kNoOwner);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code(), Code::kLimit);
 }

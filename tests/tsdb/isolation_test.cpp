@@ -64,7 +64,8 @@ class IsolationTest : public testing::Test {
   std::vector<SeriesHandle> series(int count) {
     std::vector<SeriesHandle> handles;
     for (int i = 0; i < count; ++i) {
-      handles.push_back(*head_->resolve(Labels{{"__name__", "m"}, {"i", std::to_string(i)}}));
+      handles.push_back(
+          *head_->resolve(Labels{{"__name__", "m"}, {"i", std::to_string(i)}}, model::kNoOwner));
     }
     return handles;
   }
@@ -169,7 +170,8 @@ TEST_F(IsolationTest, ListsOfIdleSeriesGoWhenThereAreMany) {
 
   std::vector<SeriesHandle> busy;
   for (int i = 0; i < 30; ++i) {
-    busy.push_back(*head_->resolve(Labels{{"__name__", "busy"}, {"i", std::to_string(i)}}));
+    busy.push_back(
+        *head_->resolve(Labels{{"__name__", "busy"}, {"i", std::to_string(i)}}, model::kNoOwner));
   }
   for (int i = 2; i < 12; ++i) append(busy, kStart + i, i);
 

@@ -25,7 +25,7 @@ class RegistryTest : public testing::Test {
  protected:
   Slot add(const Labels& labels) {
     bool is_new = false;
-    const Slot slot = *registry_->resolve(labels, is_new);
+    const Slot slot = registry_->resolve(labels, model::kNoOwner, is_new)->slot;
     if (is_new) all_.emplace_back(slot, labels);
     return slot;
   }
@@ -50,7 +50,8 @@ class RegistryTest : public testing::Test {
   }
 
   PageTable pages_ = *PageTable::create();
-  std::unique_ptr<SeriesRegistry> registry_ = *SeriesRegistry::create(0, pages_);
+  HeadEpochs epochs_;
+  std::unique_ptr<SeriesRegistry> registry_ = *SeriesRegistry::create(0, pages_, epochs_);
   std::vector<std::pair<Slot, Labels>> all_;
 };
 

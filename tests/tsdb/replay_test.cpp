@@ -77,7 +77,8 @@ TEST_F(ReplayTest, FindsSeriesByReferencesOfAnySize) {
 
   EXPECT_EQ(report.unknown_refs, 0U);
   EXPECT_EQ(read("m").size(), refs.size());
-  const auto full = head_->resolve(Labels{{"__name__", "next"}});  // there is no next reference
+  const auto full =
+      head_->resolve(Labels{{"__name__", "next"}}, model::kNoOwner);  // there is no next reference
   ASSERT_FALSE(full);
   EXPECT_EQ(full.error().code(), Code::kLimit);
 }
@@ -91,8 +92,8 @@ TEST_F(ReplayTest, KeepsSeriesThatALimitOfTodayWouldRefuse) {
   replay({.series_max = 2});
 
   EXPECT_EQ(read("m").size(), 3U);
-  EXPECT_TRUE(head_->resolve(Labels{{"__name__", "m"}, {"ref", "3"}}));
-  EXPECT_FALSE(head_->resolve(Labels{{"__name__", "m"}, {"ref", "4"}}));
+  EXPECT_TRUE(head_->resolve(Labels{{"__name__", "m"}, {"ref", "3"}}, model::kNoOwner));
+  EXPECT_FALSE(head_->resolve(Labels{{"__name__", "m"}, {"ref", "4"}}, model::kNoOwner));
 }
 
 TEST_F(ReplayTest, PutsLabelsRightThatNobodyWrites) {

@@ -28,10 +28,14 @@ AdmissionTurn::~AdmissionTurn() {
   for (PageControl* page : held_) page->turn.store(0, std::memory_order_release);
 }
 
-void AdmissionTurn::take(PageControl& page) {
+void wait_for_turn(const PageControl& page) {
   for (int i = 0; page.turn.load(std::memory_order_acquire) != 0; ++i) {
     if (i >= kSpins) std::this_thread::yield();
   }
+}
+
+void AdmissionTurn::take(PageControl& page) {
+  wait_for_turn(page);
   held_.push_back(&page);
   page.turn.store(id_, std::memory_order_relaxed);
   page.admitted = 0;
@@ -45,10 +49,17 @@ std::size_t AdmissionTurn::judge(const AdmissionRows& rows, std::span<RowVerdict
     const Slot slot = rows.slots[i];
     PageControl& page = pages_.control(slot);
     if (page.turn.load(std::memory_order_relaxed) != id_) take(page);
+    const SeriesHot& line = pages_.line(slot);
+    const bool is_gone = page.generation.load(std::memory_order_relaxed) != rows.generations[i] ||
+                         (line.flags & kSeriesIsUnlinked) != 0;
+    if (is_gone) [[unlikely]] {
+      verdicts[i] = RowVerdict::kGone;
+      continue;
+    }
     const std::uint32_t bit = std::uint32_t{1} << (slot % kPageSeries);
     const bool again = (page.admitted & bit) != 0;
     verdicts[i] = again ? judge_again(rows, i, verdicts.first(i))
-                        : compare_newest(pages_.line(slot), rows.time_of(i), rows.values[i]);
+                        : compare_newest(line, rows.time_of(i), rows.values[i]);
     if (verdicts[i] != RowVerdict::kAppended) continue;
     ++admitted;
     page.admitted |= bit;

@@ -25,6 +25,7 @@ namespace narthex::tsdb {
 /// Rows to judge, row-aligned. `times` is empty when all are at `time`.
 struct AdmissionRows {
   std::span<const Slot> slots;
+  std::span<const std::uint32_t> generations;  // of the handles
   std::span<const double> values;
   model::TimeMs time = 0;
   std::span<const model::TimeMs> times{};
@@ -35,6 +36,9 @@ struct AdmissionRows {
 /// Against the newest sample alone: kAppended, kSameAgain, kDuplicate or kOutOfOrder. Under the
 /// page's lock, or in a turn that holds the page.
 model::RowVerdict compare_newest(const SeriesHot& line, model::TimeMs time, double value);
+
+/// Waits until no turn holds `page`. Under the lock that orders the log, so that none begins.
+void wait_for_turn(const PageControl& page);
 
 /// A batch's hold on its pages, until it is destroyed. Made under the lock that orders the log (the
 /// head's commit lock), destroyed anywhere. While it lives, only its owner changes the lines.
@@ -47,7 +51,8 @@ class AdmissionTurn {
   AdmissionTurn& operator=(const AdmissionTurn&) = delete;
 
   /// Takes the rows' pages, waiting for each if need be, and gives a verdict for every row, in row
-  /// order. A row that is not newer than an admitted one of its series before it is kSameAgain.
+  /// order: kGone for a handle of an earlier generation or of a series that was unlinked. A row
+  /// that is not newer than an admitted one of its series before it is kSameAgain.
   /// `verdicts.size()` is the number of rows. Once. Returns how many are kAppended.
   std::size_t judge(const AdmissionRows& rows, std::span<model::RowVerdict> verdicts);
 

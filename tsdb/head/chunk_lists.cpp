@@ -139,6 +139,26 @@ void ChunkLists::push(SeriesHot& line, Slot slot, TimeMs time, double value) {
   xor_append(line, arena_.at(line.chunk), time, value);
 }
 
+void ChunkLists::release(SeriesHot& line, Slot slot) {
+  std::vector<ClosedChunk> full = older(line, slot);
+  add_listed(line, full);
+  for (const ClosedChunk& chunk : full) {
+    const ChunkPlace place = chunk.load();
+    if (place.in_arena) arena_.retire(place.offset, kArenaClasses[place.size_class]);
+  }
+  if (line.closed != 0) {
+    // A list is as large as its entries ever made it, and full or half full at least.
+    const std::size_t entries = closed_capacity(std::max<std::size_t>(line.closed_n, 1));
+    arena_.retire(line.closed, static_cast<std::uint16_t>(entries * sizeof(ClosedChunk)));
+  }
+  if (line.chunk != 0) arena_.retire(line.chunk, line.capacity);
+  if ((line.flags & kSeriesHasOlder) != 0) {
+    pages_.control(slot).side->older[slot % kPageSeries] = {};
+  }
+  line.chunk = line.closed = 0;
+  line.n = line.closed_n = 0;
+}
+
 std::vector<ClosedChunk> ChunkLists::older(const SeriesHot& line, Slot slot) const {
   if ((line.flags & kSeriesHasOlder) == 0) return {};
   return pages_.control(slot).side->older[slot % kPageSeries];

@@ -31,6 +31,9 @@ class ChunkLists {
   /// Appends a sample newer than the line's newest, under the page's lock and a claim.
   void push(SeriesHot& line, Slot slot, model::TimeMs time, double value);
 
+  /// Gives back all of a line's memory, under the page's lock; the line has no chunk then.
+  void release(SeriesHot& line, Slot slot);
+
   /// The full chunks that are beside the page, oldest first. Under its lock; mostly none.
   std::vector<ClosedChunk> older(const SeriesHot& line, Slot slot) const;
   /// Appends those that came after them, of a line copied in this epoch.

@@ -14,7 +14,8 @@ namespace {
 using model::RowVerdict;
 using model::TimeMs;
 
-constexpr std::size_t kPrefetchRows = 12;  // tuned: hot lines in flight
+constexpr std::size_t kPrefetchRows = 12;   // tuned: hot lines in flight
+constexpr std::size_t kUnlinkSlots = 1024;  // tuned: some tens of microseconds of the commit lock
 constexpr std::size_t kSeriesRecordBytes =
     1024 * 1024;  // tuned: readers of the WAL hold a record whole
 
@@ -58,6 +59,7 @@ struct Head::Unlogged {
 struct Head::Staged {
   std::vector<std::uint32_t> rows;  // of the batch
   std::vector<Slot> slots;
+  std::vector<std::uint32_t> generations;
   std::vector<std::uint64_t> refs;
   std::vector<double> values;
   std::vector<TimeMs> times;  // empty: the batch's time
@@ -65,7 +67,8 @@ struct Head::Staged {
   WalPayload record;
 
   AdmissionRows admission() const {
-    return {.slots = slots, .values = values, .time = time, .times = times};
+    return {
+        .slots = slots, .generations = generations, .values = values, .time = time, .times = times};
   }
   void encode(bool compress) {
     std::string samples;
@@ -86,6 +89,7 @@ void Head::Staged::keep_only(std::span<const RowVerdict> verdicts, RowVerdict ve
   };
   keep(rows);
   keep(slots);
+  keep(generations);
   keep(refs);
   keep(values);
   keep(times);
@@ -105,11 +109,11 @@ struct Head::Turn {
 };
 
 Result<std::unique_ptr<Head>> Head::create(HeadOptions options, const Clock& clock) {
-  auto epochs = std::make_unique<Epochs>();
+  auto epochs = std::make_unique<HeadEpochs>();
   NX_TRY_ASSIGN(PageTable table, PageTable::create());
   auto pages = std::make_unique<PageTable>(std::move(table));
-  NX_TRY_ASSIGN(auto registry, SeriesRegistry::create(options.series_max, *pages));
-  NX_TRY_ASSIGN(ChunkArena arena, ChunkArena::create(*epochs, options.chunk_bytes_max));
+  NX_TRY_ASSIGN(auto registry, SeriesRegistry::create(options.series_max, *pages, *epochs));
+  NX_TRY_ASSIGN(ChunkArena arena, ChunkArena::create(epochs->reads, options.chunk_bytes_max));
   return std::make_unique<Head>(
       options, clock,
       Memory{std::move(epochs), std::move(pages), std::move(registry), std::move(arena)});
@@ -123,7 +127,7 @@ Head::Head(HeadOptions options, const Clock& clock, Memory memory)
       registry_(std::move(memory.registry)),
       chunks_(*pages_, std::move(memory.arena)),
       visibility_(*pages_),
-      reader_(*pages_, chunks_, visibility_, *epochs_) {}
+      reader_(*pages_, chunks_, visibility_, epochs_->reads) {}
 
 Head::~Head() = default;
 
@@ -131,12 +135,11 @@ void Head::set_wal(WalWriter* wal) {
   wal_.store(wal, std::memory_order_release);
 }
 
-Result<model::SeriesHandle> Head::resolve(const model::Labels& labels) {
+Result<model::SeriesHandle> Head::resolve(const model::Labels& labels, model::SeriesOwner owner) {
   bool is_new = false;
-  NX_TRY_ASSIGN(const Slot slot, registry_->resolve(labels, is_new));
+  NX_TRY_ASSIGN(const model::SeriesHandle series, registry_->resolve(labels, owner, is_new));
   if (is_new) counters_.series_created.fetch_add(1, std::memory_order_relaxed);
-  return model::SeriesHandle{slot,
-                             pages_->control(slot).generation.load(std::memory_order_relaxed)};
+  return series;
 }
 
 TimeMs Head::oldest_time() const {
@@ -182,8 +185,10 @@ RowVerdict Head::judge_time(const model::FloatBatch& batch, std::size_t row,
   if (time >= allowed.min && time <= allowed.max) [[likely]]
     return RowVerdict::kAppended;
   if (time > allowed.max) return RowVerdict::kOutOfBounds;
-  const Slot slot = batch.series[row].slot;
+  const auto [slot, generation] = batch.series[row];
+  const PageControl& page = pages_->control(slot);
   const PageLock lock(pages_->control(slot));
+  if (page.generation.load(std::memory_order_relaxed) != generation) return RowVerdict::kGone;
   const RowVerdict verdict = compare_newest(pages_->line(slot), time, batch.values[row]);
   return verdict == RowVerdict::kAppended ? RowVerdict::kOutOfBounds : verdict;
 }
@@ -200,6 +205,7 @@ void Head::stage(const model::FloatBatch& batch, model::AppendReport& report,
   staged.time = batch.time;
   staged.rows.reserve(count);
   staged.slots.reserve(count);
+  staged.generations.reserve(count);
   staged.refs.reserve(count);
   staged.values.reserve(count);
   if (!batch.times.empty()) staged.times.reserve(count);
@@ -212,6 +218,7 @@ void Head::stage(const model::FloatBatch& batch, model::AppendReport& report,
     if (report.verdicts[i] != RowVerdict::kAppended) continue;
     staged.rows.push_back(static_cast<std::uint32_t>(i));
     staged.slots.push_back(series.slot);
+    staged.generations.push_back(series.generation);
     staged.refs.push_back(registry_->ref(series.slot));
     staged.values.push_back(batch.values[i]);
     if (!batch.times.empty()) staged.times.push_back(batch.times[i]);
@@ -287,6 +294,60 @@ void Head::apply(const model::FloatBatch& batch, const Staged& staged,
     }
   }
   if (low <= high) widen_time(low, high);
+}
+
+// No turn holds its page, and none begins.
+bool Head::unlink_if_idle(Slot slot, TimeMs time) {
+  PageControl& page = pages_->control(slot);
+  wait_for_turn(page);
+  const PageLock lock(page);
+  SeriesHot& line = pages_->line(slot);
+  if (line.n != 0 && line.last_t >= time) return false;
+  line.flags |= kSeriesIsUnlinked;
+  return true;
+}
+
+// In parts, so that nobody who appends waits for long. Between marking and unlinking a series has
+// the mark already: it takes nothing that would be lost.
+std::size_t Head::unlink_idle(TimeMs time) {
+  const EpochGuard guard(epochs_->holds);
+  SlotList slots = registry_->select({});
+  std::ranges::sort(slots);
+  std::size_t unlinked = 0;
+  for (std::size_t at = 0; at < slots.size(); at += kUnlinkSlots) {
+    SlotList idle;
+    const MutexLock lock(commit_mutex_);
+    for (const Slot slot :
+         std::span(slots).subspan(at, std::min(kUnlinkSlots, slots.size() - at))) {
+      if (unlink_if_idle(slot, time)) idle.push_back(slot);
+    }
+    registry_->unlink(idle);
+    unlinked += idle.size();
+  }
+  return unlinked;
+}
+
+std::size_t Head::free_unlinked() {
+  const std::vector<Slot> slots = registry_->take_unheld();
+  for (const Slot slot : slots) {
+    const MutexLock lock(commit_mutex_);  // no row of it is between its turn and its page
+    PageControl& page = pages_->control(slot);
+    wait_for_turn(page);
+    {
+      const PageLock page_lock(page);
+      SeriesHot& line = pages_->line(slot);
+      chunks_.release(line, slot);
+      line = SeriesHot{.flags = kSeriesIsUnlinked};
+    }
+    registry_->give_back(slot, [&](Slot first) {
+      const PageLock page_lock(page);
+      visibility_.forget_page(page);
+      for (Slot i = 0; i < kPageSeries; ++i) pages_->line(first + i) = SeriesHot{};
+      page.generation.fetch_add(1, std::memory_order_relaxed);
+    });
+  }
+  registry_->free_unused();
+  return slots.size();
 }
 
 void Head::widen_time(TimeMs low, TimeMs high) {

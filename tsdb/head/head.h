@@ -45,7 +45,7 @@ struct HeadCounters {
 class Head final : public model::Appender {
   /// What can be refused, made before the head is.
   struct Memory {
-    std::unique_ptr<Epochs> epochs;
+    std::unique_ptr<HeadEpochs> epochs;
     std::unique_ptr<PageTable> pages;
     std::unique_ptr<SeriesRegistry> registry;
     ChunkArena arena;
@@ -61,7 +61,8 @@ class Head final : public model::Appender {
   /// Later batches are written to `wal` first; it must outlive the head or the next call.
   void set_wal(WalWriter* wal);
 
-  Result<model::SeriesHandle> resolve(const model::Labels& labels) override;
+  Result<model::SeriesHandle> resolve(const model::Labels& labels,
+                                      model::SeriesOwner owner) override;
   /// Half a chunk range behind the newest sample.
   model::TimeMs oldest_time() const override;
   /// Errors besides those of the interface: kLimit when there is no room for chunks.
@@ -75,11 +76,20 @@ class Head final : public model::Appender {
                                       std::span<const model::TimeMs> times,
                                       std::span<const double> values);
 
+  /// Takes out every series without a sample at or after `time`: nobody finds it any more, and its
+  /// handles are gone. Readers that are open go on seeing it. Returns how many there were.
+  std::size_t unlink_idle(model::TimeMs time);
+  /// Makes what unlinked series had usable again, as far as no reader can see it any more: to be
+  /// called now and then. Returns how many were freed.
+  std::size_t free_unlinked();
+
   /// All that the log has before this place is applied: an image of the head, or a checkpoint, that
   /// is begun after the call needs nothing from before it. The beginning while there is no WAL.
   WalPosition applied_position();
 
   const SeriesReader& reader() const { return reader_; }
+  /// Who keeps slots of this head holds a guard of it from before they were found.
+  Epochs& holds() const { return epochs_->holds; }
   const SeriesRegistry& registry() const { return *registry_; }
   Isolation& isolation() const { return isolation_; }
   const HeadCounters& counters() const { return counters_; }
@@ -104,12 +114,13 @@ class Head final : public model::Appender {
   Result<void> write_wal(WalWriter& wal, WalPayload samples) NX_REQUIRES(commit_mutex_);
   void apply(const model::FloatBatch& batch, const Staged& staged, const Isolation::Commit& commit,
              model::AppendReport& report);
+  bool unlink_if_idle(Slot slot, model::TimeMs time) NX_REQUIRES(commit_mutex_);
   void widen_time(model::TimeMs low, model::TimeMs high);
   void count(model::AppendReport& report);
 
   const HeadOptions options_;
   const Clock& clock_;
-  const std::unique_ptr<Epochs> epochs_;
+  const std::unique_ptr<HeadEpochs> epochs_;
   const std::unique_ptr<PageTable> pages_;
   const std::unique_ptr<SeriesRegistry> registry_;
   ChunkLists chunks_;
@@ -121,7 +132,7 @@ class Head final : public model::Appender {
   // Relaxed: hints and statistics.
   std::atomic<model::TimeMs> min_time_{std::numeric_limits<model::TimeMs>::max()};
   std::atomic<model::TimeMs> max_time_{std::numeric_limits<model::TimeMs>::min()};
-  Mutex commit_mutex_;  // rank 40: turns begin one at a time; series records before their samples
+  Mutex commit_mutex_;  // rank 15: turns begin one at a time; series records before their samples
 };
 
 }  // namespace narthex::tsdb

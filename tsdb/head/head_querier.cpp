@@ -52,6 +52,7 @@ class HeadQuerier final : public model::Querier {
  public:
   HeadQuerier(const Head& head, model::TimeRange range)
       : head_(head),
+        held_(head.holds()),
         reader_(head.isolation()),
         empty_(range.max < head.min_time() || range.min > head.max_time()) {}
 
@@ -79,13 +80,15 @@ class HeadQuerier final : public model::Querier {
 
  private:
   const Head& head_;
+  EpochGuard held_;  // the slots that are found
   Isolation::Reader reader_;
   bool empty_;  // nothing of the head is in the querier's range
 };
 
 class HeadChunkSource final : public model::ChunkSource {
  public:
-  explicit HeadChunkSource(const Head& head) : head_(head), reader_(head.isolation()) {}
+  explicit HeadChunkSource(const Head& head)
+      : head_(head), held_(head.holds()), reader_(head.isolation()) {}
 
   Result<void> select(const model::Matchers& matchers, const model::SelectHints& hints) {
     NX_TRY_ASSIGN(const SlotList slots, head_.registry().select(matchers, hints.stop));
@@ -112,6 +115,7 @@ class HeadChunkSource final : public model::ChunkSource {
     Slot slot;
   };
   const Head& head_;
+  EpochGuard held_;
   Isolation::Reader reader_;
   std::vector<Series> series_;  // in label order
 };

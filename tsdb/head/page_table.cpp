@@ -6,7 +6,6 @@
 namespace narthex::tsdb {
 namespace {
 
-constexpr std::size_t kSlotsMax = std::size_t{1} << 30;
 constexpr int kSpins =
     64;  // tuned: a holder that runs is done by then; one that does not needs the core
 

@@ -1,5 +1,4 @@
-// Finding series and listing labels. The lock is held for a slice of a list at a time, never while
-// a matcher runs; texts, pairs and label arrays need none.
+// Finding series and listing labels, without a lock: over lists as they are when they are walked.
 //
 // A selection goes from what is cheap and short to what is not: the lists of plain equalities,
 // shortest first; then the other matchers that a series without the label fails; then those that it
@@ -14,13 +13,8 @@
 namespace narthex::tsdb {
 namespace {
 
-constexpr PairId kAllSeries = 0xFFFFFFFF;           // names the list of all slots
-constexpr std::size_t kSlotsPerHold = 16 * 1024;    // tuned: some tens of microseconds of the lock
-constexpr std::size_t kSearchedPerHold = 2 * 1024;  // tuned: the same, where each is looked up
-constexpr std::size_t kCostPerCheck = 64;           // tuned: of matches of a slow expression
-constexpr std::size_t kSortedRun = 16 * 1024;       // tuned: some milliseconds
-constexpr std::size_t kSlotsPerPair = 16;           // tuned: going to a list costs as much
-constexpr std::size_t kMergeListsMax = 8;           // tuned: more lists go through a bitmap
+constexpr std::size_t kCostPerCheck = 64;      // tuned: of matches of a slow expression
+constexpr std::size_t kSortedRun = 16 * 1024;  // tuned: some milliseconds
 
 bool is_plain(const model::Matcher& matcher) {
   return matcher.type() == model::MatchType::kEqual && !matcher.value().empty();
@@ -118,140 +112,52 @@ Result<std::vector<std::string>> sorted_texts(const std::unordered_set<Symbol>& 
 }  // namespace
 
 std::string_view SeriesRegistry::value_text(PairId pair) const {
-  return pair == 0 ? std::string_view() : memory_.symbols.text(memory_.symbols.pair(pair).value);
+  return pair == 0 ? std::string_view() : symbols().text(symbols().pair(pair).value);
 }
 
 Symbol SeriesRegistry::find_symbol(std::string_view text) const {
-  const ReaderLock lock(mutex_);
-  return memory_.symbols.find(text);
+  const Guard guard(*this);
+  return symbols().find(text);
 }
 
-std::size_t SeriesRegistry::series_count() const {
-  const ReaderLock lock(mutex_);
-  return slots_.size();
-}
-
-// The slots of a list from `from` on.
-std::span<const Slot> SeriesRegistry::list_locked(PairId pair, Slot from) const {
-  const std::span<const Slot> list = pair == kAllSeries ? slots_ : postings_.of(pair);
-  if (from == 0) return list;
-  return list.subspan(
-      static_cast<std::size_t>(std::ranges::lower_bound(list, from) - list.begin()));
-}
-
-std::span<const PairId> SeriesRegistry::values_locked(std::string_view name) const {
-  const Symbol symbol = memory_.symbols.find(name);
-  const auto found = symbol == 0 ? name_index_.end() : name_index_.find(symbol);
-  if (found == name_index_.end()) return {};
-  return names_[found->second].second;
-}
-
-std::size_t SeriesRegistry::value_count(std::string_view name) const {
-  const ReaderLock lock(mutex_);
-  return values_locked(name).size();
-}
-
-std::vector<PairId> SeriesRegistry::values_of(std::string_view name) const {
-  std::vector<PairId> out;
-  for (bool more = true; more;) {
-    const ReaderLock lock(mutex_);
-    const std::span<const PairId> rest = values_locked(name).subspan(out.size());
-    if (out.empty()) out.reserve(rest.size());
-    const auto part = rest.first(std::min(rest.size(), kSlotsPerHold));
-    out.insert(out.end(), part.begin(), part.end());
-    more = part.size() < rest.size();
-  }
-  return out;
-}
-
-SlotList SeriesRegistry::copy_list(PairId pair) const {
-  SlotList out;
-  for (bool more = true; more;) {
-    const ReaderLock lock(mutex_);
-    const std::span<const Slot> rest = list_locked(pair, out.empty() ? 0 : out.back() + 1);
-    if (out.empty()) out.reserve(rest.size());
-    const auto part = rest.first(std::min(rest.size(), kSlotsPerHold));
-    out.insert(out.end(), part.begin(), part.end());
-    more = part.size() < rest.size();
-  }
-  return out;
-}
-
-SlotList SeriesRegistry::intersect_list(const SlotList& found, PairId pair) const {
-  SlotList out;
-  for (std::size_t at = 0; at < found.size();) {
-    const auto part = std::span(found).subspan(at, std::min(kSearchedPerHold, found.size() - at));
-    at += part.size();
-    const ReaderLock lock(mutex_);
-    const std::span<const Slot> list = list_locked(pair, part.front());
-    const auto end = std::ranges::upper_bound(list, part.back());
-    const SlotList both = intersect(part, {list.begin(), end});
-    out.insert(out.end(), both.begin(), both.end());
-  }
-  return out;
+std::span<const PairId> SeriesRegistry::values_of(std::string_view name) const {
+  const LabelName* found = symbols().find_name(name);
+  return found == nullptr ? std::span<const PairId>() : found->pairs.view();
 }
 
 SlotList SeriesRegistry::unite_lists(const std::vector<PairId>& pairs) const {
-  if (pairs.size() <= kMergeListsMax) {
-    std::vector<SlotList> lists;
-    for (const PairId pair : pairs) lists.push_back(copy_list(pair));
-    if (lists.size() == 1) return std::move(lists.front());
-    return unite({lists.begin(), lists.end()}, 0);
+  SlotList out;
+  if (pairs.size() == 1) {
+    symbols().pair(pairs.front()).series.append_to(out);
+    return out;
   }
-  SlotBitmap bitmap(series_count());
-  Slot from = 0;
-  for (std::size_t i = 0; i < pairs.size();) {
-    const ReaderLock lock(mutex_);
-    for (std::size_t work = 0; i < pairs.size() && work < kSlotsPerHold; work += kSlotsPerPair) {
-      const std::span<const Slot> rest = list_locked(pairs[i], from);
-      const auto part = rest.first(std::min(rest.size(), kSlotsPerHold));
-      bitmap.add(part);
-      work += part.size();
-      const bool whole = part.size() == rest.size();
-      from = whole ? 0 : part.back() + 1;
-      if (whole) ++i;
-    }
-  }
+  if (pairs.empty()) return out;
+  SlotBitmap bitmap(slot_end());
+  for (const PairId pair : pairs) symbols().pair(pair).series.add_to(bitmap);
   return bitmap.slots();
-}
-
-std::vector<std::uint32_t> SeriesRegistry::series_counts(const std::vector<PairId>& pairs) const {
-  std::vector<std::uint32_t> counts;
-  counts.reserve(pairs.size());
-  while (counts.size() < pairs.size()) {
-    const ReaderLock lock(mutex_);
-    const std::size_t end = std::min(counts.size() + kSearchedPerHold, pairs.size());
-    while (counts.size() < end) {
-      const auto list = postings_.of(pairs[counts.size()]);
-      counts.push_back(static_cast<std::uint32_t>(list.size()));
-    }
-  }
-  return counts;
 }
 
 // The series that all plain equalities accept; nothing when there is none of these.
 std::optional<SlotList> SeriesRegistry::select_equal(const model::Matchers& matchers) const {
   std::vector<std::pair<std::size_t, PairId>> lists;
-  {
-    const ReaderLock lock(mutex_);
-    for (const model::Matcher& matcher : matchers) {
-      if (!is_plain(matcher)) continue;
-      const PairId pair = memory_.symbols.find_pair(matcher.name(), matcher.value());
-      lists.emplace_back(postings_.of(pair).size(), pair);
-    }
+  for (const model::Matcher& matcher : matchers) {
+    if (!is_plain(matcher)) continue;
+    const PairId pair = symbols().find_pair(matcher.name(), matcher.value());
+    lists.emplace_back(symbols().pair(pair).series.size(), pair);
   }
   if (lists.empty()) return std::nullopt;
   std::ranges::sort(lists);
-  SlotList found = copy_list(lists.front().second);
+  SlotList found;
+  symbols().pair(lists.front().second).series.append_to(found);
   for (std::size_t i = 1; i < lists.size() && !found.empty(); ++i) {
-    found = intersect_list(found, lists[i].second);
+    found = symbols().pair(lists[i].second).series.intersect(found);
   }
   return found;
 }
 
 Result<SlotList> SeriesRegistry::keep_matching(const SlotList& found, const model::Matcher& matcher,
                                                const StopToken& stop) const {
-  const Symbol name = find_symbol(matcher.name());
+  const Symbol name = symbols().find(matcher.name());
   SlotList kept;
   Pace pace(stop, kCostPerCheck);
   for (const Slot slot : found) {
@@ -266,7 +172,7 @@ Result<SlotList> SeriesRegistry::keep_matching(const SlotList& found, const mode
 Result<SlotList> SeriesRegistry::narrow(std::optional<SlotList> found,
                                         const model::Matcher& matcher,
                                         const StopToken& stop) const {
-  if (found && found->size() <= value_count(matcher.name())) {
+  if (found && found->size() <= values_of(matcher.name()).size()) {
     return keep_matching(*found, matcher, stop);
   }
   const bool accepts_missing = matcher.matches("");
@@ -278,12 +184,19 @@ Result<SlotList> SeriesRegistry::narrow(std::optional<SlotList> found,
     if (matcher.matches(text) != accepts_missing) wanted.push_back(pair);
   }
   SlotList listed = unite_lists(wanted);
-  if (accepts_missing) return subtract(found ? *found : copy_list(kAllSeries), listed);
+  if (accepts_missing && !found) all_.append_to(found.emplace());
+  if (accepts_missing) return subtract(*found, listed);
   return found ? intersect(*found, listed) : listed;
 }
 
 Result<SlotList> SeriesRegistry::select(const model::Matchers& matchers,
                                         const StopToken& stop) const {
+  const Guard guard(*this);
+  return select_guarded(matchers, stop);
+}
+
+Result<SlotList> SeriesRegistry::select_guarded(const model::Matchers& matchers,
+                                                const StopToken& stop) const {
   std::optional<SlotList> found = select_equal(matchers);
   for (const bool accepts_missing : {false, true}) {
     for (const model::Matcher& matcher : matchers) {
@@ -292,7 +205,7 @@ Result<SlotList> SeriesRegistry::select(const model::Matchers& matchers,
       NX_TRY_ASSIGN(found, narrow(std::move(found), matcher, stop));
     }
   }
-  if (!found) found = copy_list(kAllSeries);
+  if (!found) all_.append_to(found.emplace());
   Pace pace(stop, kCostPerCheck);
   NX_TRY(sort_paced(*found, [this](Slot a, Slot b) { return ref(a) < ref(b); }, pace));
   return *std::move(found);
@@ -301,74 +214,78 @@ Result<SlotList> SeriesRegistry::select(const model::Matchers& matchers,
 Result<std::vector<std::string>> SeriesRegistry::label_values(
     const std::string& name, const model::Matchers& matchers,
     const model::LabelHints& hints) const {
+  const Guard guard(*this);
   Pace pace(hints.stop, kCostPerCheck);
   FirstSeen values(hints.limit);
   const auto asks_other = [&name](const model::Matcher& m) { return m.name() != name; };
   if (std::ranges::none_of(matchers, asks_other)) {  // the values themselves say which match
     for (const PairId pair : values_of(name)) {
+      if (symbols().pair(pair).series.size() == 0) continue;  // on its way out
       const std::string_view text = value_text(pair);
       NX_TRY(matchers.empty() ? pace.tick() : pace.tick(cost_of_match(text.size())));
       const auto accepts = [text](const model::Matcher& matcher) { return matcher.matches(text); };
       if (!std::ranges::all_of(matchers, accepts)) continue;
-      if (!values.add(memory_.symbols.pair(pair).value)) break;
+      if (!values.add(symbols().pair(pair).value)) break;
     }
-  } else if (const Symbol symbol = find_symbol(name); symbol != 0) {
-    NX_TRY_ASSIGN(const SlotList slots, select(matchers, hints.stop));
+  } else if (const Symbol symbol = symbols().find(name); symbol != 0) {
+    NX_TRY_ASSIGN(const SlotList slots, select_guarded(matchers, hints.stop));
     for (const Slot slot : slots) {
       NX_TRY(pace.tick());
       const PairId pair = pair_of(slot, symbol);
-      if (pair != 0 && !values.add(memory_.symbols.pair(pair).value)) break;
+      if (pair != 0 && !values.add(symbols().pair(pair).value)) break;
     }
   }
-  return sorted_texts(values.symbols(), memory_.symbols, pace);
+  return sorted_texts(values.symbols(), symbols(), pace);
 }
 
 Result<std::vector<std::string>> SeriesRegistry::label_names(const model::Matchers& matchers,
                                                              const model::LabelHints& hints) const {
+  const Guard guard(*this);
   Pace pace(hints.stop, kCostPerCheck);
   FirstSeen names(0);
   if (matchers.empty()) {
-    const ReaderLock lock(mutex_);
-    for (const auto& entry : names_) names.add(entry.first);
+    for (const LabelName* name : symbols().names()) {
+      if (!name->pairs.view().empty()) names.add(name->symbol);
+    }
   } else {
-    NX_TRY_ASSIGN(const SlotList slots, select(matchers, hints.stop));
+    NX_TRY_ASSIGN(const SlotList slots, select_guarded(matchers, hints.stop));
     for (const Slot slot : slots) {
       NX_TRY(pace.tick());
-      for (const PairId pair : pairs(slot)) names.add(memory_.symbols.pair(pair).name);
+      for (const PairId pair : pairs(slot)) names.add(symbols().pair(pair).name);
     }
   }
-  NX_TRY_ASSIGN(auto texts, sorted_texts(names.symbols(), memory_.symbols, pace));
+  NX_TRY_ASSIGN(auto texts, sorted_texts(names.symbols(), symbols(), pace));
   if (hints.limit != 0 && texts.size() > hints.limit) texts.resize(hints.limit);
   return texts;
 }
 
 Result<RegistryStatistics> SeriesRegistry::statistics(std::size_t limit,
                                                       const StopToken& stop) const {
+  const Guard guard(*this);
   Pace pace(stop, kCostPerCheck);
   RegistryStatistics out;
-  std::vector<std::string_view> names;
-  {
-    const ReaderLock lock(mutex_);
-    out.series = slots_.size();
-    out.label_pairs = memory_.symbols.pair_count();
-    for (const auto& entry : names_) names.push_back(memory_.symbols.text(entry.first));
-  }
+  out.series = series_count();
+  out.label_pairs = symbols().pair_count();
   std::vector<Counted> metrics;
   std::vector<Counted> values;
   std::vector<Counted> bytes;
   std::vector<Counted> pairs;
-  for (const std::string_view name : names) {
-    const std::vector<PairId> ids = values_of(name);
-    const std::vector<std::uint32_t> counts = series_counts(ids);
+  for (const LabelName* entry : symbols().names()) {
+    const std::string_view name = symbols().text(entry->symbol);
     std::uint64_t name_bytes = 0;
-    for (std::size_t i = 0; i < ids.size(); ++i) {
+    std::uint64_t value_count = 0;
+    for (const PairId id : entry->pairs.view()) {
       NX_TRY(pace.tick());
-      const std::string_view value = value_text(ids[i]);
-      name_bytes += value.size() * counts[i];
-      pairs.push_back({name, value, counts[i]});
-      if (name == model::kMetricName) metrics.push_back({value, {}, counts[i]});
+      const std::string_view value = value_text(id);
+      const std::uint64_t count = symbols().pair(id).series.size();
+      if (count == 0) continue;  // on its way out
+      ++value_count;
+      name_bytes += value.size() * count;
+      pairs.push_back({name, value, count});
+      if (name == model::kMetricName) metrics.push_back({value, {}, count});
     }
-    values.push_back({name, {}, ids.size()});
+    if (value_count == 0) continue;
+    values.push_back({name, {}, value_count});
     bytes.push_back({name, {}, name_bytes});
   }
   out.series_by_metric_name = top(std::move(metrics), limit);

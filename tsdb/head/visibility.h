@@ -32,6 +32,11 @@ class Visibility {
   /// How many of a line's newest samples `snapshot` does not see. Under the page's lock.
   std::size_t hidden(const SeriesHot& line, Slot slot, const ReadSnapshot& snapshot) const;
 
+  /// Of a page whose lines are all emptied, under its lock.
+  void forget_page(PageControl& page) {
+    if (page.side != nullptr) forget(*page.side, ~std::uint64_t{0});
+  }
+
   /// Now and then, forgets what pages that nobody writes any more keep of commits before `horizon`.
   /// Call it after a commit, without a page lock.
   void sweep(std::uint64_t horizon);
