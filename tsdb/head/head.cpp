@@ -127,7 +127,8 @@ Head::Head(HeadOptions options, const Clock& clock, Memory memory)
       registry_(std::move(memory.registry)),
       chunks_(*pages_, std::move(memory.arena)),
       visibility_(*pages_),
-      reader_(*pages_, chunks_, visibility_, epochs_->reads) {}
+      out_of_order_(*pages_),
+      reader_(*pages_, chunks_, visibility_, out_of_order_, epochs_->reads) {}
 
 Head::~Head() = default;
 
@@ -337,6 +338,7 @@ std::size_t Head::free_unlinked() {
       const PageLock page_lock(page);
       SeriesHot& line = pages_->line(slot);
       chunks_.release(line, slot);
+      out_of_order_.release(line, slot);
       line = SeriesHot{.flags = kSeriesIsUnlinked};
     }
     registry_->give_back(slot, [&](Slot first) {

@@ -125,6 +125,7 @@ class Head final : public model::Appender {
   const std::unique_ptr<SeriesRegistry> registry_;
   ChunkLists chunks_;
   Visibility visibility_;
+  OutOfOrderLists out_of_order_;
   SeriesReader reader_;
   mutable Isolation isolation_;
   HeadCounters counters_;

@@ -26,6 +26,13 @@ struct PageRun {
   std::uint32_t n;     // samples of each
 };
 
+/// A sample older than those before it.
+struct OutOfOrderSample {
+  model::TimeMs time;
+  double value;
+  std::uint64_t commit;  // that added it
+};
+
 /// What a page has beside its lines, made when one of them first needs it. Guarded by the page's
 /// lock; the flags of a line say whether there is anything of it here.
 struct PageSide {
@@ -34,6 +41,8 @@ struct PageSide {
   std::vector<PageRun> earlier;
   /// Full chunks beyond what a line's list holds, oldest first.
   std::array<std::vector<ClosedChunk>, kPageSeries> older;
+  /// Of each line, by time.
+  std::array<std::vector<OutOfOrderSample>, kPageSeries> out_of_order;
 };
 
 /// One cache line a page: readers of one page do not disturb its neighbours. All zero at first.

@@ -14,9 +14,10 @@ namespace narthex::tsdb {
 inline constexpr std::uint32_t kPageSeries = 32;  // fixed by the layout: slot = page << 5 | index
 
 enum SeriesFlags : std::uint8_t {
-  kSeriesHasOlder = 1,    // older closed chunks are in the head's side table
-  kSeriesHasHidden = 2,   // earlier commits that some reader may not see: side table
-  kSeriesIsUnlinked = 4,  // found by nobody any more: takes no samples
+  kSeriesHasOlder = 1,       // older closed chunks are in the head's side table
+  kSeriesHasHidden = 2,      // earlier commits that some reader may not see: side table
+  kSeriesIsUnlinked = 4,     // found by nobody any more: takes no samples
+  kSeriesHasOutOfOrder = 8,  // samples that came after newer ones: side table
 };
 
 struct SeriesHot {

@@ -10,6 +10,53 @@
 namespace narthex::tsdb {
 namespace {
 
+void keep_range(model::SampleColumns& samples, model::TimeRange range) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (samples.times[i] < range.min || samples.times[i] > range.max) continue;
+    samples.times[kept] = samples.times[i];
+    samples.values[kept++] = samples.values[i];
+  }
+  samples.times.resize(kept);
+  samples.values.resize(kept);
+}
+
+constexpr model::TimeRange kAllTimes{std::numeric_limits<model::TimeMs>::min(),
+                                     std::numeric_limits<model::TimeMs>::max()};
+
+// Fills a list. Its memory moves while it grows, so what points there is set at the end.
+class ChunkListWriter {
+ public:
+  explicit ChunkListWriter(model::ChunkList& out) : out_(out) {
+    out_.chunks.clear();
+    out_.memory.clear();
+  }
+  void add(std::span<const std::byte> bytes, model::TimeMs min_time, model::TimeMs max_time) {
+    out_.memory.insert(out_.memory.end(), bytes.begin(), bytes.end());
+    out_.memory.resize(out_.memory.size() + kXorPaddingBytes);
+    sizes_.push_back(bytes.size());
+    out_.chunks.push_back({.min_time = min_time, .max_time = max_time});
+  }
+  // Samples `first` to `end` as a chunk of their own.
+  void add_encoded(const model::SampleColumns& samples, std::size_t first, std::size_t end) {
+    XorAppender chunk;
+    for (std::size_t i = first; i < end; ++i) chunk.append(samples.times[i], samples.values[i]);
+    const std::vector<std::byte> bytes = chunk.bytes();
+    add(bytes, samples.times[first], samples.times[end - 1]);
+  }
+  void finish() {
+    std::span<const std::byte> memory(out_.memory);
+    for (std::size_t i = 0; i < sizes_.size(); ++i) {
+      out_.chunks[i].bytes = memory.first(sizes_[i]);
+      memory = memory.subspan(sizes_[i] + kXorPaddingBytes);
+    }
+  }
+
+ private:
+  model::ChunkList& out_;
+  std::vector<std::size_t> sizes_;
+};
+
 using ChunkBuffer = std::array<std::byte, kArenaClasses.back() + kXorPaddingBytes>;
 
 }  // namespace
@@ -39,7 +86,8 @@ static void hide(std::vector<View>& views, std::size_t hidden) {
 
 // Oldest first.
 std::vector<SeriesReader::View> SeriesReader::views(Slot slot, const ReadSnapshot& snapshot,
-                                                    SeriesHot& line) const {
+                                                    SeriesHot& line,
+                                                    model::SampleColumns& late) const {
   std::vector<ClosedChunk> closed;
   std::size_t hidden = 0;
   {
@@ -47,6 +95,7 @@ std::vector<SeriesReader::View> SeriesReader::views(Slot slot, const ReadSnapsho
     line = pages_.line(slot);
     hidden = visibility_.hidden(line, slot, snapshot);
     closed = chunks_.older(line, slot);
+    out_of_order_.add_visible(line, slot, snapshot, late);
   }
   chunks_.add_listed(line, closed);
   std::vector<View> views;
@@ -96,39 +145,37 @@ Result<void> SeriesReader::decode(const View& chunk, const SeriesHot& line, mode
 
 Result<void> SeriesReader::read_chunks(Slot slot, const ReadSnapshot& snapshot,
                                        model::TimeRange range, model::ChunkList& out) const {
-  constexpr model::TimeRange kAll{std::numeric_limits<model::TimeMs>::min(),
-                                  std::numeric_limits<model::TimeMs>::max()};
   const EpochGuard guard(epochs_);
-  out.chunks.clear();
-  out.memory.clear();
+  ChunkListWriter writer(out);
   SeriesHot line;
   ChunkBuffer buffer;
+  model::SampleColumns late;
   model::SampleColumns samples;
-  std::vector<std::size_t> sizes;
-  for (const View& chunk : views(slot, snapshot, line)) {
-    if (chunk.max_t < range.min || chunk.min_t > range.max) continue;
-    auto bytes = std::span<const std::byte>(buffer).first(load(chunk, line, buffer));
-    samples.clear();
-    NX_TRY(xor_decode(bytes, chunk.count, kAll.min, kAll.max, samples));
-    if (samples.times.back() < range.min) continue;
-    XorAppender cut;
-    std::vector<std::byte> cut_bytes;
-    if (chunk.count < chunk.stored) {
-      for (std::size_t i = 0; i < samples.size(); ++i)
-        cut.append(samples.times[i], samples.values[i]);
-      cut_bytes = cut.bytes();
-      bytes = cut_bytes;
+  for (const View& chunk : views(slot, snapshot, line, late)) {
+    if (late.size() > 0) {  // chunks that overlap are made anew, all of them
+      NX_TRY(decode(chunk, line, kAllTimes, samples));
+      continue;
     }
-    out.memory.insert(out.memory.end(), bytes.begin(), bytes.end());
-    out.memory.resize(out.memory.size() + kXorPaddingBytes);
-    sizes.push_back(bytes.size());
-    out.chunks.push_back({.min_time = samples.times.front(), .max_time = samples.times.back()});
+    if (chunk.max_t < range.min || chunk.min_t > range.max) continue;
+    const auto bytes = std::span<const std::byte>(buffer).first(load(chunk, line, buffer));
+    samples.clear();
+    NX_TRY(xor_decode(bytes, chunk.count, kAllTimes.min, kAllTimes.max, samples));
+    if (samples.times.back() < range.min) continue;
+    if (chunk.count < chunk.stored) {
+      writer.add_encoded(samples, 0, samples.size());
+    } else {
+      writer.add(bytes, samples.times.front(), samples.times.back());
+    }
   }
-  std::span<const std::byte> memory(out.memory);
-  for (std::size_t i = 0; i < sizes.size(); ++i) {
-    out.chunks[i].bytes = memory.first(sizes[i]);
-    memory = memory.subspan(sizes[i] + kXorPaddingBytes);
+  if (late.size() > 0) {
+    merge_out_of_order(late, 0, samples);
+    for (std::size_t i = 0; i < samples.size(); i += kSamplesPerChunk) {
+      const std::size_t end = std::min<std::size_t>(i + kSamplesPerChunk, samples.size());
+      if (samples.times[end - 1] < range.min || samples.times[i] > range.max) continue;
+      writer.add_encoded(samples, i, end);
+    }
   }
+  writer.finish();
   return {};
 }
 
@@ -138,11 +185,15 @@ Result<void> SeriesReader::read(Slot slot, const ReadSnapshot& snapshot, model::
   const EpochGuard guard(epochs_);
   SeriesHot line;
   std::size_t decoded = 0;
-  for (const View& chunk : views(slot, snapshot, line)) {
+  const std::size_t first = out.size();
+  model::SampleColumns late;
+  for (const View& chunk : views(slot, snapshot, line, late)) {
     if (chunk.max_t < range.min || chunk.min_t > range.max) continue;
     if (++decoded % kChunksPerCheck == 0) NX_TRY(stop.check());
     NX_TRY(decode(chunk, line, range, out));
   }
+  keep_range(late, range);
+  merge_out_of_order(late, first, out);
   return {};
 }
 
@@ -161,14 +212,18 @@ Result<std::optional<model::Sample>> SeriesReader::read_newest(Slot slot,
   const EpochGuard guard(epochs_);
   SeriesHot line;
   model::SampleColumns columns;
-  const std::vector<View> chunks = views(slot, snapshot, line);
+  model::SampleColumns late;
+  const std::vector<View> chunks = views(slot, snapshot, line, late);
   for (auto chunk = chunks.rbegin(); chunk != chunks.rend(); ++chunk) {
     if (chunk->min_t > range.max) continue;
     if (chunk->max_t < range.min) break;
     NX_TRY(decode(*chunk, line, range, columns));
-    if (columns.size() > 0) return model::Sample{columns.times.back(), columns.values.back()};
+    if (columns.size() > 0) break;
   }
-  return std::nullopt;
+  keep_range(late, range);
+  merge_out_of_order(late, 0, columns);
+  if (columns.size() == 0) return std::nullopt;
+  return model::Sample{columns.times.back(), columns.values.back()};
 }
 
 bool SeriesReader::overlaps(Slot slot, model::TimeRange range) const {
@@ -179,7 +234,8 @@ bool SeriesReader::overlaps(Slot slot, model::TimeRange range) const {
     line = pages_.line(slot);
   }
   if (line.n == 0 || line.last_t < range.min) return false;
-  if ((line.flags & kSeriesHasOlder) != 0) return true;  // its first chunk is in the side table
+  // Its first sample is in the side table.
+  if ((line.flags & (kSeriesHasOlder | kSeriesHasOutOfOrder)) != 0) return true;
   return chunks_.first_time(line) <= range.max;
 }
 

@@ -11,6 +11,7 @@
 #include "tsdb/head/chunk_lists.h"
 #include "tsdb/head/epochs.h"
 #include "tsdb/head/isolation.h"
+#include "tsdb/head/out_of_order.h"
 #include "tsdb/head/visibility.h"
 
 namespace narthex::tsdb {
@@ -19,8 +20,12 @@ namespace narthex::tsdb {
 class SeriesReader {
  public:
   SeriesReader(const PageTable& pages, const ChunkLists& chunks, const Visibility& visibility,
-               Epochs& epochs)
-      : pages_(pages), chunks_(chunks), visibility_(visibility), epochs_(epochs) {}
+               const OutOfOrderLists& out_of_order, Epochs& epochs)
+      : pages_(pages),
+        chunks_(chunks),
+        visibility_(visibility),
+        out_of_order_(out_of_order),
+        epochs_(epochs) {}
 
   /// What `snapshot` sees of `slot` in `range`, appended to `out`. kCorrupt; the errors of `stop`.
   Result<void> read(Slot slot, const ReadSnapshot& snapshot, model::TimeRange range,
@@ -40,7 +45,8 @@ class SeriesReader {
 
  private:
   struct View;
-  std::vector<View> views(Slot slot, const ReadSnapshot& snapshot, SeriesHot& line) const;
+  std::vector<View> views(Slot slot, const ReadSnapshot& snapshot, SeriesHot& line,
+                          model::SampleColumns& late) const;
   std::size_t load(const View& chunk, const SeriesHot& line, std::span<std::byte> buffer) const;
   Result<void> decode(const View& chunk, const SeriesHot& line, model::TimeRange range,
                       model::SampleColumns& out) const;
@@ -48,6 +54,7 @@ class SeriesReader {
   const PageTable& pages_;
   const ChunkLists& chunks_;
   const Visibility& visibility_;
+  const OutOfOrderLists& out_of_order_;
   Epochs& epochs_;
 };
 
