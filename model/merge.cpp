@@ -18,34 +18,6 @@ struct Part {
   std::uint32_t index;
 };
 
-// What `part` adds to `out`, both ascending; where both have a time, `out` counts.
-void merge_samples(SampleColumns& out, std::size_t from, const SampleColumns& part) {
-  if (part.size() == 0) return;
-  if (out.size() == from || part.times.front() > out.times.back()) {
-    out.times.insert(out.times.end(), part.times.begin(), part.times.end());
-    out.values.insert(out.values.end(), part.values.begin(), part.values.end());
-    return;
-  }
-  SampleColumns merged;
-  std::size_t a = from;
-  std::size_t b = 0;
-  while (a < out.size() || b < part.size()) {
-    const bool takes_part = a == out.size() || (b < part.size() && part.times[b] < out.times[a]);
-    if (takes_part) {
-      merged.push(part.times[b], part.values[b]);
-      ++b;
-      continue;
-    }
-    if (b < part.size() && part.times[b] == out.times[a]) ++b;
-    merged.push(out.times[a], out.values[a]);
-    ++a;
-  }
-  out.times.resize(from);
-  out.values.resize(from);
-  out.times.insert(out.times.end(), merged.times.begin(), merged.times.end());
-  out.values.insert(out.values.end(), merged.values.begin(), merged.values.end());
-}
-
 // Which parts make up a merged series, series in label order.
 struct Plan {
   std::vector<Part> parts;        // of one series after the other, in the order of the sources
@@ -115,7 +87,7 @@ class MergedSeriesSet final : public SeriesSet {
     for (const Part& p : parts(index)) {
       part.clear();
       NX_TRY(sets_[p.source]->read(p.index, range, part));
-      merge_samples(out, from, part);
+      merge_samples(part, from, out);
     }
     return {};
   }

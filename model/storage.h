@@ -53,6 +53,9 @@ struct FloatBatch {
   std::span<const double> values;
   TimeMs time = 0;                  // of every row, unless `times` is given
   std::span<const TimeMs> times{};  // empty, or one per row
+  /// Rows that are native histograms, whose value counts for nothing: each passed
+  /// check_histogram(). Mostly none.
+  const HistogramLane* histograms = nullptr;
 };
 
 struct AppendReport {

@@ -85,6 +85,24 @@ void Annotations::sort_in_range_query(Position position) {
        "sort is ineffective for range queries since results are always ordered by labels");
 }
 
+void Annotations::mixed_floats_and_histograms(Position position) {
+  warn(position, "encountered a mix of histograms and floats for aggregation");
+}
+
+void Annotations::mixed_bucket_schemas(Position position, std::string_view metric) {
+  warn(position, concat("vector contains a mix of histograms with exponential and custom buckets "
+                        "schemas for metric name ",
+                        quote(metric)));
+}
+
+void Annotations::counter_reset_collision(Position position) {
+  warn(position, "conflicting counter resets during histogram aggregation");
+}
+
+void Annotations::mismatched_custom_buckets(Position position) {
+  inform(position, "mismatched custom buckets were reconciled during aggregation");
+}
+
 void Annotations::incompatible_types(Position position, std::string_view left, std::string_view op,
                                      std::string_view right) {
   inform(position, concat("incompatible sample types encountered for binary operator ", quote(op),

@@ -26,6 +26,11 @@ class Annotations {
   void sort_in_range_query(Position position);
   void incompatible_types(Position position, std::string_view left, std::string_view op,
                           std::string_view right);
+  /// Of native histograms in an aggregation.
+  void mixed_floats_and_histograms(Position position);
+  void mixed_bucket_schemas(Position position, std::string_view metric);
+  void counter_reset_collision(Position position);
+  void mismatched_custom_buckets(Position position);
   /// Repeated notes of one text grow together: the widest span of buckets, time and difference is
   /// reported.
   struct Monotonicity {

@@ -56,6 +56,13 @@ struct QueryContext {
   std::map<std::string, std::shared_ptr<const model::SeriesSet>>
       selections;  // by matchers and time range
 
+  /// The native histograms that cells name (tile.h); they live as long as the query.
+  std::vector<model::HistogramPtr> histograms;
+  HistogramHandle keep(model::HistogramPtr histogram) {
+    histograms.push_back(std::move(histogram));
+    return static_cast<HistogramHandle>(histograms.size() - 1);
+  }
+
   std::uint64_t samples_total = 0;
   std::uint64_t samples_peak = 0;
 

@@ -57,8 +57,8 @@ Result<void> run_operators(QueryContext& context, Plan& plan) {
   return {};
 }
 
-MatrixSeries series_of(const Rows& rows, const Table& table, const StepAxis& axis,
-                       std::size_t row) {
+MatrixSeries series_of(const QueryContext& context, const Rows& rows, const Table& table,
+                       const StepAxis& axis, std::size_t row) {
   MatrixSeries series{.labels = rows.labels(row), .times = {}, .values = {}};
   const std::size_t points = count_bits(table.row_bits(row), table.words());
   series.times.reserve(points);
@@ -66,6 +66,11 @@ MatrixSeries series_of(const Rows& rows, const Table& table, const StepAxis& axi
   for_each_bit(table.row_bits(row), table.words(), [&](std::size_t step) {
     series.times.push_back(axis.at(step));
     series.values.push_back(table.value(row, step));
+  });
+  if (!table.has_histograms()) return series;
+  for_each_bit(table.row_histogram_bits(row), table.words(), [&](std::size_t step) {
+    series.histogram_times.push_back(axis.at(step));
+    series.histograms.push_back(context.histograms[handle_of(table.value(row, step))]);
   });
   return series;
 }
@@ -76,29 +81,34 @@ Result<void> sort_by_labels(std::vector<MatrixSeries>& series, const Stop& stop)
       stop);
 }
 
-Result<Value> matrix_of(const Rows& rows, const Table& table, const StepAxis& axis,
-                        const Stop& stop) {
+Result<Value> matrix_of(const QueryContext& context, const Rows& rows, const Table& table,
+                        const StepAxis& axis) {
+  const Stop& stop = context.stop;
   NX_TRY(rows.build(stop));
   MatrixValue out;
   Pacer pacer(stop);
   for (std::size_t row = 0; row < table.rows(); ++row) {
     NX_TRY(pacer.tick(cost_of_bytes(table.steps())));
-    if (!any_bit(table.row_bits(row), table.words())) continue;
-    out.series.push_back(series_of(rows, table, axis, row));
+    if (table.first_present(row) == kNoStep) continue;
+    out.series.push_back(series_of(context, rows, table, axis, row));
   }
   NX_TRY(sort_by_labels(out.series, stop));
   return out;
 }
 
-Result<Value> vector_of(const Rows& rows, const Table& table, TimeMs time, const Stop& stop) {
+Result<Value> vector_of(const QueryContext& context, const Rows& rows, const Table& table) {
+  const Stop& stop = context.stop;
   NX_TRY(rows.build(stop));
-  VectorValue out{.time = time, .labels = {}, .values = {}};
+  VectorValue out{.time = context.axis.start, .labels = {}, .values = {}};
   Pacer pacer(stop);
   for (std::size_t row = 0; row < table.rows(); ++row) {
     NX_TRY(pacer.tick());
-    if (!table.has(row, 0)) continue;
+    const bool is_histogram = table.has_histogram(row, 0);
+    if (!is_histogram && !table.has(row, 0)) continue;
     out.labels.push_back(rows.labels(row));
-    out.values.push_back(table.value(row, 0));
+    out.values.push_back(is_histogram ? 0 : table.value(row, 0));
+    if (table.has_histograms()) out.histograms.resize(out.labels.size());
+    if (is_histogram) out.histograms.back() = context.histograms[handle_of(table.value(row, 0))];
   }
   return out;
 }
@@ -129,6 +139,26 @@ model::SampleColumns extended(const QueryContext& context, const SelectorSpec& s
                          .smoothed = spec.after_ms > 0});
 }
 
+MatrixSeries raw_series(model::Labels labels, model::SampleColumns columns) {
+  MatrixSeries series{.labels = std::move(labels)};
+  if (columns.histograms.empty()) {
+    series.times = std::move(columns.times);
+    series.values = std::move(columns.values);
+    return series;
+  }
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const model::HistogramPtr* histogram = columns.histograms.find(i);
+    if (histogram != nullptr) {
+      series.histogram_times.push_back(columns.times[i]);
+      series.histograms.push_back(*histogram);
+    } else {
+      series.times.push_back(columns.times[i]);
+      series.values.push_back(columns.values[i]);
+    }
+  }
+  return series;
+}
+
 Result<MatrixValue> raw_matrix(QueryContext& context, const RawMatrix& raw) {
   const SelectorSpec& spec = *raw.selector;
   MatrixValue out;
@@ -141,12 +171,13 @@ Result<MatrixValue> raw_matrix(QueryContext& context, const RawMatrix& raw) {
     }
     drop_stale(columns);
     NX_TRY(context.hold(columns.size()));
-    if (raw.extended) columns = extended(context, spec, columns);
+    if (raw.extended) {
+      NX_TRY(refuse_histograms(columns, "in an extended range"));
+      columns = extended(context, spec, columns);
+    }
     if (columns.size() == 0) continue;
     context.samples_total += columns.size();
-    out.series.push_back({.labels = set->labels(i),
-                          .times = std::move(columns.times),
-                          .values = std::move(columns.values)});
+    out.series.push_back(raw_series(set->labels(i), std::move(columns)));
   }
   NX_TRY(sort_by_labels(out.series, context.stop));
   return out;
@@ -168,9 +199,9 @@ Result<Value> result_of(QueryContext& context, Plan& plan, ValueType type, bool 
     table = &cleaned;
   }
   if (instant && type == ValueType::kVector) {
-    return vector_of(rows, *table, context.axis.start, context.stop);
+    return vector_of(context, rows, *table);
   }
-  return matrix_of(rows, *table, root.axis(), context.stop);
+  return matrix_of(context, rows, *table, root.axis());
 }
 
 Result<void> check_type(const Expr& expr, bool instant) {

@@ -19,6 +19,11 @@ Tile TileBuffer::shape(std::size_t first_row, std::size_t rows, std::size_t firs
           .bits = bits_.data()};
 }
 
+void TileBuffer::add_histogram_bits(Tile& tile) {
+  histogram_bits_.assign(tile.words() * tile.rows, 0);
+  tile.histogram_bits = histogram_bits_.data();
+}
+
 CellBuffer::CellBuffer(std::size_t size)
     : cells_(static_cast<double*>(allocate_zeroed(size * sizeof(double)))),
       size_(size),
@@ -59,6 +64,28 @@ Table::Table(std::size_t rows, std::size_t steps)
       values_(rows * steps),
       bits_(rows * words_for(steps)) {}
 
+std::size_t Table::first_present(std::size_t row) const {
+  for (std::size_t w = 0; w < words_; ++w) {
+    const std::uint64_t bits = present(row, w);
+    if (bits != 0) return w * kWordBits + static_cast<std::size_t>(std::countr_zero(bits));
+  }
+  return kNoStep;
+}
+
+bool Table::shares_step(std::size_t a, std::size_t b) const {
+  for (std::size_t w = 0; w < words_; ++w) {
+    if ((present(a, w) & present(b, w)) != 0) return true;
+  }
+  return false;
+}
+
+void Table::move_row(std::size_t from, std::size_t to) {
+  for_each_bit(row_bits(from), words_, [&](std::size_t step) { set(to, step, value(from, step)); });
+  if (!has_histograms()) return;
+  for_each_bit(row_histogram_bits(from), words_,
+               [&](std::size_t step) { set_histogram(to, step, handle_of(value(from, step))); });
+}
+
 std::size_t Table::cells() const {
   return count_bits(bits_.data(), bits_.size());
 }
@@ -73,15 +100,25 @@ void Table::add_row() {
   ++rows_;
   values_.grow(rows_ * steps_);
   bits_.resize(rows_ * words_);
+  if (has_histograms()) histogram_bits_.resize(rows_ * words_);
+}
+
+void Table::set_histogram(std::size_t row, std::size_t step, HistogramHandle handle) {
+  histogram_bits_.resize(rows_ * words_);
+  row_values(row)[step] = cell_of(handle);
+  set_bit(histogram_bits_.data() + row * words_, step);
 }
 
 Result<Table> Table::pick(std::span<const std::size_t> order, const Stop& stop) const {
   Table out(order.size(), steps_);
+  if (has_histograms()) out.histogram_bits_.resize(order.size() * words_);
   Pacer pacer(stop);
   for (std::size_t i = 0; i < order.size(); ++i) {
     NX_TRY(pacer.tick(cost_of_bytes(steps_)));
     std::copy_n(row_values(order[i]), steps_, out.row_values(i));
     std::copy_n(row_bits(order[i]), words_, out.row_bits(i));
+    if (!has_histograms()) continue;
+    std::copy_n(row_histogram_bits(order[i]), words_, out.histogram_bits_.data() + i * words_);
   }
   return out;
 }
@@ -99,10 +136,14 @@ Result<void> Table::reorder(std::span<const std::size_t> order, const Stop& stop
 
 void Table::copy_in(const Tile& tile) {
   const std::size_t first_word = tile.first_step / kWordBits;
+  if (tile.histogram_bits != nullptr) histogram_bits_.resize(rows_ * words_);
   for (std::size_t r = 0; r < tile.rows; ++r) {
     const std::size_t row = tile.first_row + r;
     std::copy_n(tile.row_values(r), tile.steps, row_values(row) + tile.first_step);
     std::copy_n(tile.row_bits(r), tile.words(), row_bits(row) + first_word);
+    if (tile.histogram_bits == nullptr) continue;
+    std::copy_n(tile.row_histogram_bits(r), tile.words(),
+                histogram_bits_.data() + row * words_ + first_word);
   }
 }
 
@@ -113,9 +154,13 @@ Result<void> Table::stream(TileSink& sink, const Stop& stop) const {
       [&](std::size_t row, std::size_t rows, std::size_t step, std::size_t steps) -> Result<void> {
         NX_TRY(stop.check());
         Tile tile = buffer.shape(row, rows, step, steps);
+        if (has_histograms()) buffer.add_histogram_bits(tile);
         for (std::size_t r = 0; r < rows; ++r) {
           std::copy_n(row_values(row + r) + step, steps, tile.row_values(r));
           std::copy_n(row_bits(row + r) + step / kWordBits, tile.words(), tile.row_bits(r));
+          if (!has_histograms()) continue;
+          std::copy_n(row_histogram_bits(row + r) + step / kWordBits, tile.words(),
+                      tile.row_histogram_bits(r));
         }
         return sink.take(tile);
       });

@@ -1,6 +1,6 @@
-// A whole operator's result in memory: rows x steps of values, and presence bits. 8.1 bytes per
-// cell. Memory of values is zero and untouched until it is written, so a large table costs no time
-// before its rows are filled.
+// A whole operator's result in memory: rows x steps of values, and presence bits, 8.1 bytes per
+// cell; and bits of cells that are histograms, if there are any (tile.h). Memory of values is zero
+// and untouched until it is written, so a large table costs no time before its rows are filled.
 #pragma once
 
 #include <cstring>
@@ -39,6 +39,8 @@ class CellBuffer {
 void add_step_counts(const std::uint64_t* bits, std::size_t rows, std::size_t steps,
                      std::uint32_t* counts);
 
+inline constexpr std::size_t kNoStep = static_cast<std::size_t>(-1);
+
 /// Thread-compatible. What walks over the whole table asks `stop` on the way and gives back its
 /// error. Moves only; clone() copies.
 class Table {
@@ -62,7 +64,24 @@ class Table {
     set_bit(row_bits(row), step);
   }
 
-  /// Cells present in the whole table.
+  /// Whether any cell is a histogram, and which. The cell of one holds its handle.
+  bool has_histograms() const { return !histogram_bits_.empty(); }
+  bool has_histogram(std::size_t row, std::size_t step) const {
+    return has_histograms() && test_bit(row_histogram_bits(row), step);
+  }
+  const std::uint64_t* row_histogram_bits(std::size_t row) const {
+    return histogram_bits_.data() + row * words_;
+  }
+  void set_histogram(std::size_t row, std::size_t step, HistogramHandle handle);
+
+  /// The first step at which the row has anything, kNoStep for an empty one.
+  std::size_t first_present(std::size_t row) const;
+  /// Whether both rows have something at one step.
+  bool shares_step(std::size_t a, std::size_t b) const;
+  /// Copies what is in row `from` to row `to`, which has nothing there.
+  void move_row(std::size_t from, std::size_t to);
+
+  /// Cells present in the whole table, floats.
   std::size_t cells() const;
   /// And at each step.
   std::vector<std::uint32_t> step_counts() const;
@@ -75,6 +94,10 @@ class Table {
   Result<void> stream(TileSink& sink, const Stop& stop) const;
 
  private:
+  std::uint64_t present(std::size_t row, std::size_t word) const {
+    const std::uint64_t floats = row_bits(row)[word];
+    return has_histograms() ? floats | row_histogram_bits(row)[word] : floats;
+  }
   Result<Table> pick(std::span<const std::size_t> order, const Stop& stop) const;
 
   std::size_t rows_ = 0;
@@ -82,6 +105,7 @@ class Table {
   std::size_t words_ = 0;
   CellBuffer values_;
   std::vector<std::uint64_t> bits_;
+  std::vector<std::uint64_t> histogram_bits_;  // empty: there are none
 };
 
 }  // namespace narthex::query

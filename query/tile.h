@@ -1,6 +1,10 @@
 // The unit of work of a query: values of up to 64 series at up to 256 steps, row-major, with one
 // presence bit per cell. A NaN is a value; absence is a bit. Tiles travel in series order within a
 // strip of steps, so that whoever adds them up adds in the order upstream does.
+//
+// A cell may hold a native histogram instead: then its bit is set in a second row of bits, which
+// few tiles have, and not among the others, and the cell names an entry of the query's list. So who
+// works on floats sees floats, and nothing of it costs anything where there are no histograms.
 #pragma once
 
 #include <algorithm>
@@ -86,6 +90,15 @@ struct StepAxis {
   TimeMs end() const { return last() + beyond; }
 };
 
+/// A histogram of a query: QueryContext::histograms[handle]. A cell holds its bits.
+using HistogramHandle = std::uint32_t;
+inline double cell_of(HistogramHandle handle) {
+  return std::bit_cast<double>(std::uint64_t{handle});
+}
+inline HistogramHandle handle_of(double cell) {
+  return static_cast<HistogramHandle>(std::bit_cast<std::uint64_t>(cell));
+}
+
 /// A view; the cells belong to whoever made the tile and may be changed in place while it is being
 /// handed on.
 struct Tile {
@@ -95,10 +108,14 @@ struct Tile {
   std::size_t steps = 0;
   double* values = nullptr;
   std::uint64_t* bits = nullptr;
+  std::uint64_t* histogram_bits = nullptr;  // shaped as `bits`; null: there are no histograms
 
   std::size_t words() const { return words_for(steps); }
   double* row_values(std::size_t row) const { return values + row * steps; }
   std::uint64_t* row_bits(std::size_t row) const { return bits + row * words(); }
+  std::uint64_t* row_histogram_bits(std::size_t row) const {
+    return histogram_bits + row * words();
+  }
 };
 
 /// Takes tiles: all strips of a block of rows, then the next block.
@@ -113,10 +130,13 @@ class TileBuffer {
  public:
   /// A tile of this shape with no cell present.
   Tile shape(std::size_t first_row, std::size_t rows, std::size_t first_step, std::size_t steps);
+  /// Gives the tile that was shaped last the bits for histograms, none set.
+  void add_histogram_bits(Tile& tile);
 
  private:
   std::vector<double> values_;
   std::vector<std::uint64_t> bits_;
+  std::vector<std::uint64_t> histogram_bits_;
 };
 
 /// How many decoded samples a block of series may hold; a block of longer series has fewer of them.

@@ -32,13 +32,23 @@ struct VectorValue {
   TimeMs time = 0;
   std::vector<model::Labels> labels;
   std::vector<double> values;
+  /// Aligned with the others, null where the value is a float; empty if all are.
+  std::vector<model::HistogramPtr> histograms{};
+
+  /// Null: element `i` is a float.
+  const model::FloatHistogram* histogram(std::size_t i) const {
+    return histograms.empty() ? nullptr : histograms[i].get();
+  }
 };
 
-/// One series of a matrix. Points are absent, not NaN, where a step gave nothing.
+/// One series of a matrix. Points are absent, not NaN, where a step gave nothing. Floats and
+/// histograms stand apart, as the API shows them.
 struct MatrixSeries {
   model::Labels labels;
   std::vector<TimeMs> times;
   std::vector<double> values;
+  std::vector<TimeMs> histogram_times{};
+  std::vector<model::HistogramPtr> histograms{};
 };
 
 /// Sorted by labels for range queries; series without points are left out.

@@ -370,7 +370,7 @@ std::map<model::Labels, model::Sample> RuleGroup::read_alert_states(model::Queri
   }
   for (std::size_t i = 0; i < (*set)->size(); ++i) {
     const auto sample = (*set)->read_newest(i, range);
-    if (!sample || !sample->has_value()) continue;
+    if (!sample || !sample->has_value() || (*sample)->histogram) continue;
     model::LabelsBuilder labels((*set)->labels(i));
     out.emplace(labels.remove(model::kMetricName).build(), **sample);
   }

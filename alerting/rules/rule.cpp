@@ -52,6 +52,9 @@ Result<std::vector<RuleSample>> samples_of(query::Value value) {
   }
   auto* vector = std::get_if<query::VectorValue>(&value);
   if (vector == nullptr) return execution("rule result is not a vector or scalar");
+  if (!vector->histograms.empty()) {
+    return execution("not implemented yet: native histograms (as results of rules)");
+  }
   out.reserve(vector->labels.size());
   for (std::size_t i = 0; i < vector->labels.size(); ++i) {
     out.push_back({.labels = std::move(vector->labels[i]), .value = vector->values[i]});

@@ -6,8 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "base/kahan.h"
 #include "model/sample.h"
-#include "query/functions/kahan.h"
 #include "query/functions/window.h"
 #include "query/go_sort.h"
 

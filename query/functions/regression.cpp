@@ -2,8 +2,8 @@
 // promql/functions.go.
 #include <cmath>
 
+#include "base/kahan.h"
 #include "model/sample.h"
-#include "query/functions/kahan.h"
 #include "query/functions/window.h"
 
 namespace narthex::query {

@@ -4,14 +4,17 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <type_traits>
 #include <utility>
 
 #include "base/budget.h"
+#include "base/kahan.h"
+#include "model/histogram_sum.h"
+#include "model/labels.h"
 #include "model/sample.h"
-#include "query/functions/kahan.h"
 #include "query/go_sort.h"
 
 namespace narthex::query {
@@ -55,6 +58,7 @@ class AggregateSink : public TileSink {
       : first_rows_(table.rows(), kNoRow), groups_(groups), table_(table) {}
 
   Result<void> take(Tile& tile) final {
+    if (tile.histogram_bits != nullptr) take_histograms(tile);
     for (std::size_t r = 0; r < tile.rows; ++r) {
       const std::uint32_t group = groups_[tile.first_row + r];
       std::uint64_t* seen = table_.row_bits(group) + tile.first_step / kWordBits;
@@ -62,7 +66,7 @@ class AggregateSink : public TileSink {
       for (std::size_t w = 0; w < tile.words(); ++w) {
         const std::uint64_t present = tile.row_bits(r)[w];
         if (present == 0) continue;
-        first_rows_[group] = std::min(first_rows_[group], tile.first_row + r);
+        note_row(group, tile.first_row + r);
         const std::size_t first = w * kWordBits;
         const std::size_t steps = std::min(kWordBits, tile.steps - first);
         add_word(tile.row_values(r) + first, at + first, present, seen[w], steps);
@@ -74,10 +78,19 @@ class AggregateSink : public TileSink {
 
   virtual Result<void> finish(const Stop&) { return {}; }
 
+  // By group: a row of it has an element.
+  void note_row(std::uint32_t group, std::size_t row) {
+    first_rows_[group] = std::min(first_rows_[group], row);
+  }
+
   // By group: the first row with an element.
   const std::vector<std::size_t>& first_rows() const { return first_rows_; }
 
  protected:
+  virtual void take_histograms(Tile&) {}
+  std::uint32_t group_of(std::size_t row) const { return groups_[row]; }
+  std::size_t steps() const { return table_.steps(); }
+
   // Adds the values whose bit is set in `present` to the cells from `at` on; `seen` are the cells
   // in use already.
   virtual void add_word(const double* in, std::size_t at, std::uint64_t present, std::uint64_t seen,
@@ -103,10 +116,77 @@ class AggregateSink : public TileSink {
   Table& table_;
 };
 
+// The histograms of a sum's groups, by cell.
+class HistogramCells {
+ public:
+  HistogramCells(QueryContext& context, Position position, const Rows& rows)
+      : context_(context), position_(position), rows_(rows) {}
+
+  void add(std::size_t cell, std::size_t row, HistogramHandle handle) {
+    const model::FloatHistogram& histogram = *context_.histograms[handle];
+    const auto [at, is_first] = cells_.try_emplace(cell, histogram);
+    Cell& known = at->second;
+    if (known.is_incompatible) return;
+    known.saw_reset |= histogram.hint == model::CounterResetHint::kReset;
+    known.saw_no_reset |= histogram.hint == model::CounterResetHint::kNotReset;
+    if (is_first) return;
+    using Added = model::HistogramSum::Added;
+    const Added added = known.sum.add(histogram);
+    if (added == Added::kReconciled) context_.notes.mismatched_custom_buckets(position_);
+    if (added != Added::kIncompatible) return;
+    known.is_incompatible = true;
+    const bool has_labels = rows_.build(context_.stop).has_value();
+    context_.notes.mixed_bucket_schemas(
+        position_, has_labels ? rows_.labels(row).get(model::kMetricName) : std::string_view());
+  }
+
+  // Puts the sums into the table; a cell that has a float, too, is none.
+  void finish(Table& table) {
+    for (auto& [cell, sum] : cells_) {
+      const std::size_t group = cell / table.steps();
+      const std::size_t step = cell % table.steps();
+      if (sum.saw_reset && sum.saw_no_reset && !sum.is_incompatible && !table.has(group, step)) {
+        context_.notes.counter_reset_collision(position_);
+      }
+      if (table.has(group, step)) {
+        clear_bit(table.row_bits(group), step);
+        context_.notes.mixed_floats_and_histograms(position_);
+      } else if (!sum.is_incompatible) {
+        auto histogram = std::make_shared<model::FloatHistogram>(sum.sum.result());
+        table.set_histogram(group, step, context_.keep(std::move(histogram)));
+      }
+    }
+  }
+
+ private:
+  struct Cell {
+    explicit Cell(const model::FloatHistogram& first) : sum(first) {}
+    model::HistogramSum sum;
+    bool saw_reset = false;
+    bool saw_no_reset = false;
+    bool is_incompatible = false;
+  };
+  QueryContext& context_;
+  Position position_;
+  const Rows& rows_;
+  std::map<std::size_t, Cell> cells_;
+};
+
 class SumSink final : public AggregateSink {
  public:
-  SumSink(const std::vector<std::uint32_t>& groups, Table& table)
-      : AggregateSink(groups, table), c_(size()) {}
+  SumSink(const std::vector<std::uint32_t>& groups, Table& table, HistogramCells& histograms)
+      : AggregateSink(groups, table), c_(size()), histograms_(histograms) {}
+
+  void take_histograms(Tile& tile) override {
+    for (std::size_t r = 0; r < tile.rows; ++r) {
+      const std::size_t row = tile.first_row + r;
+      const std::size_t at = group_of(row) * steps() + tile.first_step;
+      for_each_bit(tile.row_histogram_bits(r), tile.words(), [&](std::size_t k) {
+        note_row(group_of(row), row);
+        histograms_.add(at + k, row, handle_of(tile.row_values(r)[k]));
+      });
+    }
+  }
 
   void add_word(const double* in, std::size_t at, std::uint64_t present, std::uint64_t seen,
                 std::size_t steps) override {
@@ -124,6 +204,7 @@ class SumSink final : public AggregateSink {
 
  private:
   CellScratch<double> c_;
+  HistogramCells& histograms_;
 };
 
 class AvgSink final : public AggregateSink {
@@ -222,8 +303,8 @@ class VarianceSink final : public AggregateSink {
 };
 
 std::unique_ptr<AggregateSink> make_sink(Token op, const std::vector<std::uint32_t>& groups,
-                                         Table& table) {
-  if (op == Token::kSum) return std::make_unique<SumSink>(groups, table);
+                                         Table& table, HistogramCells& histograms) {
+  if (op == Token::kSum) return std::make_unique<SumSink>(groups, table, histograms);
   if (op == Token::kAvg) return std::make_unique<AvgSink>(groups, table);
   if (op == Token::kCount) return std::make_unique<CountSink>(groups, table);
   if (op == Token::kGroup) return std::make_unique<GroupSink>(groups, table);
@@ -272,9 +353,12 @@ Result<void> AggregateOp::prepare(QueryContext& context) {
 
 Result<void> AggregateOp::run(QueryContext& context) {
   table_ = Table(groups_.count, axis_.count);
-  const std::unique_ptr<AggregateSink> sink = make_sink(op_, groups_.group_of_row, table_);
+  HistogramCells histograms(context, position_, input(0).rows());
+  const std::unique_ptr<AggregateSink> sink =
+      make_sink(op_, groups_.group_of_row, table_, histograms);
   NX_TRY(input(0).stream(context, *sink));
   NX_TRY(sink->finish(context.stop));
+  histograms.finish(table_);
   rows_ = groups_.rows;
   return order_groups(sink->first_rows(), rows_, table_, context.stop);
 }

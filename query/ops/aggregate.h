@@ -24,8 +24,10 @@ Result<void> order_groups(const std::vector<std::size_t>& first_rows, Rows& rows
 
 class AggregateOp final : public Operator {
  public:
-  AggregateOp(StepAxis axis, Token op, LabelChoice choice, Operator* vector)
-      : Operator(axis, {vector}), op_(op), choice_(std::move(choice)) {}
+  /// `position` is that of the vector, for notes.
+  AggregateOp(StepAxis axis, Token op, LabelChoice choice, Position position, Operator* vector)
+      : Operator(axis, {vector}), op_(op), choice_(std::move(choice)), position_(position) {}
+  bool takes_histograms() const override { return op_ == Token::kSum; }
   Result<void> prepare(QueryContext& context) override;
 
  protected:
@@ -35,6 +37,7 @@ class AggregateOp final : public Operator {
  private:
   Token op_;
   LabelChoice choice_;
+  Position position_;
   Grouping groups_;
 };
 

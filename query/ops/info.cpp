@@ -69,6 +69,7 @@ Result<void> InfoOp::load_series(QueryContext& context, const model::SeriesSet& 
     if (Result<void> read = set.read(index, range, columns); !read) {
       return store_error(std::move(read).error());
     }
+    NX_TRY(refuse_histograms(columns, "as info metrics"));
   }
   const std::size_t row = info_times_.rows();
   info_times_.add_row();

@@ -8,15 +8,25 @@
 namespace narthex::query {
 namespace {
 
+Error histograms_not_taken() {
+  return Error(Code::kExecution,
+               "not implemented yet: native histograms (in anything but selectors and sum)");
+}
+
 // Counts the cells that pass by: at each step, and at once against the limit if `holds`.
 class CountingSink final : public TileSink {
  public:
-  CountingSink(QueryContext& context, TileSink& next, bool holds,
+  CountingSink(QueryContext& context, TileSink& next, bool holds, bool takes_histograms,
                std::vector<std::uint32_t>& step_counts)
-      : context_(context), next_(next), holds_(holds), step_counts_(step_counts) {}
+      : context_(context),
+        next_(next),
+        holds_(holds),
+        takes_histograms_(takes_histograms),
+        step_counts_(step_counts) {}
 
   Result<void> take(Tile& tile) override {
     NX_TRY(context_.stop.check());
+    if (tile.histogram_bits != nullptr && !takes_histograms_) return histograms_not_taken();
     const std::size_t count = count_bits(tile.bits, tile.rows * tile.words());
     cells += count;
     if (holds_) NX_TRY(context_.hold(count));
@@ -30,6 +40,7 @@ class CountingSink final : public TileSink {
   QueryContext& context_;
   TileSink& next_;
   bool holds_;
+  bool takes_histograms_;
   std::vector<std::uint32_t>& step_counts_;
 };
 
@@ -137,6 +148,8 @@ Result<void> Operator::run_into_table(QueryContext& context) {
     NX_TRY(run(context));
   }
   filled_ = true;
+  const bool taken = user_ == nullptr || user_->takes_histograms();
+  if (table_.has_histograms() && !taken) return histograms_not_taken();
   const std::uint64_t cells = counts_as_.value_or(table_.cells());
   if (counting() == Counting::kBeside) NX_TRY(context.hold(cells));
   return settle(context, cells);
@@ -144,7 +157,8 @@ Result<void> Operator::run_into_table(QueryContext& context) {
 
 Result<void> Operator::run_into(QueryContext& context, TileSink& sink) {
   streamed_counts_.assign(axis_.count, 0);
-  CountingSink counter(context, sink, counting() == Counting::kBeside, streamed_counts_);
+  const bool taken = user_ == nullptr || user_->takes_histograms();
+  CountingSink counter(context, sink, counting() == Counting::kBeside, taken, streamed_counts_);
   NX_TRY(run_stream(context, counter));
   return settle(context, counter.cells);
 }
@@ -219,25 +233,20 @@ Result<void> merge_equal_rows(Rows& rows, Table& table, const Stop& stop) {
     const auto [at, is_new] = row_of.try_emplace(rows.labels(row).data(), row);
     if (is_new) continue;
     const std::size_t held = at->second;
-    const std::uint64_t* bits = table.row_bits(row);
-    std::uint64_t* held_bits = table.row_bits(held);
-    if (!any_bit(bits, table.words())) {
+    const std::size_t first = table.first_present(row);
+    const std::size_t held_first = table.first_present(held);
+    if (first == kNoStep) {
       gone[row] = 1;
       continue;
     }
-    if (!any_bit(held_bits, table.words())) {
+    if (held_first == kNoStep) {
       gone[held] = 1;
       at->second = row;
       continue;
     }
-    for (std::size_t w = 0; w < table.words(); ++w) {
-      if ((held_bits[w] & bits[w]) != 0) return same_labelset_error();
-    }
-    if (first_bit(bits, table.words()) < first_bit(held_bits, table.words())) {
-      rows.set_drops_name(held, rows.drops_name(row));
-    }
-    for_each_bit(bits, table.words(),
-                 [&](std::size_t step) { table.set(held, step, table.value(row, step)); });
+    if (table.shares_step(held, row)) return same_labelset_error();
+    if (first < held_first) rows.set_drops_name(held, rows.drops_name(row));
+    table.move_row(row, held);
     gone[row] = 1;
   }
   std::vector<std::size_t> kept;

@@ -28,8 +28,9 @@ enum class Counting : std::uint8_t {
 /// Thread-compatible. Inputs outlive it.
 class Operator {
  public:
-  Operator(StepAxis axis, std::vector<Operator*> inputs)
-      : axis_(axis), inputs_(std::move(inputs)) {}
+  Operator(StepAxis axis, std::vector<Operator*> inputs) : axis_(axis), inputs_(std::move(inputs)) {
+    for (Operator* used : inputs_) used->user_ = this;
+  }
   virtual ~Operator() = default;
   Operator(const Operator&) = delete;
   Operator& operator=(const Operator&) = delete;
@@ -55,6 +56,8 @@ class Operator {
   const Table& table() const { return table_; }
   /// Runs a streaming operator into its table, for a user that needs it whole.
   Result<const Table*> materialize(QueryContext& context);
+  /// Whether this one calculates with native histograms. An input that gives it some fails else.
+  virtual bool takes_histograms() const { return false; }
   /// Streaming operators between this one and the next table below.
   virtual std::size_t stream_depth() const { return 0; }
 
@@ -89,6 +92,7 @@ class Operator {
   std::uint64_t held_with_inputs() const;
 
   std::vector<Operator*> inputs_;
+  const Operator* user_ = nullptr;              // null: the engine, which takes everything
   std::vector<std::uint32_t> streamed_counts_;  // by step, of what was streamed
   std::optional<std::uint64_t> counts_as_;
   WaitingStream waiting_;

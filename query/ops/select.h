@@ -25,8 +25,9 @@ class SelectOp final : public Operator {
   Result<void> run_stream(QueryContext& context, TileSink& sink) override;
 
  private:
-  Result<void> fill_newest(Tile& tile) const;
-  Result<std::size_t> read_block(std::size_t first, std::size_t rows);
+  Result<void> fill_newest(QueryContext& context, Tile& tile, TileBuffer& buffer) const;
+  Result<std::size_t> read_block(QueryContext& context, std::size_t first, std::size_t rows);
+  void mark_histograms(QueryContext& context, model::SampleColumns& columns);
   void fill_row(std::size_t r, Tile& tile);
   double output(TimeMs time, double value) const {
     return output_ == Output::kTimestamp ? static_cast<double>(time) / 1000 : value;
@@ -37,6 +38,7 @@ class SelectOp final : public Operator {
   std::shared_ptr<const model::SeriesSet> set_;
   std::vector<model::SampleColumns> columns_;  // of the block of rows at hand
   std::vector<std::size_t> cursors_;  // first sample not yet passed; live on from strip to strip
+  bool has_histograms_ = false;       // of the block: some cells are to be
   bool merges_ = false;
 };
 

@@ -47,7 +47,23 @@ Result<std::shared_ptr<const model::SeriesSet>> open_selection(QueryContext& con
   return shared;
 }
 
+Result<void> refuse_histograms(const model::SampleColumns& columns, std::string_view where) {
+  if (columns.histograms.empty()) return {};
+  return Error(Code::kExecution, concat("not implemented yet: native histograms (", where, ")"));
+}
+
 void drop_stale(model::SampleColumns& columns) {
+  if (!columns.histograms.empty()) {
+    model::SampleColumns kept;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const model::HistogramPtr* histogram = columns.histograms.find(i);
+      const bool is_stale =
+          histogram != nullptr ? (*histogram)->is_stale() : model::is_stale(columns.values[i]);
+      if (!is_stale) kept.push(columns, i);
+    }
+    columns = std::move(kept);
+    return;
+  }
   std::size_t kept = 0;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (model::is_stale(columns.values[i])) continue;

@@ -56,6 +56,11 @@ Result<std::shared_ptr<const model::SeriesSet>> open_selection(QueryContext& con
 /// An error that the store gave while it was read.
 Error store_error(Error error);
 
+/// For who does not calculate with histograms yet: the error "not implemented yet: native
+/// histograms
+/// (<where>)" if there are any.
+Result<void> refuse_histograms(const model::SampleColumns& columns, std::string_view where);
+
 /// Takes stale markers out of `columns`.
 void drop_stale(model::SampleColumns& columns);
 

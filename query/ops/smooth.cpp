@@ -22,6 +22,7 @@ Result<void> SmoothOp::run(QueryContext& context) {
       return store_error(std::move(read).error());
     }
     drop_stale(columns);
+    NX_TRY(refuse_histograms(columns, "in a smoothed selector"));
     context.samples_total += columns.size();
     NX_TRY_ASSIGN(const std::uint64_t last, fill_row(context, columns, row, counted));
     counted += last;

@@ -15,11 +15,15 @@ Result<void> StepInvariantOp::run_stream(QueryContext& context, TileSink& sink) 
   return for_each_tile(once_->rows(), axis_.count,
                        [&](std::size_t row, std::size_t rows, std::size_t step, std::size_t steps) {
                          Tile tile = buffer.shape(row, rows, step, steps);
+                         if (once_->has_histograms()) buffer.add_histogram_bits(tile);
                          for (std::size_t r = 0; r < rows; ++r) {
-                           if (!once_->has(row + r, 0)) continue;
+                           const bool is_histogram = once_->has_histogram(row + r, 0);
+                           if (!is_histogram && !once_->has(row + r, 0)) continue;
                            std::fill_n(tile.row_values(r), steps, once_->value(row + r, 0));
+                           std::uint64_t* bits =
+                               is_histogram ? tile.row_histogram_bits(r) : tile.row_bits(r);
                            for (std::size_t w = 0; w < tile.words(); ++w)
-                             tile.row_bits(r)[w] = word_mask(steps, w);
+                             bits[w] = word_mask(steps, w);
                          }
                          return sink.take(tile);
                        });

@@ -10,6 +10,7 @@ class StepInvariantOp final : public Operator {
   StepInvariantOp(StepAxis axis, Operator* once) : Operator(axis, {once}) {}
   Result<void> prepare(QueryContext& context) override;
   bool blocking() const override { return false; }
+  bool takes_histograms() const override { return true; }
 
  protected:
   Counting counting() const override { return Counting::kBeside; }

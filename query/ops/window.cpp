@@ -165,7 +165,7 @@ Result<void> WindowOp::read_series(QueryContext& context, std::size_t row,
     return store_error(std::move(read).error());
   }
   drop_stale(columns);
-  return {};
+  return refuse_histograms(columns, "in a range");
 }
 
 // Moves both ends of row r's windows along the steps of `tile`.

@@ -323,7 +323,7 @@ class Builder {
       return add<CountValuesOp>(axis, label, std::move(choice), in[0]);
     }
     if (!is_aggregator_with_parameter(node.op)) {
-      return add<AggregateOp>(axis, node.op, std::move(choice), in[0]);
+      return add<AggregateOp>(axis, node.op, std::move(choice), expr.children[0]->position, in[0]);
     }
     const Position parameter = note_place(expr, *expr.children[1]);
     if (node.op == Token::kQuantile) {

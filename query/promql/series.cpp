@@ -1,10 +1,13 @@
 // Series lines.
 #include "query/promql/series.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 
 #include "base/str.h"
+#include "model/histogram_sum.h"
 #include "model/sample.h"
 #include "query/promql/parser.h"
 
@@ -114,17 +117,98 @@ class ItemReader {
     return {};
   }
 
+  // `{{...}}`, `{{...}}x3`, `{{...}}+{{...}}x3`: the second is added once more each time.
   Result<void> histogram(std::vector<SequenceValue>& out) {
+    NX_TRY_ASSIGN(model::FloatHistogram first, description());
+    std::optional<model::FloatHistogram> step;
+    if (!rest_.empty() && (rest_[0] == '+' || rest_[0] == '-')) {
+      const bool negative = rest_[0] == '-';
+      rest_.remove_prefix(1);
+      if (!accept("{{")) return bad();
+      NX_TRY_ASSIGN(step, description());
+      if (negative) negate(*step);
+      if (rest_.empty()) return bad();
+    }
+    const std::size_t start = out.size();
+    NX_TRY(repeat(out, {}, 0, 1));
+    model::HistogramSum sum(first);
+    for (std::size_t i = start; i < out.size(); ++i) {
+      const bool grows = step && i != start;
+      if (grows && sum.add(*step) == model::HistogramSum::Added::kIncompatible) return bad();
+      out[i].histogram =
+          std::make_shared<model::FloatHistogram>(step && i != start ? sum.result() : first);
+    }
+    return {};
+  }
+
+  // What stands between `{{`, which was read, and `}}`.
+  Result<model::FloatHistogram> description() {
     const std::size_t end = rest_.find("}}");
     if (end == std::string_view::npos) return bad();
+    std::string_view fields = rest_.substr(0, end);
     rest_.remove_prefix(end + 2);
-    if (!rest_.empty() && (rest_[0] == '+' || rest_[0] == '-')) {
-      rest_.remove_prefix(1);
-      const std::size_t second = rest_.find("}}");
-      if (second == std::string_view::npos) return bad();
-      rest_.remove_prefix(second + 2);
+    model::FloatHistogram out;
+    std::int32_t offset = 0;
+    std::int32_t negative_offset = 0;
+    while (!(fields = trim(fields)).empty()) {
+      const std::size_t colon = fields.find(':');
+      if (colon == std::string_view::npos) return bad();
+      const std::string_view key = fields.substr(0, colon);
+      fields.remove_prefix(colon + 1);
+      const bool is_list = fields.starts_with('[');
+      const std::size_t stop = is_list ? fields.find(']') : fields.find(' ');
+      std::string_view value = fields.substr(0, stop);
+      fields.remove_prefix(std::min(value.size() + (is_list ? 1 : 0), fields.size()));
+      if (is_list) value.remove_prefix(1);
+      if (!field(key, value, out, offset, negative_offset)) return bad();
     }
-    return repeat(out, {.is_histogram = true}, 0, 1);
+    const auto span = [](std::int32_t from, const std::vector<double>& buckets) {
+      return std::vector<model::BucketSpan>(buckets.empty() ? 0 : 1,
+                                            {from, static_cast<std::uint32_t>(buckets.size())});
+    };
+    out.positive_spans = span(offset, out.positive_buckets);
+    out.negative_spans = span(negative_offset, out.negative_buckets);
+    return out;
+  }
+
+  static bool field(std::string_view key, std::string_view text, model::FloatHistogram& out,
+                    std::int32_t& offset, std::int32_t& negative_offset) {
+    if (key == "buckets") return list(text, out.positive_buckets);
+    if (key == "n_buckets") return list(text, out.negative_buckets);
+    if (key == "custom_values") return list(text, out.custom_bounds);
+    if (key == "counter_reset_hint") return hint(text, out.hint);
+    double number = 0;
+    if (!parse_float(text, number)) return false;
+    if (key == "sum") return out.sum = number, true;
+    if (key == "count") return out.count = number, true;
+    if (key == "z_bucket") return out.zero_count = number, true;
+    if (key == "z_bucket_w") return out.zero_threshold = number, true;
+    const auto whole = static_cast<std::int32_t>(number);
+    if (key == "schema") return out.schema = whole, true;
+    if (key == "offset") return offset = whole, true;
+    if (key == "n_offset") return negative_offset = whole, true;
+    return false;
+  }
+
+  static bool list(std::string_view text, std::vector<double>& out) {
+    for (const std::string_view item : split(text, ' ')) {
+      if (!trim(item).empty() && !parse_float(trim(item), out.emplace_back())) return false;
+    }
+    return true;
+  }
+
+  static bool hint(std::string_view text, model::CounterResetHint& out) {
+    constexpr std::array<std::string_view, 4> kNames = {"unknown", "reset", "not_reset", "gauge"};
+    const auto at = std::ranges::find(kNames, text);
+    if (at == kNames.end()) return false;
+    out = static_cast<model::CounterResetHint>(at - kNames.begin());
+    return true;
+  }
+
+  static void negate(model::FloatHistogram& histogram) {
+    for (double* one : {&histogram.sum, &histogram.count, &histogram.zero_count}) *one = -*one;
+    for (double& bucket : histogram.positive_buckets) bucket = -bucket;
+    for (double& bucket : histogram.negative_buckets) bucket = -bucket;
   }
 
   std::string_view item_;

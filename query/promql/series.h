@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "model/labels.h"
+#include "model/sample.h"
 
 namespace narthex::query {
 
@@ -15,8 +16,8 @@ inline constexpr std::size_t kSeriesValuesMax =
 
 struct SequenceValue {
   double value = 0;
-  bool omitted = false;       // `_`: no sample at this step
-  bool is_histogram = false;  // `{{...}}`: seen, not read yet
+  bool omitted = false;             // `_`: no sample at this step
+  model::HistogramPtr histogram{};  // `{{...}}`; null: a float
 };
 
 struct SeriesDescription {

@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "base/regex.h"
 #include "base/str.h"
+#include "model/histogram_sum.h"
 #include "model/merge.h"
 #include "model/sample.h"
 #include "query/engine.h"
@@ -104,7 +105,7 @@ std::optional<TimeMs> duration(std::string_view text) {
 std::string show(const std::vector<SequenceValue>& values) {
   std::string out;
   for (const SequenceValue& v : values) {
-    out += v.omitted ? "_ " : v.is_histogram ? "{{}} " : concat(v.value, " ");
+    out += v.omitted ? "_ " : v.histogram ? "{{}} " : concat(v.value, " ");
   }
   return out;
 }
@@ -188,8 +189,8 @@ class Runner {
 
   void add(const Labels& labels, TimeMs time, const SequenceValue& value, bool has_start) {
     if (value.omitted) return;
-    if (value.is_histogram) {
-      store(time).add_unreadable(labels, time, kNativeHistograms);
+    if (value.histogram) {
+      store(time).add(labels, time, value.histogram);
     } else if (has_start) {
       store(time).add_unreadable(labels, time, "start timestamps");
     } else {
@@ -382,10 +383,19 @@ class Runner {
     query::VectorValue vector{.time = time, .labels = {}, .values = {}};
     for (const query::MatrixSeries& series : std::get<query::MatrixValue>(result->value).series) {
       const auto at = std::ranges::find(series.times, time);
+      const auto at_histogram = std::ranges::find(series.histogram_times, time);
+      if (at_histogram != series.histogram_times.end()) {
+        vector.histograms.resize(vector.labels.size());
+        vector.histograms.push_back(series.histograms[static_cast<std::size_t>(
+            at_histogram - series.histogram_times.begin())]);
+        vector.labels.push_back(series.labels);
+        vector.values.push_back(0);
+      }
       if (at == series.times.end()) continue;
       vector.labels.push_back(series.labels);
       vector.values.push_back(series.values[static_cast<std::size_t>(at - series.times.begin())]);
     }
+    if (!vector.histograms.empty()) vector.histograms.resize(vector.labels.size());
     std::string why;
     if (eval.scalar) {
       if (vector.values.empty()) return "in range mode: no value";
@@ -455,8 +465,13 @@ class Runner {
       }
       if (!seen.emplace(labels, true).second) return concat(labels.to_string(), " comes twice");
       const std::vector<SequenceValue>& values = eval.series[at->second].values;
-      if (values.size() != 1 || values[0].omitted || values[0].is_histogram ||
-          !almost_equal(values[0].value, vector.values[i])) {
+      if (values.size() == 1 && values[0].histogram && vector.histogram(i) != nullptr) {
+        std::string why = compare_histograms(*values[0].histogram, *vector.histogram(i));
+        if (!why.empty()) return concat(labels.to_string(), ": ", why);
+        continue;
+      }
+      if (values.size() != 1 || values[0].omitted || values[0].histogram ||
+          vector.histogram(i) != nullptr || !almost_equal(values[0].value, vector.values[i])) {
         return concat("expected ", show(values), "for ", labels.to_string(), ", got ",
                       vector.values[i]);
       }
@@ -494,21 +509,54 @@ class Runner {
   static std::string compare_series(const Eval& eval, const std::vector<SequenceValue>& expected,
                                     const query::MatrixSeries& actual) {
     std::size_t i = 0;
+    std::size_t h = 0;
     for (std::size_t k = 0; k < expected.size(); ++k) {
       if (expected[k].omitted) continue;
       const TimeMs time = eval.start + static_cast<TimeMs>(k) * eval.step;
-      if (i >= actual.times.size())
-        return concat("expected ", show(expected), "but got fewer points");
-      if (expected[k].is_histogram) return "expected a histogram";
-      if (actual.times[i] != time)
-        return concat("expected a point at ", time, ", got ", actual.times[i]);
-      if (!almost_equal(expected[k].value, actual.values[i])) {
-        return concat("expected ", expected[k].value, " at ", time, ", got ", actual.values[i]);
+      const bool is_histogram = expected[k].histogram != nullptr;
+      const std::vector<TimeMs>& times = is_histogram ? actual.histogram_times : actual.times;
+      const std::size_t at = is_histogram ? h++ : i++;
+      if (at >= times.size()) return concat("expected ", show(expected), "but got fewer points");
+      if (times[at] != time) return concat("expected a point at ", time, ", got ", times[at]);
+      if (is_histogram) {
+        std::string why = compare_histograms(*expected[k].histogram, *actual.histograms[at]);
+        if (!why.empty()) return concat("at ", time, ": ", why);
+      } else if (!almost_equal(expected[k].value, actual.values[at])) {
+        return concat("expected ", expected[k].value, " at ", time, ", got ", actual.values[at]);
       }
-      ++i;
     }
-    if (i == actual.times.size()) return {};
-    return concat("expected ", show(expected), "but got ", actual.times.size(), " points");
+    if (i == actual.times.size() && h == actual.histogram_times.size()) return {};
+    return concat("expected ", show(expected), "but got ",
+                  actual.times.size() + actual.histogram_times.size(), " points");
+  }
+
+  // Counts and sums up to a small difference, the rest exactly; empty buckets are none.
+  static std::string compare_histograms(const model::FloatHistogram& expected,
+                                        const model::FloatHistogram& actual) {
+    const model::FloatHistogram want = model::HistogramSum(expected).result();
+    const model::FloatHistogram got = model::HistogramSum(actual).result();
+    const auto differs = [](std::string_view what) { return concat("another ", what); };
+    if (want.schema != got.schema) return differs("schema");
+    const bool says_hint = want.hint != model::CounterResetHint::kUnknown;
+    if (says_hint && want.hint != got.hint) return differs("counter reset hint");
+    if (!almost_equal(want.count, got.count)) {
+      return concat("expected count ", want.count, ", got ", got.count);
+    }
+    if (!almost_equal(want.sum, got.sum)) {
+      return concat("expected sum ", want.sum, ", got ", got.sum);
+    }
+    if (want.zero_threshold != got.zero_threshold) return differs("zero threshold");
+    if (!almost_equal(want.zero_count, got.zero_count)) return differs("zero count");
+    if (want.custom_bounds != got.custom_bounds) return differs("set of bounds");
+    if (want.positive_spans != got.positive_spans || want.negative_spans != got.negative_spans) {
+      return differs("set of buckets");
+    }
+    const auto same = [](const std::vector<double>& a, const std::vector<double>& b) {
+      return std::ranges::equal(a, b, almost_equal);
+    };
+    const bool equal = same(want.positive_buckets, got.positive_buckets) &&
+                       same(want.negative_buckets, got.negative_buckets);
+    return equal ? "" : differs("count of a bucket");
   }
 
   // The expression with every selector and outermost subquery fixed at `time`. None if it depends

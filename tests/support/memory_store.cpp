@@ -33,6 +33,10 @@ class MemorySeriesSet final : public model::SeriesSet {
     if (const Unreadable* sample = newest_unreadable(index, range)) return refusal(*sample);
     const auto [begin, end] = bounds(index, range);
     const model::SampleColumns& samples = series_[index]->samples;
+    if (!samples.histograms.empty()) {
+      for (std::size_t i = begin; i < end; ++i) out.push(samples, i);
+      return {};
+    }
     const auto copy = [&](const auto& from, auto& to) {
       to.insert(to.end(), from.begin() + static_cast<std::ptrdiff_t>(begin),
                 from.begin() + static_cast<std::ptrdiff_t>(end));
@@ -56,7 +60,10 @@ class MemorySeriesSet final : public model::SeriesSet {
       return refusal(*unreadable);
     }
     if (begin == end) return std::nullopt;
-    return model::Sample{.time = samples.times[end - 1], .value = samples.values[end - 1]};
+    const model::HistogramPtr* histogram = samples.histograms.find(end - 1);
+    return model::Sample{.time = samples.times[end - 1],
+                         .value = samples.values[end - 1],
+                         .histogram = histogram == nullptr ? nullptr : *histogram};
   }
 
  private:
@@ -137,6 +144,16 @@ class MemoryQuerier final : public model::Querier {
 
 }  // namespace
 
+// Of a counter: whether it counts less anywhere than before.
+bool MemoryStore::is_reset(const model::FloatHistogram& before, const model::FloatHistogram& now) {
+  if (now.count < before.count || now.zero_count < before.zero_count) return true;
+  const std::vector<model::HistogramBucket> buckets = now.buckets();
+  return std::ranges::any_of(before.buckets(), [&](const model::HistogramBucket& old) {
+    const auto same = std::ranges::find(buckets, old.upper, &model::HistogramBucket::upper);
+    return same == buckets.end() ? old.count != 0 : same->count < old.count;
+  });
+}
+
 Series& MemoryStore::series(const model::Labels& labels) {
   Series*& found = by_labels_[labels];
   if (found == nullptr) {
@@ -162,6 +179,21 @@ void MemoryStore::add(const model::Labels& labels, model::TimeMs time, double va
   }
   samples.times.insert(at, time);
   samples.values.insert(samples.values.begin() + index, value);
+}
+
+void MemoryStore::add(const model::Labels& labels, model::TimeMs time,
+                      model::HistogramPtr histogram) {
+  model::SampleColumns& samples = series(labels).samples;
+  const auto& before = samples.histograms.values;
+  auto hinted = std::make_shared<model::FloatHistogram>(*histogram);
+  const bool goes_on = !before.empty() && before.back()->hint != model::CounterResetHint::kGauge &&
+                       hinted->hint == model::CounterResetHint::kUnknown;
+  if (hinted->hint == model::CounterResetHint::kReset) {
+    hinted->hint = model::CounterResetHint::kUnknown;
+  } else if (goes_on && !is_reset(*before.back(), *histogram)) {
+    hinted->hint = model::CounterResetHint::kNotReset;
+  }
+  samples.push(time, std::move(hinted));
 }
 
 void MemoryStore::clear() {

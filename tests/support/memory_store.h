@@ -17,6 +17,9 @@ class MemoryStore final : public model::Queryable {
  public:
   /// Samples of one series must come in ascending time. A sample at a known time replaces it.
   void add(const model::Labels& labels, model::TimeMs time, double value);
+  /// Newer than all of its series. Hints are those that upstream's store gives back: that a counter
+  /// goes on, and of the first one after a reset nothing.
+  void add(const model::Labels& labels, model::TimeMs time, model::HistogramPtr histogram);
   /// A sample which the model cannot hold yet. Selections see its series, and reading it is the
   /// error "not implemented yet: <what>". `what` must be a constant.
   void add_unreadable(const model::Labels& labels, model::TimeMs time, std::string_view what);
@@ -36,6 +39,7 @@ class MemoryStore final : public model::Queryable {
   };
 
  private:
+  static bool is_reset(const model::FloatHistogram& before, const model::FloatHistogram& now);
   Series& series(const model::Labels& labels);
 
   std::vector<std::unique_ptr<Series>> series_;

@@ -66,7 +66,7 @@ TESTED_THROUGH = {
     # The semantics of PromQL are scripts.
     "tests/promql/scripts_test.cpp": (
         "query/annotations.cpp", "query/rows.cpp", "query/table.cpp", "query/promql/series.cpp",
-        "query/ops/aggregate.cpp", "query/ops/binary.cpp", "query/ops/histogram.cpp", "query/ops/info.cpp",
+        "query/ops/aggregate.cpp", "query/ops/binary.cpp", "query/ops/select.cpp", "query/ops/histogram.cpp", "query/ops/info.cpp",
         "query/ops/operator.cpp", "query/ops/order.cpp", "query/ops/rank.cpp", "query/ops/scalar.cpp",
         "query/ops/window.cpp", "query/plan/builder.cpp", "query/plan/maps.cpp", "query/plan/resolve.cpp",
         "query/functions/extended.cpp", "query/functions/histogram.cpp", "query/functions/math.cpp",

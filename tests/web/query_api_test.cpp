@@ -190,6 +190,34 @@ TEST_F(QueryApiTest, WritesInPiecesWhatItWritesWhole) {
   EXPECT_TRUE(instants.ends_with("\"value\":[0,\"1\"]}]}}"));
 }
 
+TEST_F(QueryApiTest, WritesHistogramsBesideFloats) {
+  model::FloatHistogram full{.zero_threshold = 0.25, .zero_count = 3, .count = 5, .sum = 4.5};
+  full.positive_spans = {{0, 2}};
+  full.positive_buckets = {0, 2};
+  const auto histogram = std::make_shared<model::FloatHistogram>(full);
+  const auto empty = std::make_shared<model::FloatHistogram>();
+  const std::string text =
+      R"({"count":"5","sum":"4.5","buckets":[[3,"-0.25","0.25","3"],[0,"1","2","2"]]})";
+  set(query::VectorValue{.time = 1500,
+                         .labels = {{{"a", "1"}}, {{"a", "2"}}, {{"a", "3"}}},
+                         .values = {0, 7, 0},
+                         .histograms = {histogram, nullptr, empty}});
+  EXPECT_EQ(
+      instant("query=x"),
+      data(concat(R"({"resultType":"vector","result":[{"metric":{"a":"1"},"histogram":[1.500,)",
+                  text, R"(]},{"metric":{"a":"2"},"value":[1.500,"7"]},)",
+                  R"({"metric":{"a":"3"},"histogram":[1.500,{"count":"0","sum":"0"}]}]})")));
+
+  query::MatrixSeries series{.labels = {{"a", "1"}}, .times = {1000}, .values = {7}};
+  series.histogram_times = {2000, 3000};
+  series.histograms = {histogram, histogram};
+  set(query::MatrixValue{.series = {series}});
+  EXPECT_EQ(
+      range("query=x&start=1&end=3&step=1").body,
+      data(concat(R"({"resultType":"matrix","result":[{"metric":{"a":"1"},"values":[[1,"7"]],)",
+                  R"("histograms":[[2,)", text, "],[3,", text, "]]}]}")));
+}
+
 // What an answer has not sent yet can still be stopped: by shutting down, or by its client.
 TEST_F(QueryApiTest, StopsBetweenPieces) {
   query::MatrixSeries series{.labels = {}, .times = {}, .values = std::vector<double>(50'000, 0.1)};

@@ -372,6 +372,9 @@ void Head::count(model::AppendReport& report) {
 Result<model::AppendReport> Head::append(const model::FloatBatch& batch) {
   NX_CHECK(batch.series.size() == batch.values.size());
   NX_CHECK(batch.times.empty() || batch.times.size() == batch.values.size());
+  if (batch.histograms != nullptr && !batch.histograms->empty()) {
+    return Error(Code::kInvalid, "not implemented yet: native histograms (in the head)");
+  }
   model::AppendReport report;
   report.verdicts.resize(batch.series.size());
   Staged staged;

@@ -32,23 +32,4 @@ void OutOfOrderLists::release(SeriesHot& line, Slot slot) {
   line.flags &= static_cast<std::uint8_t>(~kSeriesHasOutOfOrder);
 }
 
-void merge_out_of_order(const model::SampleColumns& late, std::size_t first,
-                        model::SampleColumns& out) {
-  if (late.size() == 0) return;
-  const std::vector<model::TimeMs> times(out.times.begin() + static_cast<std::ptrdiff_t>(first),
-                                         out.times.end());
-  const std::vector<double> values(out.values.begin() + static_cast<std::ptrdiff_t>(first),
-                                   out.values.end());
-  out.times.resize(first);
-  out.values.resize(first);
-  std::size_t a = 0;
-  std::size_t b = 0;
-  while (a < times.size() || b < late.size()) {
-    const bool takes_late = a == times.size() || (b < late.size() && late.times[b] < times[a]);
-    if (!takes_late && b < late.size() && late.times[b] == times[a]) ++b;
-    out.times.push_back(takes_late ? late.times[b] : times[a]);
-    out.values.push_back(takes_late ? late.values[b++] : values[a++]);
-  }
-}
-
 }  // namespace narthex::tsdb

@@ -35,9 +35,4 @@ class OutOfOrderLists {
   PageTable& pages_;
 };
 
-/// Merges `late` into the samples of `out` from `first` on, both ascending; of two at one time that
-/// in `out` stays.
-void merge_out_of_order(const model::SampleColumns& late, std::size_t first,
-                        model::SampleColumns& out);
-
 }  // namespace narthex::tsdb

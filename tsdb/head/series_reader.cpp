@@ -168,7 +168,7 @@ Result<void> SeriesReader::read_chunks(Slot slot, const ReadSnapshot& snapshot,
     }
   }
   if (late.size() > 0) {
-    merge_out_of_order(late, 0, samples);
+    model::merge_samples(late, 0, samples);
     for (std::size_t i = 0; i < samples.size(); i += kSamplesPerChunk) {
       const std::size_t end = std::min<std::size_t>(i + kSamplesPerChunk, samples.size());
       if (samples.times[end - 1] < range.min || samples.times[i] > range.max) continue;
@@ -193,7 +193,7 @@ Result<void> SeriesReader::read(Slot slot, const ReadSnapshot& snapshot, model::
     NX_TRY(decode(chunk, line, range, out));
   }
   keep_range(late, range);
-  merge_out_of_order(late, first, out);
+  model::merge_samples(late, first, out);
   return {};
 }
 
@@ -221,7 +221,7 @@ Result<std::optional<model::Sample>> SeriesReader::read_newest(Slot slot,
     if (columns.size() > 0) break;
   }
   keep_range(late, range);
-  merge_out_of_order(late, 0, columns);
+  model::merge_samples(late, 0, columns);
   if (columns.size() == 0) return std::nullopt;
   return model::Sample{columns.times.back(), columns.values.back()};
 }

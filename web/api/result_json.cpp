@@ -91,6 +91,50 @@ std::size_t append_points(std::string& out, const query::MatrixSeries& series, s
   return to;
 }
 
+void append_quoted_float(std::string& out, double value) {
+  std::array<char, kFloatTextBytesMax> text;
+  out += '"';
+  out.append(text.data(), write_float_text(text.data(), value));
+  out += '"';
+}
+
+// 0: the upper bound belongs to the bucket; 1: the lower; 2: neither; 3: both.
+int boundary_rule(const model::HistogramBucket& bucket) {
+  if (bucket.includes_lower) return bucket.includes_upper ? 3 : 1;
+  return bucket.includes_upper ? 0 : 2;
+}
+
+// Empty buckets are left out, and so are buckets when all are empty.
+void append_histogram(std::string& out, const model::FloatHistogram& histogram) {
+  out += "{\"count\":";
+  append_quoted_float(out, histogram.count);
+  out += ",\"sum\":";
+  append_quoted_float(out, histogram.sum);
+  bool any = false;
+  for (const model::HistogramBucket& bucket : histogram.buckets()) {
+    if (bucket.count == 0) continue;
+    out += std::exchange(any, true) ? "," : ",\"buckets\":[";
+    out += concat("[", boundary_rule(bucket), ",");
+    append_quoted_float(out, bucket.lower);
+    out += ',';
+    append_quoted_float(out, bucket.upper);
+    out += ',';
+    append_quoted_float(out, bucket.count);
+    out += ']';
+  }
+  out += any ? "]}" : "}";
+}
+
+// `[t,{...}]`
+void append_histogram_point(std::string& out, query::TimeMs time,
+                            const model::FloatHistogram& histogram) {
+  out += '[';
+  append_json_seconds(out, time);
+  out += ',';
+  append_histogram(out, histogram);
+  out += ']';
+}
+
 // The time of a scalar or string is a float to upstream: 1.5, where points have 1.500.
 void append_pair(std::string& out, query::TimeMs time, std::string_view value) {
   out += '[';
@@ -145,6 +189,12 @@ class ValueJson::Writer {
   bool write(std::string& out, const query::VectorValue& vector) {
     while (begin_element(out, vector.labels.size())) {
       begin_labels(out, vector.labels[element_]);
+      if (const model::FloatHistogram* histogram = vector.histogram(element_)) {
+        out += ",\"histogram\":";
+        append_histogram_point(out, vector.time, *histogram);
+        end_element(out);
+        continue;
+      }
       out += ",\"value\":";
       std::array<char, kPointBytes> point;
       char* end = write_point(point.data(), cells_, hint_, vector.time, vector.values[element_]);
@@ -160,7 +210,7 @@ class ValueJson::Writer {
         begin_labels(out, series.labels);
         if (!series.times.empty()) out += ",\"values\":[";
       }
-      if (!write_points(out, series)) return false;
+      if (!write_points(out, series) || !write_histograms(out, series)) return false;
       end_element(out);
     }
     return end_elements(out, matrix.series.size());
@@ -180,7 +230,7 @@ class ValueJson::Writer {
     out += '}';
     ++element_;
     is_begun_ = false;
-    hint_ = point_ = 0;
+    hint_ = point_ = histogram_ = 0;
   }
   bool end_elements(std::string& out, std::size_t count) const {
     if (element_ < count) return false;
@@ -190,7 +240,7 @@ class ValueJson::Writer {
 
   // True when all of the series' points are written.
   bool write_points(std::string& out, const query::MatrixSeries& series) {
-    if (series.times.empty()) return true;
+    if (series.times.empty() || point_ == series.times.size()) return true;
     while (point_ < series.times.size()) {
       if (out.size() >= kPieceBytes) return false;
       point_ = append_points(out, series, point_, cells_, hint_);
@@ -199,14 +249,27 @@ class ValueJson::Writer {
     return true;
   }
 
+  // True when all of its histograms are.
+  bool write_histograms(std::string& out, const query::MatrixSeries& series) {
+    while (histogram_ < series.histograms.size()) {
+      if (out.size() >= kPieceBytes) return false;
+      out += histogram_ == 0 ? ",\"histograms\":[" : ",";
+      append_histogram_point(out, series.histogram_times[histogram_],
+                             *series.histograms[histogram_]);
+      if (++histogram_ == series.histograms.size()) out += ']';
+    }
+    return true;
+  }
+
   const query::Value& value_;
   const StopToken stop_;
   const TimeCells cells_;
   bool is_open_ = false;
-  bool is_begun_ = false;    // the labels of `element_` are written
-  std::size_t element_ = 0;  // the next, or the one that is begun
-  std::size_t point_ = 0;    // of that series: the next
-  std::size_t hint_ = 0;     // where its cell is likely to be
+  bool is_begun_ = false;      // the labels of `element_` are written
+  std::size_t element_ = 0;    // the next, or the one that is begun
+  std::size_t point_ = 0;      // of that series: the next
+  std::size_t histogram_ = 0;  // likewise
+  std::size_t hint_ = 0;       // where its cell is likely to be
 };
 
 ValueJson::ValueJson(const query::Value& value, const StepGrid& grid, StopToken stop)

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-namespace narthex::query {
+namespace narthex {
 
 struct KahanSum {
   double sum = 0;
@@ -60,4 +60,4 @@ struct KahanMean {
   }
 };
 
-}  // namespace narthex::query
+}  // namespace narthex
