@@ -62,6 +62,8 @@ bool MemoryAccount::try_charge(std::size_t bytes) {
   return true;
 }
 
+// The common case first: what was taken from the budget covers it. Past that the account is charged
+// all the same; it remembers that it is over, once, for check() to find.
 void MemoryAccount::charge(std::size_t bytes) {
   used_ += bytes;
   peak_ = std::max(peak_, used_);

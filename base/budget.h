@@ -97,11 +97,13 @@ class MemoryAccount {
 /// Null: none. Scopes nest.
 class MemoryScope {
  public:
+  /// `account` outlives the scope and all memory that is charged to it.
   explicit MemoryScope(MemoryAccount* account);
   ~MemoryScope();
   MemoryScope(const MemoryScope&) = delete;
   MemoryScope& operator=(const MemoryScope&) = delete;
 
+  /// This thread's account, for handing it on to a thread that works for this one. Null: none.
   static MemoryAccount* current();
 
  private:

@@ -1,4 +1,5 @@
-// ByteBudget and its shares.
+// One atomic sum for all holders, taken first and given back when it was too much: two threads may
+// refuse each other at the very edge, but the bound never breaks and nobody waits.
 #include "base/byte_budget.h"
 
 namespace narthex {
@@ -16,6 +17,7 @@ void ByteBudget::give(std::size_t bytes) {
 
 bool BudgetShare::grow_to(std::size_t bytes) {
   if (budget_ == nullptr || bytes <= free_bytes_ + counted_) return true;
+  // What is free of charge is used up first, so a share that stays small never touches the sum.
   const std::size_t more = bytes - free_bytes_ - counted_;
   if (!budget_->try_take(more)) return false;
   counted_ += more;

@@ -10,7 +10,10 @@ namespace narthex {
 /// What all holders share.
 class ByteBudget {
  public:
+  /// Room for `bytes_max` in all; 0 is no room, not "no limit": a holder without a limit has no
+  /// budget. Outlives its shares.
   explicit ByteBudget(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+  /// Counted bytes of all holders now, what they have free of charge left out. For metrics.
   std::size_t held() const { return held_.load(std::memory_order_relaxed); }
 
  private:
@@ -35,6 +38,7 @@ class BudgetShare {
   /// Holds `bytes` in all from now on, if that is more than before. False: there is no room, and
   /// nothing changes. Always true without a budget.
   bool grow_to(std::size_t bytes);
+  /// Gives everything back; the share may be used again.
   void reset();
 
  private:

@@ -1,4 +1,5 @@
-// Where a failed check ends.
+// The end of a failed check: one line on standard error, straight from here, since neither the log
+// nor the heap may be in a state to be used, and an abort, which leaves a core.
 #include "base/check.h"
 
 #include <cstdio>

@@ -3,6 +3,8 @@
 #pragma once
 
 namespace narthex {
+/// Prints the check with its place and aborts. What the macros call; nothing is unwound, no
+/// destructor runs.
 [[noreturn]] void check_failed(const char* expression, const char* file, int line);
 }  // namespace narthex
 

@@ -1,4 +1,6 @@
-// Compressed bodies. The one place that knows the compression libraries. Functions are pure.
+// Compressed bodies: requests and pages as they come in, responses as they go out. The one place
+// that knows the compression libraries; limits on what input may grow to are in docs/limits.md.
+// Functions are pure.
 #pragma once
 
 #include <cstddef>
@@ -18,12 +20,15 @@ enum class DeflateFormat : unsigned char { kGzip, kZlib };
 /// responses on the fly. Thread-compatible.
 class Deflater {
  public:
+  /// Takes some 100 KiB for as long as it lives.
   explicit Deflater(DeflateFormat format);
   ~Deflater();
   Deflater(Deflater&&) noexcept;
   Deflater& operator=(Deflater&&) noexcept;
 
-  /// Appends to `out` what comes out for `text`, which may be nothing until the last part.
+  /// Appends to `out` what comes out for `text`, which may be nothing until the last part. With
+  /// `is_last` the stream is complete and nothing may be added any more. What is in `out` before
+  /// stays.
   void add(std::string_view text, bool is_last, std::string& out);
 
  private:

@@ -1,4 +1,6 @@
-// Reporting exceptions.
+// Turning exceptions into texts, log lines and counts. The one that matters most is the one with no
+// text: a cancelled coroutine ends by system_error(operation_canceled), which is how stopping works
+// and nobody's failure.
 #include "base/exceptions.h"
 
 #include <boost/system/system_error.hpp>

@@ -1,4 +1,9 @@
 // FileSystem over POSIX calls: the one file that makes them.
+//
+// Durability rests on four habits kept here. Bytes are written whole or the error is told, EINTR is
+// nobody's business but ours, a sync is fdatasync() (the size is part of it, times are not), and a
+// failed sync is never repeated as if it could still succeed. Errors carry the action, the path and
+// the system's reason in Go's words, which people search for.
 #include "base/fs.h"
 
 #include <algorithm>
@@ -50,6 +55,7 @@ class Descriptor {
     if (fd_ >= 0) ::close(fd_);
   }
   int get() const { return fd_; }
+  // For close(), whose result somebody wants to see.
   int release() { return std::exchange(fd_, -1); }
 
  private:
@@ -98,6 +104,8 @@ Result<std::string> read_all(int fd, const std::string& path) {
   }
 }
 
+// Opened with O_APPEND: a second writer's bytes, against all locks, would be moved, not
+// overwritten.
 class PosixFile final : public WritableFile {
  public:
   PosixFile(Descriptor fd, std::string path, std::uint64_t size)
@@ -193,6 +201,7 @@ class PosixReadableFile final : public ReadableFile {
   std::string path_;
 };
 
+// flock() belongs to the descriptor: the kernel lets go when the process dies, however it dies.
 class PosixLock final : public DirectoryLock {
  public:
   explicit PosixLock(Descriptor fd) : fd_(std::move(fd)) {}
@@ -240,6 +249,8 @@ class PosixFileSystem final : public FileSystem {
     std::vector<DirectoryEntry> entries;
     for (stdfs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
       std::error_code ignored;
+      // An entry may go between being listed and being looked at: it is shown with size 0 then, for
+      // the caller meets the same race anyway.
       const bool is_directory = it->is_directory(ignored);
       const std::uint64_t size = is_directory ? 0 : it->file_size(ignored);
       entries.push_back({it->path().filename().string(), is_directory, ignored ? 0 : size});

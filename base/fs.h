@@ -34,7 +34,10 @@ class WritableFile {
   /// Reserves disk blocks for `bytes` without changing the size. Best effort: an error may be
   /// ignored.
   virtual Result<void> reserve(std::uint64_t bytes) = 0;
+  /// Cuts the file to its first `size` bytes, or fills it up with zeros. The next append goes to
+  /// the new end. Not durable before the next sync().
   virtual Result<void> truncate(std::uint64_t size) = 0;
+  /// Once, and last. Does not sync. An error says that the system may have lost something.
   virtual Result<void> close() = 0;
 
   /// Bytes in the file.
@@ -45,6 +48,8 @@ class WritableFile {
 class MappedFile {
  public:
   virtual ~MappedFile() = default;
+  /// Empty for an empty file. Reading behind the end of a file that was cut meanwhile kills the
+  /// process (SIGBUS): map only what nobody cuts.
   virtual std::span<const std::byte> bytes() const = 0;
 };
 
@@ -67,6 +72,8 @@ class DirectoryLock {
   virtual ~DirectoryLock() = default;
 };
 
+/// One name in a directory, without the path. `size` is 0 for directories and for what went away
+/// while it was looked at.
 struct DirectoryEntry {
   std::string name;
   bool is_directory = false;
@@ -80,18 +87,25 @@ class FileSystem {
 
   /// Creates or truncates.
   virtual Result<std::unique_ptr<WritableFile>> create(const std::string& path) = 0;
+  /// Creates when missing; appends go behind what is there.
   virtual Result<std::unique_ptr<WritableFile>> open_append(const std::string& path) = 0;
   /// All of it, at most 1 GiB (kLimit). A pipe or a device is read to its end; kTimeout when
   /// that does not come within five seconds, so that no such file holds up a reload.
   virtual Result<std::string> read_file(const std::string& path) = 0;
+  /// Maps the file as it is now; the mapping outlives the file system and the file's name.
   virtual Result<std::unique_ptr<MappedFile>> map(const std::string& path) = 0;
   virtual Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) = 0;
 
   /// Sorted by name, without "." and "..".
   virtual Result<std::vector<DirectoryEntry>> list(const std::string& path) = 0;
+  /// Follows symbolic links; false also where the path cannot be looked at.
   virtual bool exists(const std::string& path) = 0;
+  /// With all parents; no error for those that are there.
   virtual Result<void> make_directories(const std::string& path) = 0;
+  /// Atomic within a file system: readers see the old `to` or the new one, never neither. Durable
+  /// after sync_directory().
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
+  /// A file, or with remove_all() a tree, which is no error when it is not there.
   virtual Result<void> remove(const std::string& path) = 0;
   virtual Result<void> remove_all(const std::string& path) = 0;
 

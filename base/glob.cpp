@@ -1,4 +1,9 @@
-// Go's filepath.Match and Glob.
+// Go's filepath.Match and Glob, chunk by chunk: what stands between two stars is matched without
+// choice, and a star takes as little as lets the next chunk match. That never needs to go back
+// behind the last star, so matching is at most quadratic, whatever the pattern.
+//
+// A pattern's syntax is checked to its end even when the name has failed already, as in Go since
+// 1.16: whether a configuration is valid must not depend on which files exist.
 #include "base/glob.h"
 
 #include <algorithm>
@@ -139,6 +144,7 @@ Result<bool> glob_match(std::string_view pattern, std::string_view name) {
 }
 
 Result<std::vector<std::string>> glob(FileSystem& fs, const std::string& pattern) {
+  // A bad pattern is an error even where there is nothing to match it with.
   NX_TRY(glob_match(pattern, ""));
   if (!is_glob(pattern)) {
     return fs.exists(pattern) ? std::vector{pattern} : std::vector<std::string>();
@@ -157,6 +163,7 @@ Result<std::vector<std::string>> glob(FileSystem& fs, const std::string& pattern
   std::vector<std::string> paths;
   for (const std::string& directory : directories) {
     const auto entries = fs.list(directory);
+    // As Go's: what cannot be listed matches nothing.
     if (!entries) continue;
     for (const DirectoryEntry& entry : *entries) {
       NX_TRY_ASSIGN(const bool matched, glob_match(last, entry.name));

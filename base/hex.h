@@ -1,4 +1,5 @@
-// Hexadecimal digits.
+// What a hexadecimal digit is worth, for percent-encoding, escapes in templates and numbers in YAML
+// alike: each had its own copy with its own idea of case.
 #pragma once
 
 namespace narthex {

@@ -1,4 +1,5 @@
-// Text in HTML, as Go writes it.
+// Text in HTML and its attributes, as Go's text/template writes it: a template's output must be the
+// same to the byte.
 #pragma once
 
 #include <string>

@@ -1,5 +1,11 @@
-// JSON text. The float path: integers by table, short decimals by one exact division, the rest by
-// fmt's Dragonbox.
+// JSON text, as Go's jsoniter writes it for upstream's API.
+//
+// Most of a large answer is numbers, so those have four paths, cheapest first. Integers: two digits
+// at a time from a table. Short decimals, which gauges nearly always are: one multiplication, one
+// exact division to prove it. The rest in fixed notation: fmt's Dragonbox digits, placed by hand.
+// Very small and very large ones: std::to_chars, whose exponents look like Go's.
+//
+// Strings copy runs of plain bytes at once and stop only at what must be escaped.
 #include "base/json.h"
 
 #include <array>
@@ -203,6 +209,7 @@ void append_json_seconds(std::string& out, std::int64_t time_ms) {
   out.append(scratch, static_cast<std::size_t>(at - scratch));
 }
 
+// The sign is written first and every path sees a positive number; -0 keeps its sign, as in Go.
 char* write_float_text(char* at, double value) {
   if (!std::isfinite(value)) return write_special(at, value);
   if (std::signbit(value)) {

@@ -32,6 +32,7 @@ class JsonWriter {
   /// Appends to `out`, which must outlive the writer.
   explicit JsonWriter(std::string& out) : out_(out) {}
 
+  /// Brackets. Not checked against each other: an object that is not ended is the caller's mistake.
   JsonWriter& begin_object() { return open('{'); }
   JsonWriter& end_object() { return close('}'); }
   JsonWriter& begin_array() { return open('['); }
@@ -44,13 +45,15 @@ class JsonWriter {
   JsonWriter& string(std::string_view text);
   /// Text as it is: labels.
   JsonWriter& plain_string(std::string_view text);
+  /// Whole numbers in full: readers that have only doubles lose digits beyond 2^53.
   JsonWriter& integer(std::int64_t value);
   JsonWriter& unsigned_integer(std::uint64_t value);
   /// A JSON number; NaN and infinities have no such form and become null.
   JsonWriter& number(double value);
+  /// The three words of JSON.
   JsonWriter& boolean(bool value);
   JsonWriter& null();
-  /// JSON made elsewhere.
+  /// JSON made elsewhere, one whole value; written as it is, unchecked.
   JsonWriter& raw(std::string_view json);
 
   /// key() and string().

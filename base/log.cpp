@@ -1,4 +1,7 @@
-// Log over spdlog's standard error sink: the only file that knows spdlog.
+// Log over spdlog's standard error sink: the only file that knows spdlog. A line is put together
+// here, as upstream's slog handler writes it (level in capitals, UTC with milliseconds, logfmt
+// quoted as Go's %q), and spdlog only keeps lines of several threads apart. The clock is the
+// system's, not an injected one: a log's times are for comparing with other logs.
 #include "base/log.h"
 
 #include <array>

@@ -13,7 +13,9 @@
 
 namespace narthex {
 
+/// From the quietest event to the loudest; a log writes its own level and those behind it.
 enum class LogLevel : unsigned char { kDebug, kInfo, kWarn, kError };
+/// key=value pairs, or one JSON object a line with every value a string.
 enum class LogFormat : unsigned char { kLogfmt, kJson };
 
 /// debug, info, warn, error; kInvalid otherwise.
@@ -26,6 +28,8 @@ struct LogField {
   std::string_view key;
   std::string value;
 
+  /// Formatted with fmt at once, whether the event is written or not. `k` lives as long as the
+  /// call.
   template <typename T>
   LogField(std::string_view k, const T& v) : key(k), value(fmt::format("{}", v)) {}
   LogField(std::string_view k, const Error& e) : key(k), value(e.message()) {}
@@ -36,11 +40,15 @@ class Log {
  public:
   using Fields = std::initializer_list<LogField>;
 
+  /// Both are fixed for the log's life, as upstream's flags are. Writes to standard error,
+  /// unbuffered.
   Log(LogLevel level, LogFormat format);
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
+  /// One event: debug for those who look for a fault in us, info for what operators expect to see,
+  /// warn for what goes on but should be looked at, error for what was lost or failed.
   void debug(std::string_view message, Fields fields = {}) {
     write(LogLevel::kDebug, message, fields);
   }

@@ -1,4 +1,7 @@
-// ReservedMemory over anonymous mmap.
+// ReservedMemory over anonymous mmap. The range is reserved without access (PROT_NONE), which costs
+// no memory and no promise of any; mprotect() makes it usable in steps, an eighth of what is there
+// ahead of need, so a table that doubles makes few calls. When the system refuses the step ahead,
+// the bare need is tried before giving up.
 #include "base/memory.h"
 
 #include <algorithm>

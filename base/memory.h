@@ -1,5 +1,6 @@
-// Address space reserved once and made usable as it is needed, so that handles can be plain offsets
-// that stay valid.
+// Address space reserved once and made usable as it is needed, so that a table can grow without
+// ever moving: handles into it are plain offsets that stay valid, and readers need no lock against
+// growth.
 #pragma once
 
 #include <cstddef>

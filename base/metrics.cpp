@@ -1,4 +1,9 @@
-// Metrics over prometheus-cpp.
+// Metrics over prometheus-cpp, wrapped so that no other file includes it.
+//
+// The library hands out the same object for the same labels but never forgets one safely while
+// somebody may still use it. So nothing is removed: retire() hides series from the exposition by a
+// label and its value, and asking for one again shows them again. The maps here keep the wrappers,
+// by name and labels, for as long as the registry lives.
 #include "base/metrics.h"
 
 #include <algorithm>
@@ -54,6 +59,7 @@ prometheus::Labels to_labels(Metrics::LabelList labels) {
   return out;
 }
 
+// 0xFF is in no UTF-8 text, so no two label sets have the same key.
 std::string key_of(std::string_view name, Metrics::LabelList labels) {
   std::string key(name);
   for (const auto& [label, value] : labels)
@@ -64,6 +70,7 @@ std::string key_of(std::string_view name, Metrics::LabelList labels) {
 }  // namespace
 
 struct Metrics::State {
+  // Leaf. Held for look-ups only, never while refreshers run: those take locks of their own.
   std::mutex mutex;
   prometheus::Registry registry{prometheus::Registry::InsertBehavior::Merge};
   std::map<std::string, std::unique_ptr<Counter>> counters;

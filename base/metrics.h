@@ -17,6 +17,7 @@ namespace narthex {
 class Counter {
  public:
   virtual ~Counter() = default;
+  /// `amount` is not negative. value() is for tests.
   virtual void add(double amount = 1) = 0;
   virtual double value() const = 0;
 };
@@ -25,6 +26,7 @@ class Counter {
 class Gauge {
  public:
   virtual ~Gauge() = default;
+  /// The last set() wins; add() may be negative. value() is for tests.
   virtual void set(double value) = 0;
   virtual void add(double amount) = 0;
   virtual double value() const = 0;
@@ -34,6 +36,7 @@ class Gauge {
 class Observer {
  public:
   virtual ~Observer() = default;
+  /// In the unit of the metric's name, seconds nearly always.
   virtual void observe(double value) = 0;
 };
 
@@ -44,13 +47,17 @@ enum class Spread : unsigned char { kUpper, kBoth };
 /// the registry. Thread-safe.
 class Metrics {
  public:
+  /// Names and values; the order makes another series, so keep one order per name.
   using LabelList = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
+  /// Empty, but for what parts ask for.
   Metrics();
   ~Metrics();
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
+  /// The counter or gauge of this name and these labels, made at the first call. `help` counts at
+  /// that call only. One name is of one kind and has one set of label names: the caller's duty.
   Counter& counter(std::string_view name, std::string_view help, LabelList labels = {});
   Gauge& gauge(std::string_view name, std::string_view help, LabelList labels = {});
   /// A histogram with these upper bounds (+Inf is implied).

@@ -1,4 +1,6 @@
-// The registry keeps an empty shell of what has ended: registries live as long as the process.
+// The registry keeps callbacks for as long as it lives, and it lives as long as the process. So it
+// gets a shell that outlives the part: the part's end empties the shell, under the lock that a run
+// holds, and what remains does nothing.
 #include "base/metrics_refresh.h"
 
 #include <utility>
@@ -8,7 +10,7 @@
 namespace narthex {
 
 struct MetricsRefresh::State {
-  Mutex mutex;  // held while `refresh` runs
+  Mutex mutex;  // rank 10: held while `refresh` runs
   std::function<void()> refresh NX_GUARDED_BY(mutex);
 };
 

@@ -20,8 +20,11 @@
 
 namespace narthex {
 
+/// std::mutex with the annotations. Not recursive. Every member of this type says its rank where it
+/// is declared and in docs/concurrency.md.
 class NX_CAPABILITY("mutex") Mutex {
  public:
+  /// For the guards below, and for code whose lock outlives a scope.
   void lock() NX_ACQUIRE() { mutex_.lock(); }
   void unlock() NX_RELEASE() { mutex_.unlock(); }
 
@@ -32,6 +35,7 @@ class NX_CAPABILITY("mutex") Mutex {
   std::mutex mutex_;
 };
 
+/// Holds `mutex` for its scope.
 class NX_SCOPED_CAPABILITY MutexLock {
  public:
   explicit MutexLock(Mutex& mutex) NX_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
@@ -47,11 +51,13 @@ class NX_SCOPED_CAPABILITY MutexLock {
 /// so that readers without end do not starve a writer, nor writers a reader. Not recursive.
 class NX_CAPABILITY("mutex") SharedMutex {
  public:
+  /// Alone. Keeps the turn while it waits, so that readers who come later queue behind it.
   void lock() NX_ACQUIRE() {
     const std::lock_guard turn(turn_);
     mutex_.lock();
   }
   void unlock() NX_RELEASE() { mutex_.unlock(); }
+  /// Beside other readers, once no writer that came earlier waits.
   void lock_shared() NX_ACQUIRE_SHARED() {
     {
       const std::lock_guard turn(turn_);
@@ -65,6 +71,7 @@ class NX_CAPABILITY("mutex") SharedMutex {
   std::shared_mutex mutex_;
 };
 
+/// Alone, for its scope.
 class NX_SCOPED_CAPABILITY WriterLock {
  public:
   explicit WriterLock(SharedMutex& mutex) NX_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
@@ -76,6 +83,7 @@ class NX_SCOPED_CAPABILITY WriterLock {
   SharedMutex& mutex_;
 };
 
+/// Beside other readers, for its scope.
 class NX_SCOPED_CAPABILITY ReaderLock {
  public:
   explicit ReaderLock(SharedMutex& mutex) NX_ACQUIRE_SHARED(mutex) : mutex_(mutex) {

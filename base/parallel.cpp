@@ -1,4 +1,9 @@
-// StopToken and run_beside.
+// StopToken walks the chain of its parents at every check: chains have two or three links (client,
+// query, rule), and a shared list of children would need a lock. A cancelled one is told before a
+// late one, since a client that left gets no answer anyway.
+//
+// run_beside() starts a thread for every call. It is used where both halves take milliseconds at
+// least (a replay, a large merge), so a pool would save nothing and could be full.
 #include "base/parallel.h"
 
 #include <exception>

@@ -26,6 +26,7 @@ class StopToken {
   /// Stops when `parent` does, too.
   StopToken(const StopToken& parent, const Clock& clock, std::int64_t deadline_ns);
 
+  /// From any thread, any number of times; never undone. Does nothing to one that never stops.
   void cancel() const;
   /// False for one that never stops.
   bool can_stop() const { return state_ != nullptr; }
@@ -58,6 +59,7 @@ class Pacer {
       return {};
     return ask();
   }
+  /// Now, whatever has been done since the last question.
   Result<void> ask() {
     done_ = 0;
     return stop_.check();

@@ -1,4 +1,18 @@
-// Regex over RE2.
+// Regex over RE2, where the two differ from Go made good.
+//
+// RE2 is the engine from which Go's regexp was written, so what it matches is right, but not what
+// it accepts: patterns are read by base/regex_syntax first, which refuses in Go's words and writes
+// the rest without anything left to interpret. Three differences remain for this file:
+//
+// - Text that is not UTF-8. Go reads every bad byte as U+FFFD, RE2 matches none of them. A text is
+//   checked, and mended with a table of places only when it must be (Subject).
+// - Label matchers of plain texts between bars are compared as bytes by upstream, which never
+//   reaches its regexp for them: such patterns become programs that read bytes (Reading::kBytes).
+// - Empty matches inside a letter, which RE2 finds with \B and Go does not: they are skipped
+//   (match()).
+//
+// Programs are compiled with 8 MiB at first, because RE2 sizes its caches by that number, and with
+// 64 MiB only when the pattern needs it.
 #include "base/regex.h"
 
 #include <algorithm>

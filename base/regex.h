@@ -13,6 +13,8 @@ namespace narthex {
 
 struct TranslatedRegex;
 
+/// A compiled pattern. Matching takes time linear in the text, whatever the pattern; compiling may
+/// take some 100 ms for patterns at the limits, and nothing interrupts it.
 class Regex {
  public:
   /// Compiles ^(?s:pattern)$. kInvalid in Go's words for a bad pattern or one that needs more
@@ -24,6 +26,8 @@ class Regex {
   /// Compiles the pattern as it stands, for search and replacement in templates.
   static Result<Regex> unanchored(std::string_view pattern);
 
+  /// All of `text` for anchored() and matcher(), anywhere in it for unanchored(). A byte that is
+  /// not UTF-8 reads as U+FFFD, as in Go.
   bool matches(std::string_view text) const;
 
   /// When `text` matches, `replacement` with $1, ${1}, $name, ${name} and $$ expanded as Go's

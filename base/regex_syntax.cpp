@@ -1,10 +1,31 @@
 // One pass over the pattern with a stack of open groups.
 //
+// The problem: a pattern must be taken or refused exactly where Go's regexp/syntax takes or refuses
+// it, with Go's message, for upstream's API answers with that text; but the engine is RE2, whose
+// parser differs in a dozen corners (names of Unicode sets, \pN, repeats of repeats, limits on size
+// and depth, what an escape may be). Checking first and then handing the same text to RE2 would be
+// right only as long as both agree on what every accepted text means.
+//
+// So the pattern is translated, not checked. What is taken is written for RE2 with nothing left to
+// interpret: characters that mean something as \x{}, sets by names that RE2 knows, quoted runs
+// letter by letter. RE2 then only refuses what is too large.
+//
 // Everything Go refuses is refused here, at the place and in the words Go's parser would: errors
-// are found from left to right, those about the whole come last. What is taken is written for RE2
-// with nothing left to interpret: characters that mean something as \x{}, sets by names that RE2
-// knows. Beside the text, the tree that Go would build is followed as far as its limits need it:
-// heights (of 1,000 at most) and the product of nested repetitions.
+// are found from left to right, those about the whole (depth, missing brackets) come last.
+//
+// Go's limits are on its syntax tree: its height, at most 1,000, and the product of nested
+// repetitions. The tree is not built. For every open group the children of its current branch are
+// summed up in a few numbers (Children): how many, the last one, and the height and repetitions of
+// those before. That is enough because Go's parser changes only the last child afterwards (a
+// repetition wraps it, a plain character joins a string with its neighbour), and merges children of
+// the same kind into their parent, which height_in() allows for.
+//
+// Invariants: out_.text is at all times a translation of the pattern before rest_; open_ has one
+// entry for the whole and one for each open group; groups in out_.names are numbered as Go's.
+//
+// No recursion: a pattern of ten thousand brackets costs memory, not stack. Rejected: a grammar
+// with a tree, which is Go's parser written again, and RE2's own parser with corrections on its
+// tree, which is not public.
 #include "base/regex_syntax.h"
 
 #include <algorithm>
@@ -92,6 +113,8 @@ class Translator {
     while (!rest_.empty()) {
       const std::string_view before = repeated_;
       repeated_ = {};
+      // A step that reads a repetition sets repeated_ again, so that the next one knows what it
+      // stands behind: a** is an error, a*b* is none.
       NX_TRY(step(before));
       if (out_.text.size() > kTranslationBytesMax) {
         return regex_error("expression too large", pattern_);
@@ -262,6 +285,8 @@ class Translator {
     return true;
   }
 
+  // The checks are in the order in which Go makes them: which of two errors a pattern has is part
+  // of the answer.
   Result<void> repetition(std::string_view before) {
     const std::string_view from = rest_;
     const bool counted = rest_.front() == '{';
@@ -304,6 +329,7 @@ class Translator {
         add({});
         take(2);
         return {};
+      // A single byte: upstream's compiler refuses it, since it could cut a character.
       case 'C':
         return regex_error("invalid escape sequence", rest_.substr(0, 2));
       case 'Q':
@@ -427,6 +453,8 @@ class Translator {
     return {};
   }
 
+  // What may stand in a class is tried in Go's order: [:name:] only when it ends, then \p, then \d
+  // and its like, and at last a character or a range.
   Result<void> class_item(std::string_view whole) {
     if (rest_.starts_with("[:")) {
       const std::size_t end = rest_.find(":]", 2);

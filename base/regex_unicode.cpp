@@ -1,5 +1,6 @@
-// Names are looked up in two lists; what RE2's own tables lack (Cn, LC, C with Cn) is made of
-// others.
+// Names are looked up in two lists of words; what RE2's own tables lack (Cn, LC, C with Cn) is made
+// of others. Cn is a table of run lengths rather than of ranges: half the numbers, and all of them
+// small.
 #include "base/regex_unicode.h"
 
 #include <algorithm>

@@ -8,6 +8,7 @@
 
 namespace narthex {
 
+/// Which spellings of a name count.
 enum class UnicodeNames : unsigned char {
   kLoose,  // Go 1.26: case, blanks, dashes and underscores do not count; long names of categories
   kExact,  // as Unicode spells them: the older copy of regexp/syntax that reads label matchers

@@ -1,4 +1,5 @@
-// Error's few lines.
+// Error keeps its parts on the heap, so that a Result<T> costs one pointer beside its value and the
+// way without errors stays small; copying one is rare and costs an allocation.
 #include "base/result.h"
 
 namespace narthex {

@@ -11,6 +11,8 @@
 
 namespace narthex {
 
+/// What kind of failure it is: what a caller may decide on, and what HTTP answers. Closed: web/api
+/// maps each.
 enum class Code : unsigned char {
   kInvalid,      // the caller's input is wrong: HTTP 400 bad_data
   kExecution,    // a query failed while running: 422 execution
@@ -37,6 +39,7 @@ enum class Cause : unsigned char {
 /// A code and a message: lower case, no full stop, outermost context first.
 class [[nodiscard]] Error {
  public:
+  /// `message` is not empty, names what failed and with which value, and holds no secret.
   Error(Code code, std::string message, Cause cause = Cause::kNone);
   Error(const Error& other);
   Error(Error&&) noexcept = default;
@@ -44,6 +47,7 @@ class [[nodiscard]] Error {
   Error& operator=(Error&&) noexcept = default;
   ~Error() = default;
 
+  /// Not of an Error that was moved from: it has no parts.
   Code code() const { return rep_->code; }
   Cause cause() const { return rep_->cause; }
   const std::string& message() const { return rep_->message; }
@@ -66,6 +70,7 @@ class [[nodiscard]] Error {
   std::unique_ptr<Rep> rep_;
 };
 
+/// A value or an Error. One that is ignored does not compile (clang-tidy).
 template <typename T>
 using Result = std::expected<T, Error>;
 

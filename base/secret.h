@@ -14,6 +14,8 @@ namespace narthex {
 /// What every secret prints as.
 inline constexpr std::string_view kSecretText = "<secret>";  // fixed by upstream's API
 
+/// A text that shows itself only through reveal(). Comparing takes time that depends on the texts:
+/// compare secrets with each other (has the configuration changed?), never with what a peer sent.
 class Secret {
  public:
   Secret() = default;

@@ -1,4 +1,9 @@
-// Text helpers.
+// Text helpers, among them numbers as Go's strconv prints and reads them.
+//
+// std::to_chars gives the same shortest digits as Go, and two-digit exponents too, so what is left
+// is the choice of notation and one difference: for integers beyond 2^53 in fixed notation the
+// standard library writes the exact value, Go the shortest digits and zeros behind them. Reading is
+// fast_float's, with Go's words for infinities and its refusal of what is out of range.
 #include "base/str.h"
 
 #include <algorithm>

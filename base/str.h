@@ -22,11 +22,13 @@ std::string concat(const Parts&... parts) {
 /// Pieces between separators; n separators give n + 1 pieces. Views into `text`.
 std::vector<std::string_view> split(std::string_view text, char separator);
 
+/// `separator` between parts, none at the ends; "" for no parts.
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
 /// Without leading and trailing space, tab, CR, LF. A view into `text`.
 std::string_view trim(std::string_view text);
 
+/// ASCII letters only: header names, units, keywords.
 std::string to_lower_ascii(std::string_view text);
 
 /// Every letter of UTF-8 text, mapped to one letter as Go's strings.ToLower and ToUpper do. What is
@@ -42,6 +44,7 @@ bool equals_ignore_case(std::string_view a, std::string_view b);
 /// [1e-4, 1e6), kJson is upstream's API form ('f', but 'e' for |v| < 1e-6 or >= 1e21).
 /// NaN, +Inf, -Inf in every style.
 enum class FloatStyle : unsigned char { kFixed, kExponent, kGeneral, kJson };
+/// `value` in this style, as a text of its own or behind what is in `out`.
 std::string format_float(double value, FloatStyle style);
 void append_float(std::string& out, double value, FloatStyle style);
 

@@ -1,4 +1,5 @@
-// Byte sizes.
+// Byte sizes as upstream's alecthomas/units reads and writes them: a sum of numbers with units, in
+// doubles, powers of two whatever the spelling.
 #include "base/units.h"
 
 #include <array>
@@ -23,6 +24,8 @@ double unit_bytes(std::string_view unit) {
 
 }  // namespace
 
+// Numbers with units, summed up, as upstream's flag library reads 1GiB512MiB: prefixes are powers
+// of 1024 with or without the i.
 Result<std::int64_t> parse_bytes(std::string_view text) {
   const auto invalid = [&] { return Error(Code::kInvalid, concat("units: invalid ", text)); };
   std::string_view rest = text;

@@ -10,6 +10,7 @@
 
 namespace narthex {
 
+/// Clock::monotonic_ns() and deadlines count nanoseconds, sample times milliseconds.
 inline constexpr std::int64_t kNsPerMs = 1'000'000;
 inline constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 
@@ -18,7 +19,8 @@ constexpr double to_seconds(std::int64_t ns) {
   return static_cast<double>(ns) / static_cast<double>(kNsPerSecond);
 }
 
-/// Bytes of a size text. A unit is needed except for "0". kInvalid with upstream's text otherwise.
+/// Bytes of a size text, with sign and fractions: "1.5KB" is 1536. A unit is needed except for "0".
+/// kInvalid with upstream's text otherwise, and from 9.2e18 bytes on.
 Result<std::int64_t> parse_bytes(std::string_view text);
 
 /// The shortest sum of whole units: 1536 is "1KiB512B", 0 is "0B".

@@ -1,4 +1,6 @@
-// Reading and writing UTF-8.
+// UTF-8 by the table of well-formed sequences (Unicode 15, table 3-7): the length follows from the
+// first byte, and only four leading bytes restrict the second. Texts are ASCII nearly always, so
+// those are checked eight bytes at a time.
 #include "base/utf8.h"
 
 #include <cstring>

@@ -1,4 +1,5 @@
-// UTF-8, as bytes and as code points. All functions are pure.
+// UTF-8, as bytes and as code points: whether a text is well-formed as Go sees it, how long its
+// letters are, and there and back. All functions are pure.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +13,7 @@ namespace narthex {
 /// forms, surrogates and what lies above U+10FFFF are refused, as in Go.
 std::size_t utf8_length(std::string_view text, std::size_t at);
 
+/// Well-formed from start to end; the empty text is.
 bool is_valid_utf8(std::string_view text);
 
 /// The code point of `letter`, which is one well-formed letter and nothing else.

@@ -1,6 +1,27 @@
-// Builds our own tree from yaml-cpp's events, so that bounds hold while it parses and nothing of it
-// leaks out. The tree lives in one deque; an alias is a second pointer to its anchor's node, and
-// what it would expand to is counted.
+// Builds our own tree from yaml-cpp's events, so that bounds hold while it parses and nothing of
+// the library leaks out, and reads mappings from it as upstream's decoders would.
+//
+// The problem: configuration that upstream takes must be taken, with the same values, and what it
+// refuses refused with its words, but upstream has two decoders (yaml.v2 for most files, yaml.v3
+// for rules) that differ in duplicate keys, merges and the order in which faults are found. And a
+// file is input: a few hundred bytes of nested aliases expand to billions of nodes.
+//
+// The tree lives in one deque, whose nodes never move; parents point at children. An alias is a
+// second pointer to its anchor's node, so the tree is a graph without cycles and costs no more than
+// its text. What it would expand to is counted as it is built: every node has its weight, aliases
+// expanded, and the sum over aliases is bounded. A container's weight is known when it closes, and
+// an alias to one that is still open would be a cycle, which is refused.
+//
+// The library cannot be stopped but by an exception, and our code throws nothing: after an error
+// the builder ignores what comes. Depth is bounded by the builder, but the library recurses first,
+// so the document's size bounds it too.
+//
+// Scalars keep their text; what type they are is decided when somebody asks (base/yaml_scalar.h),
+// for "yes" is a word in one field and a truth in another.
+//
+// Mappings: fields() gathers the pairs of one mapping in order, merges ("<<") included. yaml.v2
+// merges where the key stands, the later wins; yaml.v3 merges last, what is there wins. A Node
+// holds the document, so any part of a tree keeps all of it alive.
 #include "base/yaml.h"
 
 #include <algorithm>
@@ -327,6 +348,8 @@ Result<void> Node::merge(const Node& base, Gathered& out) const {
   return {};
 }
 
+// An own key may stand there once, whichever library; of several merge keys v3 takes only the last,
+// behind all own keys, and v2 each where it stands.
 Result<void> Node::gather(Gathered& out) const {
   std::unordered_map<std::string, int> own;
   std::optional<Node> last;

@@ -1,4 +1,7 @@
-// MapReader: a mapping into a struct, strictly.
+// MapReader: a mapping into a struct, strictly. The first error is kept and everything after it
+// does nothing, so a decoder is a list of reads with one check at its end; fields that nobody asked
+// for are errors then, the first of them in the order of the file, as upstream's UnmarshalStrict
+// reports it. Look-ups are linear: mappings have a dozen fields.
 #include "base/str.h"
 #include "base/yaml.h"
 
@@ -39,6 +42,7 @@ const MapReader::Field* MapReader::find(std::string_view key) const {
 const Node* MapReader::take(std::string_view key) {
   Field* field = find(key);
   if (field == nullptr) return nullptr;
+  // Also behind an error, so that finish() does not blame a field that was known.
   field->used = true;
   return error_ ? nullptr : &field->value;
 }

@@ -1,4 +1,6 @@
-// Resolving scalars and decoding documents.
+// Resolving scalars and decoding documents, as yaml.v2's resolve.go and libyaml's reader do. Words
+// first, since "y" and "~" are looked up as a whole, then what begins like a number: underscores
+// dropped, integers in Go's bases, floats by the pattern of YAML 1.1. Everything else is a text.
 #include "base/yaml_scalar.h"
 
 #include <algorithm>
@@ -110,6 +112,7 @@ Scalar resolve_plain(std::string_view text) {
   return text;
 }
 
+// libyaml finds the byte order by the mark and pairs surrogates; the messages are its own.
 Result<std::string> from_utf16(std::string_view bytes, bool big_endian) {
   const auto bad = [](std::string_view why) { return Error(Code::kInvalid, std::string(why)); };
   const auto unit = [&](std::size_t at) {

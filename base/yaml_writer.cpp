@@ -1,4 +1,8 @@
-// Writer: block-style YAML that reads as upstream's encoder writes it.
+// Writer: block-style YAML that reads as upstream's encoder writes it, for /api/v1/status/config
+// and for what tools print. The one question is when a text needs quotes: double ones where a
+// reader would take the plain text for another type or it has control characters, single ones where
+// the plain text would be no plain scalar. Frames hold the indentation; a list's items stand at its
+// key's own indentation, as yaml.v2 has them.
 #include "base/str.h"
 #include "base/yaml.h"
 
@@ -146,6 +150,8 @@ void Writer::start_field(std::string_view key) {
 
 Writer& Writer::field(std::string_view key, std::string_view value) {
   start_field(key);
+  // Several lines become a literal block, unless the first would be taken for its indentation or a
+  // character would not survive one.
   const bool block = value.find('\n') != std::string_view::npos && !is_blank(value.front()) &&
                      value.front() != '\n' && value.find_first_of("\r\t") == std::string_view::npos;
   if (!block) {
@@ -204,6 +210,7 @@ Writer& Writer::flow_list(std::string_view key, const std::vector<std::string>& 
     if (!line.empty()) line += ", ";
     const std::string scalar = format_scalar(value);
     const bool plain = scalar == value;
+    // Between brackets a few more characters end a plain scalar.
     const bool breaks_flow = value.find_first_of(",?[]{}:") != std::string::npos;
     line += plain && breaks_flow ? single_quoted(value) : scalar;
   }
