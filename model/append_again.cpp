@@ -1,4 +1,6 @@
-// Rows once more.
+// The rows that are gone are gathered into a batch of their own, which is appended like any other,
+// and its verdicts are put back where the rows stand in the first report. All counts move along: a
+// row is counted once, by its last verdict.
 #include "model/append_again.h"
 
 namespace narthex::model {

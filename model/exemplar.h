@@ -6,8 +6,10 @@
 
 namespace narthex::model {
 
+/// Characters, not bytes, of all names and values together.
 inline constexpr std::size_t kExemplarLabelRunesMax = 128;  // fixed by OpenMetrics 1.0
 
+/// Without a time of its own (`has_time` false) it is of the time of its sample; `time` is 0 then.
 struct Exemplar {
   Labels labels;
   double value = 0;

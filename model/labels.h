@@ -19,6 +19,7 @@
 
 namespace narthex::model {
 
+/// The label that holds a metric's name; it sorts among the others like any.
 inline constexpr std::string_view kMetricName = "__name__";
 
 /// A longer name or value has no form in the layout: a length has three bytes.
@@ -42,6 +43,8 @@ struct LabelView {
 /// labels of outside input goes through LabelsBuilder::build_within().
 class Labels {
  public:
+  /// Forward over the labels in order. A LabelView lives as long as the Labels, the iterator no
+  /// longer.
   class Iterator {
    public:
     using value_type = LabelView;
@@ -49,6 +52,7 @@ class Labels {
     using iterator_category = std::forward_iterator_tag;
     Iterator() = default;
     explicit Iterator(const char* at) : at_(at) {}
+    /// Decodes at every call: take it once.
     LabelView operator*() const;
     Iterator& operator++();
     Iterator operator++(int) {
@@ -69,14 +73,17 @@ class Labels {
   /// Names ascending and unique, values not empty: the caller has checked. Much cheaper than the
   /// others.
   static Labels from_sorted(std::span<const LabelView> labels);
-  /// Takes bytes already in the layout above, as another Labels' data() gave them.
+  /// Takes bytes already in the layout above, as another Labels' data() gave them. They are not
+  /// checked: bytes from a disk or a peer must be decoded, not passed here.
   static Labels from_data(std::string data);
 
+  /// In order of names.
   Iterator begin() const { return Iterator(data_.data()); }
   Iterator end() const { return Iterator(data_.data() + data_.size()); }
 
   /// The value of `name`, empty when absent. Lives as long as this object.
   std::string_view get(std::string_view name) const;
+  /// Present, and so not empty.
   bool has(std::string_view name) const;
   /// Number of labels. Linear.
   std::size_t size() const;
@@ -84,6 +91,7 @@ class Labels {
 
   /// xxHash64, seed 0, of the layout.
   std::uint64_t hash() const;
+  /// The layout itself: what from_data() takes back, and a key for maps.
   const std::string& data() const { return data_; }
 
   /// As `{name="value", ...}` with the metric name in front when it is a plain identifier:
@@ -108,9 +116,11 @@ class LabelsBuilder {
   LabelsBuilder() = default;
   explicit LabelsBuilder(const Labels& base) { reset(base); }
 
+  /// Begins again from `base`, with the memory of before.
   void reset(const Labels& base);
   /// An empty value removes the label.
   LabelsBuilder& set(std::string_view name, std::string_view value);
+  /// Nothing when it is not there.
   LabelsBuilder& remove(std::string_view name);
   /// Removes every label but these.
   LabelsBuilder& keep(const std::vector<std::string>& names);
@@ -118,7 +128,8 @@ class LabelsBuilder {
   std::string_view get(std::string_view name) const;
   /// The pairs as they are now, sorted by name; valid until the next change.
   const std::vector<std::pair<std::string, std::string>>& pairs() const { return pairs_; }
-  /// For labels known to be small enough.
+  /// For labels known to be small enough: a text beyond kLabelTextBytesMax ends the process. The
+  /// builder stays as it is.
   Labels build() const;
 
   /// kLimit, naming the label, when a text or the set is larger than `limits`.

@@ -1,4 +1,5 @@
-// Matchers.
+// Matching one value. Which series have such a value is the index's business; it asks here once for
+// each value of a label, not for each series.
 #include "model/matcher.h"
 
 #include <algorithm>

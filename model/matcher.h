@@ -13,17 +13,23 @@
 
 namespace narthex::model {
 
+/// =, !=, =~ and !~. Regular expressions match whole values.
 enum class MatchType : unsigned char { kEqual, kNotEqual, kRegex, kNotRegex };
 
+/// One condition on one label. `value` is a text or a pattern, as the type says.
 class Matcher {
  public:
-  /// kInvalid for a bad regular expression.
+  /// kInvalid, in Go's words, for a bad regular expression or one that needs more than 64 MiB;
+  /// kLimit for a pattern above 64 KiB.
   static Result<Matcher> create(MatchType type, std::string name, std::string value);
+  /// For what cannot fail.
   static Matcher equal(std::string name, std::string value);
 
+  /// Of a label's value, "" for a label that is missing; or of the label in a set.
   bool matches(std::string_view value) const;
   bool matches(const Labels& labels) const { return matches(labels.get(name_)); }
 
+  /// What it was made of.
   MatchType type() const { return type_; }
   const std::string& name() const { return name_; }
   const std::string& value() const { return value_; }
@@ -45,11 +51,13 @@ class Matcher {
   std::optional<Regex> regex_;
 };
 
+/// All of them must match.
 using Matchers = std::vector<Matcher>;
 
 /// "=", "!=", "=~", "!~".
 std::string_view match_operator(MatchType type);
 
+/// True for no matchers.
 bool matches_all(const Matchers& matchers, const Labels& labels);
 
 }  // namespace narthex::model

@@ -1,4 +1,10 @@
-// Merging sets and queriers.
+// Merging sets and queriers. Which series are the same is found once, when the sets are put
+// together: a map by labels gives for every merged series its parts, in the order of the sources.
+// Reading a series then reads its parts one after the other and merges them by time; parts that
+// follow each other, as blocks and a head do, are only appended.
+//
+// The map costs the labels of all series once. Merging sorted streams would hold fewer, but sources
+// number their series and are read at random.
 #include "model/merge.h"
 
 #include <algorithm>
@@ -62,6 +68,7 @@ class MergedSeriesSet final : public SeriesSet {
       own[s].resize(sets_[s]->size());
       sets_[s]->label_value_ids(name, own[s]);
     }
+    // A source's ids mean nothing to another one: each is looked up by its text, once.
     std::vector<std::map<std::uint32_t, std::uint32_t>> mapped(sets_.size());
     std::map<std::string, std::uint32_t, std::less<>> by_text;
     for (std::size_t i = 0; i < out.size(); ++i) {

@@ -1,4 +1,4 @@
-// Names of metric types.
+// Names of metric types, as TYPE lines, the metadata API and OpenMetrics spell them.
 #include "model/metadata.h"
 
 namespace narthex::model {

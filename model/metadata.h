@@ -1,4 +1,5 @@
-// What an exposition says of a metric family.
+// What an exposition says of a metric family: its type, unit and help. Shown by the metadata API
+// and in the target pages; no query depends on it.
 #pragma once
 
 #include <string>
@@ -6,6 +7,7 @@
 
 namespace narthex::model {
 
+/// The types of OpenMetrics; the Prometheus text format knows the first four and summaries.
 enum class MetricType : unsigned char {  // numbers fixed by the WAL's metadata record
   kUnknown,
   kCounter,
@@ -20,6 +22,7 @@ enum class MetricType : unsigned char {  // numbers fixed by the WAL's metadata 
 /// "counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset", "unknown".
 std::string_view metric_type_name(MetricType type);
 
+/// Of one family, as one target last said it. Texts are empty where it said nothing.
 struct Metadata {
   MetricType type = MetricType::kUnknown;
   std::string unit;

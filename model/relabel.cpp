@@ -1,4 +1,10 @@
-// Relabelling.
+// Relabelling, rule by rule over one builder, as upstream's relabel.Process does it: a rule sees
+// what the rules before it left.
+//
+// What grows is bounded where it grows: a rule can name a label a thousand times over, and a
+// replacement may double a value in every rule of a list. So joined values, expansions and, after
+// every rule that writes, the whole set are held to the limits; the error is the scrape's, not the
+// process's.
 #include "model/relabel.h"
 
 #include <array>
@@ -69,6 +75,7 @@ Result<void> apply_replace(const RelabelRule& rule, const Regex& regex, const st
                            const LabelLimits& limits, LabelsBuilder& labels) {
   std::string target;
   std::string replacement;
+  // The target first: when it is no label name, upstream leaves everything as it is.
   NX_TRY_ASSIGN(const bool matched,
                 regex.expand(value, rule.target_label, limits.text_bytes, target));
   if (!matched || !is_name(rule, target)) return {};
@@ -79,6 +86,8 @@ Result<void> apply_replace(const RelabelRule& rule, const Regex& regex, const st
 
 Result<void> apply_labelmap(const RelabelRule& rule, const Regex& regex, const LabelLimits& limits,
                             LabelsBuilder& labels) {
+  // A copy: the builder changes while its pairs are walked, and a label written by this rule is not
+  // mapped again by it.
   const auto before = labels.pairs();
   for (const auto& [name, value] : before) {
     if (!regex.matches(name)) continue;
@@ -108,6 +117,7 @@ bool needs_target(RelabelAction action) {
          action == RelabelAction::kKeepEqual || action == RelabelAction::kDropEqual;
 }
 
+// In upstream's order: of several faults the first is told.
 Result<void> check_rule(const RelabelRule& rule) {
   const std::string name(relabel_action_name(rule.action));
   const auto invalid = [](std::string text) { return Error(Code::kInvalid, std::move(text)); };

@@ -13,6 +13,7 @@
 
 namespace narthex::model {
 
+/// What a rule does with the values of its source labels, joined by its separator.
 enum class RelabelAction : unsigned char {
   kReplace,
   kKeep,
@@ -43,6 +44,7 @@ struct RelabelRule {
 
 /// "replace", "keep", ... ; kInvalid for an unknown action (any case is accepted, as upstream).
 Result<RelabelAction> parse_relabel_action(std::string_view text);
+/// The name that parse_relabel_action() takes.
 std::string_view relabel_action_name(RelabelAction action);
 
 /// A checked and compiled rule list.

@@ -1,4 +1,9 @@
-// Durations and timestamps as text.
+// Durations and timestamps as text. Both are upstream's and Go's formats to the letter, in what
+// they take as in what they print, since they stand in configuration files, in the API and in
+// alerts.
+//
+// No floating point and no calendar of the C library: sums are checked for overflow, dates are
+// <chrono>'s.
 #include "model/time.h"
 
 #include <array>
@@ -136,6 +141,7 @@ Result<DurationMs> parse_duration(std::string_view text) {
       return Error(Code::kInvalid, concat("unknown unit ", quote(rest.substr(0, letters)),
                                           " in duration ", quote(text)));
     }
+    // Units come in descending order, each at most once: 1h30m, not 30m1h.
     if (unit < next_unit) return bad_duration(text);
     rest.remove_prefix(letters);
     next_unit = unit + 1;
@@ -205,6 +211,7 @@ Result<TimeMs> parse_rfc3339(std::string_view text) {
   if (!shaped || !date.ok() || hour > 23 || minute > 59 || second > 59) {
     return Error(Code::kInvalid, concat("cannot parse ", quote(text), " to a valid timestamp"));
   }
+  // Four digits of a year cannot overflow.
   const auto day_ms = duration_cast<milliseconds>(sys_days(date).time_since_epoch()).count();
   return day_ms + hour * 3'600'000LL + minute * 60'000LL + second * 1000LL + ms - offset_ms;
 }

@@ -70,7 +70,8 @@ std::string format_duration(DurationMs duration);
 std::string format_rfc3339_ms(TimeMs time);
 /// Go's RFC3339Nano: trailing zeros of the fraction trimmed.
 std::string format_rfc3339(TimeMs time);
-/// RFC 3339 with optional fraction (rounded to ms) and offset. kInvalid otherwise.
+/// RFC 3339 as Go's time.Parse takes it: year to second, a fraction (cut to milliseconds), "Z" or
+/// an offset. One digit is enough for the hour; a leap second is refused. kInvalid otherwise.
 Result<TimeMs> parse_rfc3339(std::string_view text);
 
 }  // namespace narthex::model
