@@ -1,4 +1,33 @@
-// Pools and task groups over Asio.
+// Pools and task groups over Asio: who runs, who waits for whom, and what becomes of an exception.
+//
+// The problem: a server's coroutines must be counted, so that stopping can wait for them; cancelled
+// from any thread, though Asio's cancellation is not thread-safe; and survive exceptions and lack
+// of memory at every step, for a scrape loop that ends silently is a target that is never scraped
+// again.
+//
+// I/O threads. Each has a context of its own, which makes its executor a strand: what runs there
+// runs one at a time, needs no locks, and stays, timers and sockets included. A task is given to
+// the threads in turn and never moves; a busy one slows its neighbours on that thread, which is why
+// nothing there may run long. CPU threads share one context.
+//
+// A task's life: spawn() enters it in the group's set under the lock, then posts begin() to its
+// thread. From there on its state belongs to that thread; cancel() from elsewhere is posted too.
+// The set is what stop() and wait() look at, and knows a task before it has begun, so nothing slips
+// through between. end() takes it out again, after the function and all it captured are gone, so
+// that whoever waited may destroy what tasks refer to.
+//
+// Ends. A coroutine ends by returning, by an exception, or by being dropped: Asio destroys a
+// coroutine whose next operation could not be started for want of memory, and tells nobody. Ending
+// is therefore an object that travels with the completion handler; called or destroyed, it reports
+// exactly once. Then kRestart begins the task again after a pause, unless it was cancelled.
+//
+// Memory. Steps without which the task would hang (the way back from a hop, the post of begin(),
+// the end) are repeated until memory is there (until_memory()): blocking a thread for 10 ms beats
+// losing a coroutine.
+//
+// Rejected: one context for all I/O threads with strands, which costs a lock and often a wake-up
+// for each event; Asio's detached completion, which counts nothing and ends the process by an
+// exception.
 #include "net/executors.h"
 
 #include <atomic>
@@ -68,6 +97,7 @@ class Threads {
   Threads(unsigned count, int nice, const OnException& on_exception)
       : context_(static_cast<int>(count)) {
     for (unsigned i = 0; i < count; ++i) {
+      // `on_exception` is the pools' own and outlives the threads.
       threads_.emplace_back([this, nice, &on_exception] {
         if (nice != 0) be_nice(nice);
         run(context_, on_exception);
@@ -142,6 +172,8 @@ struct TaskGroup::State {
 
   const Executors& executors;
   const OnException on_exception;
+  // Leaf. Posts are made under it by stop(), so that no task leaves the set meanwhile; asio's own
+  // locks are below it.
   std::mutex mutex;
   std::condition_variable empty;
   bool closed = false;
@@ -231,6 +263,7 @@ void TaskHandle::State::end(const std::exception_ptr& error, bool was_lost) noex
   }
   task = nullptr;
   done.store(true, std::memory_order_release);
+  // Last: from here on wait() may return, and what the task used may go.
   const std::lock_guard lock(group->mutex);
   group->tasks.erase(shared_from_this());
   if (group->tasks.empty()) group->empty.notify_all();

@@ -44,8 +44,9 @@ struct ExecutorOptions {
 /// Owns the threads, which no exception ends. Thread-safe.
 class Executors {
  public:
+  /// Starts the threads; both counts at least 1.
   explicit Executors(ExecutorOptions options);
-  /// Starts `io_threads` and `cpu_threads` threads; both at least 1.
+  /// The same with all other options as they are by default.
   Executors(unsigned io_threads, unsigned cpu_threads);
   ~Executors();
   Executors(const Executors&) = delete;
@@ -74,7 +75,10 @@ class Executors {
 class TaskHandle {
  public:
   TaskHandle() = default;
+  /// From any thread; the task sees it at its next suspension point, or never begins. Not waited
+  /// for.
   void cancel() const;
+  /// The coroutine has ended for good and its function is gone. True of a handle without a task.
   bool done() const;
 
  private:
@@ -118,6 +122,7 @@ class TaskGroup {
   void stop();
   /// Blocks until all tasks have ended; false when `deadline` passed first. Not on an I/O thread.
   bool wait(std::chrono::milliseconds deadline);
+  /// Tasks that have not ended, those that wait to begin again included.
   std::size_t size() const;
 
  private:
@@ -126,13 +131,15 @@ class TaskGroup {
   std::shared_ptr<State> state_;
 };
 
-/// Suspends the calling coroutine. False when cancelled before the time was up.
+/// Suspends the calling coroutine, on its own executor, for at least so long; not at all for 0 or
+/// less. False when cancelled before the time was up.
 asio::awaitable<bool> sleep_for_ns(std::int64_t duration_ns);
 
 /// Blocks for some milliseconds, in which others may give memory back.
 void pause_for_memory() noexcept;
 
-/// Calls `attempt` until it no longer lacks memory, for steps that cannot be left out.
+/// Calls `attempt` until it no longer lacks memory, for steps that cannot be left out. Blocks the
+/// thread meanwhile; `attempt` must be repeatable, and throw nothing but std::bad_alloc.
 template <std::invocable Attempt>
 void until_memory(const Attempt& attempt) noexcept {
   for (;;) {

@@ -1,5 +1,25 @@
-// One c-ares channel a look-up, its sockets watched by Asio. A channel costs two small files read
-// and lives as long as its look-up, so that cancelling is destroying.
+// One c-ares channel a look-up, its sockets watched by Asio.
+//
+// The problem: getaddrinfo() blocks a thread, for thirty seconds when a name server is dead. A
+// scraper resolves thousands of names all the time, so any fixed number of threads would be taken
+// by the dead names first, and live targets would wait behind them.
+//
+// c-ares is a resolver without threads: it says which sockets to watch (on_socket), is told when
+// one is ready or time has passed, and reports the result once (on_result), all on the caller's
+// thread. This file is the glue. A Lookup holds the channel and one Watch a socket; resolve() is a
+// loop that sleeps until something is due, with a timer that finish() cancels to wake it early.
+//
+// A channel reads resolv.conf and hosts when it is made, two small files, and lives as long as its
+// look-up: a change to either counts at once, and cancelling is destroying. Keeping channels was
+// rejected: they would have to be told of such changes, and one look-up could not be cancelled
+// alone.
+//
+// Lifetimes are the difficulty. c-ares closes its own sockets, so a descriptor is released, not
+// closed, when c-ares says it is done with it; waits under way still hold the Lookup and find it
+// closed when they come late. Calls into c-ares may call back and remove the very Watch they came
+// from, so nothing of it is touched afterwards without looking it up again.
+//
+// Strand-bound, all of it; no locks.
 #include "net/resolver.h"
 
 #include <algorithm>
@@ -132,6 +152,8 @@ asio::awaitable<bool> Lookup::wait(Clock::time_point deadline) {
     due = std::min(deadline, Clock::now() + delay);
   }
   wake_.expires_at(due);
+  // Ends early when finish() cancels the timer, and when the task is cancelled: the state tells
+  // which.
   co_await wake_.async_wait(asio::as_tuple(asio::use_awaitable));
   const auto state = co_await asio::this_coro::cancellation_state;
   co_return state.cancelled() == asio::cancellation_type::none;
@@ -227,6 +249,7 @@ asio::awaitable<Result<Addresses>> resolve(std::string host, Clock::time_point d
     if (Clock::now() >= deadline) co_return Error(Code::kTimeout, "context deadline exceeded");
     const bool go_on = co_await lookup.wait(deadline);
     if (!go_on) co_return Error(Code::kCancelled, "context canceled");
+    // c-ares repeats or gives up a question whose time is over; nothing else tells it.
     if (!lookup.is_done()) lookup.process_timeouts();
   }
   co_return lookup.take_result(host);

@@ -1,5 +1,9 @@
 // Layers: Beast's stream, whose operations have deadlines, and above it, where asked for, Asio's
 // TLS. Both give the same awaitables, so that choosing one costs a branch and no coroutine.
+//
+// PeerWatch looks instead of reading. Waiting for "readable" wakes at the end of the stream, but
+// also at bytes of a next request that nobody may read yet; from then on the end behind them shows
+// only to poll(POLLRDHUP), which is asked every 50 ms.
 #include "net/stream.h"
 
 #include <algorithm>

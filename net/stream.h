@@ -26,6 +26,7 @@
 
 namespace narthex::net {
 
+/// One connection, not yet connected when made. Movable while nothing is under way.
 class Stream {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -37,6 +38,7 @@ class Stream {
   /// What write() sends, the first before the second.
   using Pieces = std::array<std::string_view, 2>;
 
+  /// Everything of this stream runs on `executor`.
   explicit Stream(boost::asio::any_io_executor executor);
   ~Stream();
   Stream(Stream&&) noexcept;
@@ -52,7 +54,9 @@ class Stream {
 
   /// From now on an operation that has not ended by `time` ends with is_timeout().
   void expires_at(Time time);
+  /// No deadline any more, also for what is under way.
   void expires_never();
+  /// Did a deadline end the operation? Other errors are the system's, OpenSSL's or asio's.
   static bool is_timeout(const ErrorCode& error);
 
   /// At least one byte, unless there is an error; asio::error::eof at the end of the stream.
@@ -66,10 +70,12 @@ class Stream {
   boost::asio::awaitable<void> finish();
   /// What is under way ends with operation_aborted; with TLS the stream is good for nothing then.
   void cancel();
+  /// At once, without a word to the peer. Closing twice does no harm.
   void close();
 
   /// "10.0.0.1:4000->10.0.0.2:9100", or the paths of a Unix socket: for messages.
   std::string ends() const;
+  /// The one it was made with.
   boost::asio::any_io_executor executor() const;
 
  private:
@@ -85,6 +91,7 @@ class Stream {
 /// closed is closed.
 class PeerWatch {
  public:
+  /// `stream` outlives the watch, is connected, and is not read from while it stands.
   PeerWatch(Stream& stream, const StopToken& peer);
   ~PeerWatch();
   PeerWatch(const PeerWatch&) = delete;

@@ -1,4 +1,6 @@
-// Contexts over Asio's, which is OpenSSL's.
+// Contexts over Asio's, which is OpenSSL's, filled from PEM texts and never from files: who reads
+// files decides when they changed. What can be wrong with a text is found here, when a
+// configuration is loaded, not at the first connection.
 #include "net/tls.h"
 
 #include <boost/asio/buffer.hpp>

@@ -30,7 +30,9 @@ class TlsContext {
   /// A server that has `authorities` asks its clients for a certificate and takes no other.
   static Result<TlsContext> server(const TlsOptions& options);
 
+  /// For net/stream, the only user of it.
   boost::asio::ssl::context& native() const { return *context_; }
+  /// Which side it is for, and whether it checks the peer's certificate.
   bool is_server() const { return is_server_; }
   bool verifies_peer() const { return verifies_peer_; }
 

@@ -1,4 +1,5 @@
-// read_all().
+// Reading a whole body from its source. The text's capacity is what is held, not its length:
+// strings grow by doubling, and what counts is the memory.
 #include "net/http/body.h"
 
 namespace narthex::net::http {

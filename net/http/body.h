@@ -36,7 +36,8 @@ class BodySink {
   virtual boost::asio::awaitable<Result<void>> write(std::string_view bytes) = 0;
 };
 
-/// The whole body.
+/// The whole body, from where `source` stands, which outlives the coroutine. Errors are those of
+/// read() and hold(); what was read is lost then.
 boost::asio::awaitable<Result<std::string>> read_all(BodySource& source);
 
 }  // namespace narthex::net::http

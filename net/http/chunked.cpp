@@ -1,4 +1,13 @@
 // Chunks, in the words of Go's net/http/internal/chunked.go.
+//
+// A machine of five states, fed with whatever has arrived: a line with a size, the data, the line
+// end behind it, the trailers, done. It takes only whole steps, so it needs no buffer of its own;
+// what it leaves must be given again with more behind it, and is short because every line has a
+// limit.
+//
+// A chunk of one byte costs six on the wire. Go lets a peer send as much overhead as it sends data
+// twice over, plus a little for each chunk, and refuses the rest: excess_ is that account, which
+// also bounds the work that a long body in tiny chunks could make.
 #include "net/http/chunked.h"
 
 #include <algorithm>
@@ -92,6 +101,8 @@ Result<std::size_t> ChunkedReader::read_line(std::string_view bytes) {
   if (left_ > limits_.body_bytes - total_) {
     return Error(Code::kLimit, "body size limit exceeded", Cause::kBodySize);
   }
+  // Overhead beyond the allowance of this chunk; honest data pays it back, below zero it is not
+  // saved.
   excess_ += static_cast<std::int64_t>(carriage_return) + 2 - kForgivenBytes -
              2 * static_cast<std::int64_t>(left_);
   excess_ = std::max<std::int64_t>(excess_, 0);

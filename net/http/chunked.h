@@ -24,6 +24,7 @@ struct ChunkLimits {
 /// One body, fed with what has arrived so far.
 class ChunkedReader {
  public:
+  /// Before any byte of the body; one reader a body.
   explicit ChunkedReader(ChunkLimits limits) : limits_(limits) {}
 
   /// Takes what it can off the front of `bytes`, appends data to `body` (which

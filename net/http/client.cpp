@@ -1,4 +1,16 @@
-// The client. All operations of one fetch share one deadline. Of Beast it uses the buffer.
+// The client: dial, send, read, follow redirects, try once more when a kept connection had died. It
+// does what Go's client does wherever a target or an Alertmanager can tell the difference, errors'
+// texts included, since they are shown as a target's last error.
+//
+// All operations of one fetch share one deadline, which the stream enforces; nothing here keeps
+// time. The reading itself is ResponseReader's, so this file only moves bytes from the stream into
+// the buffer and out of it. Of Beast it uses the buffer.
+//
+// Which failure may be repeated: only one before any byte of the answer, on a connection kept from
+// an earlier fetch, and only once. The peer may just have closed it; anything later may have had an
+// effect.
+//
+// Between fetches an idle client holds a socket and no buffers: there are thousands of targets.
 #include "net/http/client.h"
 
 #include <algorithm>
@@ -149,6 +161,7 @@ asio::awaitable<Result<std::vector<Stream::Endpoint>>> Client::State::resolve_ho
 
 asio::awaitable<Result<void>> Client::State::dial(const ClientRequest& request) {
   const Url& url = request.url;
+  // Go's words, which upstream shows as a target's last error.
   std::string to = concat("dial tcp ", url.host, ":", url.effective_port(), ": connect");
   std::vector<Stream::Endpoint> endpoints;
   if (!request.socket_path.empty()) {
@@ -204,6 +217,8 @@ Result<std::string> Client::State::make_text(const ClientRequest& request,
                                              bool with_credentials) const {
   std::string text = concat(request.method, " ");
   for (const char c : request.url.target()) {
+    // What url.path and url.query were parsed from may hold a blank or control character; a request
+    // line ends at either.
     const bool is_plain = c > ' ' && c != '\x7f';
     text += is_plain || static_cast<unsigned char>(c) >= 0x80 ? std::string(1, c)
                                                               : path_escape(std::string(1, c));
@@ -284,6 +299,8 @@ asio::awaitable<Result<ClientResponse>> Client::State::exchange_once(std::string
   Result<void> read = co_await read_response(reader);
   const bool is_enough = limits.ignores_body && reader.is_success();
   if (!read && !is_enough) co_return std::unexpected(std::move(read).error());
+  // Bytes behind the answer belong to no request: such a connection is not trusted with another
+  // one.
   if (reader.keeps_alive() && buffer.size() == 0)
     stream->expires_never();
   else
@@ -352,6 +369,7 @@ asio::awaitable<Result<ClientResponse>> Client::State::fetch(ClientRequest reque
         make_text(request, is_same_or_subdomain(request.url.host, first_host));
     if (!text) co_return Error(text.error()).with(where);
     Result<ClientResponse> response = co_await exchange(*text, request);
+    // As Go's client, whose errors from the body come bare, without method and URL.
     if (!response && phase == Phase::kBody) co_return response;
     if (!response) co_return std::unexpected(std::move(response).error().with(where));
     const std::string_view location = response->headers.get("Location");
@@ -364,6 +382,7 @@ asio::awaitable<Result<ClientResponse>> Client::State::fetch(ClientRequest reque
     Result<Url> next = resolve_reference(request.url, location);
     if (!next) co_return std::unexpected(std::move(next).error().with(where));
     request.url = *std::move(next);
+    // 301, 302 and 303 become GET, as every browser and Go do; 307 and 308 keep method and body.
     if (response->status < 307 && request.method != "GET" && request.method != "HEAD") {
       request.method = "GET";
       request.body.clear();

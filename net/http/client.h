@@ -1,6 +1,6 @@
 // An HTTP/1.1 client for one peer that keeps its connection between calls. It takes what Go's
-// client takes (response_head.h). One call at a time, all from the
-// same I/O thread.
+// client takes (net/http/response_head.h), and says what went wrong in Go's words. Strand-bound:
+// one call at a time, all on the same I/O thread; the client outlives its coroutines.
 #pragma once
 
 #include <chrono>
@@ -20,6 +20,7 @@
 
 namespace narthex::net::http {
 
+/// What to ask for. User and password in the URL are not sent: configuration has fields for them.
 struct ClientRequest {
   std::string method = "GET";
   Url url;
@@ -28,6 +29,7 @@ struct ClientRequest {
   std::string socket_path = {};  // of a Unix socket to connect to, whatever host the URL names
 };
 
+/// An answer of any status.
 struct ClientResponse {
   int status = 0;
   std::string reason;  // "Not Found"
@@ -39,6 +41,7 @@ struct ClientResponse {
   std::string status_line() const;
 };
 
+/// What one fetch may cost in time and memory.
 struct FetchLimits {
   std::chrono::milliseconds timeout{10'000};  // for everything, redirects included
   std::size_t body_bytes_max = 64U << 20;     // of the encoded body
@@ -51,6 +54,7 @@ struct FetchLimits {
   std::chrono::milliseconds idle_timeout{0};
 };
 
+/// The settings of a ClientConfig (credentials, headers, redirects) go into every request.
 class Client {
  public:
   /// Without `tls` an https URL is an error.
@@ -73,7 +77,7 @@ class Client {
   boost::asio::awaitable<Result<ClientResponse>> fetch_to(ClientRequest request, FetchLimits limits,
                                                           BodySink& sink);
 
-  /// Closes the kept connection.
+  /// Closes the kept connection; not while a fetch is under way. The next fetch dials again.
   void close();
 
  private:

@@ -1,4 +1,4 @@
-// HTTP dates.
+// HTTP dates by <chrono>'s calendar: the C library's formatting knows locales, HTTP only English.
 #include "net/http/date.h"
 
 #include <array>

@@ -1,4 +1,9 @@
-// Checks on a request's head.
+// Checks on a request's head, in two steps. scan_head() looks for its end while it arrives, only
+// ever at new bytes, and refuses what no head can be before the rest is read. find_head_fault()
+// walks the whole head once, line by line, gathers what decides on the body's length and judges it
+// at the end. RequestHead::parse() then needs no checks: it relies on every one of them.
+//
+// Stricter than Go in one respect: a bare LF ends no line here.
 #include "net/http/framing.h"
 
 #include <charconv>
@@ -77,6 +82,8 @@ std::optional<HttpFault> read_field(std::string_view line, FramingFields& fields
 std::optional<HttpFault> judge(const FramingFields& fields, bool is_http_1_0) {
   if (fields.hosts > 1) return bad("more than one Host header");
   if (fields.hosts == 0 && !is_http_1_0) return bad("missing required Host header");
+  // Two lengths, equal ones too, or a length beside an encoding: the oldest way to smuggle a
+  // request past a proxy that picks the other one.
   if (fields.lengths + fields.encodings > 1) return bad("ambiguous message length");
   if (fields.lengths == 1) {
     const bool is_length = !fields.length.empty() && fields.length.size() <= 19;

@@ -13,13 +13,15 @@
 
 namespace narthex::net::http {
 
+/// Limits of a head in bytes, line ends included, and in fields: docs/limits.md.
 inline constexpr std::size_t kRequestLineBytesMax =
     64 * 1024;  // tuned: above every real query in a URL
 inline constexpr std::size_t kHeaderBytesMax = 256 * 1024;   // tuned
 inline constexpr std::size_t kHeaderFieldsMax = 100;         // tuned
 inline constexpr std::size_t kChunkExtensionBytesMax = 256;  // tuned
 
-/// Why a request is refused: an HTTP status and one line for the client.
+/// Why a request is refused: an HTTP status, 400 to 505, and one line for the client, without an
+/// end of line.
 struct HttpFault {
   int status = 400;
   std::string text;
@@ -34,10 +36,12 @@ struct HeadScan {
   std::optional<HttpFault> fault;  // a bare LF, or a limit
 };
 
-/// Looks for the end of the head in `bytes`; `scanned` remembers how far earlier calls looked.
+/// Looks for the end of the head in `bytes`, which begin where it begins; `scanned`, 0 at first,
+/// remembers how far earlier calls looked. Faults: 400, 414, 431.
 HeadScan scan_head(std::string_view bytes, std::size_t& scanned);
 
-/// Judges a whole head, its empty line included.
+/// Judges a whole head, its empty line included; nothing when all is well. Faults: 400, 414, 431,
+/// 501 (a transfer encoding but chunked), 505.
 std::optional<HttpFault> find_head_fault(std::string_view head);
 
 /// A head taken apart. Only for one that find_head_fault() finds nothing in.
@@ -50,6 +54,7 @@ struct RequestHead {
   bool is_chunked = false;
   bool keep_alive = false;
 
+  /// Ends the process on other heads at worst (it reads where checks said there is something).
   static RequestHead parse(std::string_view head);
 };
 

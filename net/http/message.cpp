@@ -1,4 +1,5 @@
-// Header look-ups.
+// Look-ups go through all fields, comparing without case: a message has some ten of them, for which
+// a map would cost more than it saves and lose their order.
 #include "net/http/message.h"
 
 #include "base/str.h"

@@ -18,6 +18,8 @@ namespace narthex::net::http {
 /// Header fields in order of arrival. Names compare without case.
 class Headers {
  public:
+  /// Behind those that are there, also of the same name. Neither may hold CR, LF or NUL: who sends
+  /// them sees to it.
   void add(std::string name, std::string value) {
     fields_.emplace_back(std::move(name), std::move(value));
   }
@@ -29,6 +31,7 @@ class Headers {
   std::vector<std::string_view> get_all(std::string_view name) const;
   /// Whether `token` is an element of the comma-separated lists in the fields of that name.
   bool has_token(std::string_view name, std::string_view token) const;
+  /// With any value, the empty one too. fields() are all, as they came.
   bool contains(std::string_view name) const;
   const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
 

@@ -1,4 +1,4 @@
-// Names are upstream's; narthex_ stands before those of our own.
+// Names are upstream's, so that its dashboards work; narthex_ stands before those of our own.
 #include "net/http/metrics.h"
 
 namespace narthex::net::http {

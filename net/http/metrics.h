@@ -1,4 +1,5 @@
-// Metrics of the HTTP server.
+// What the HTTP server counts of its connections; requests are counted by the router, which knows
+// their handlers.
 #pragma once
 
 #include "base/metrics.h"
@@ -7,6 +8,7 @@ namespace narthex::net::http {
 
 /// Thread-safe; the registry must outlive it.
 struct ServerMetrics {
+  /// Shows all of them from now on, at 0.
   explicit ServerMetrics(Metrics& metrics);
 
   Counter& accepted;  // connections

@@ -1,4 +1,10 @@
-// RequestBody.
+// The body of a request, read no further than asked. A body of known length is handed out as views
+// into the connection's buffer, without a copy; one in chunks is unpacked into a piece of its own.
+//
+// Slow clients: a body has a deadline as a whole and, after ten seconds of grace, must keep up 1
+// KiB a second, so that a thousand connections that trickle cannot sit here for minutes. Once the
+// body is whole nobody reads from the connection any more; a PeerWatch then notices a client that
+// leaves.
 #include "net/http/request_body.h"
 
 #include <algorithm>
@@ -65,6 +71,8 @@ Result<std::string_view> RequestBody::take() {
   const std::string_view bytes = view(parts_.buffer);
   if (!parts_.head.is_chunked) {
     const std::string_view piece = bytes.substr(0, parts_.head.length - received_);
+    // The view is into the buffer: it is given back at the next call, when the caller is done with
+    // it.
     received_ += consumed_ = piece.size();
     whole_ = received_ == parts_.head.length;
     return piece;

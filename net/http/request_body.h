@@ -36,6 +36,7 @@ class RequestBody final : public BodySource {
     BudgetShare& share;
     const StopToken& client;  // stopped when the peer leaves after the body
   };
+  /// For one request of the connection.
   explicit RequestBody(Parts parts);
 
   asio::awaitable<Result<std::string_view>> read() override;

@@ -1,4 +1,22 @@
 // The head of a response. The names in comments are Go's.
+//
+// The problem: a target is whatever somebody wrote with a socket and a loop, and upstream scrapes
+// it because Go's client is lenient in a hundred small ways. A reader by the book refuses targets
+// that work with upstream; a lenient one with other leniencies takes what upstream refuses, or,
+// worse, sees another body. So this follows Go's own code, function by function, and its messages.
+//
+// The way of a head: bytes come as they arrive, and only whole lines are taken off them. The first
+// is the status line. A field is complete only when the next line does not continue it (folded
+// lines begin with a blank and are joined by one), so the field in the making is kept in field_ and
+// taken one line later. The empty line ends the head: where the body ends is worked out then,
+// because Go refuses contradictions at that point, with the head's own errors. An interim answer
+// (1xx but 101) is forgotten and the next head begins.
+//
+// Every line is judged when it is there, so a peer that speaks something else, or sends without
+// end, is found out at the first line or at the limit, not after 10 MiB.
+//
+// Invariants: taken_ counts this head's bytes and an allowance for each field; scanned_ bytes of
+// what is left hold no line end, so each byte is looked at once, however small the pieces are.
 #include "net/http/response_head.h"
 
 #include <algorithm>
@@ -109,6 +127,7 @@ Result<std::size_t> ResponseHeadReader::read(std::string_view bytes) {
     NX_TRY(take_line(line));
     start = end + 1;
   }
+  // Also a line that never ends is bounded.
   if (!done_ && taken_ + (bytes.size() - start) > kResponseHeadBytesMax) {
     return std::unexpected(too_large);
   }
@@ -193,6 +212,8 @@ Result<void> ResponseHeadReader::find_body_end() {
   } else {
     head_.body_end = has_length ? BodyEnd::kLength : BodyEnd::kClose;
   }
+  // Where only the connection's end ends the body there is no next request; nor behind 101, which
+  // is no HTTP any more.
   if (head_.body_end == BodyEnd::kClose || head_.status <= 199) head_.keep_alive = false;
   return {};
 }

@@ -27,6 +27,7 @@ inline constexpr std::size_t kInterimMax =
 /// Where a response's body ends.
 enum class BodyEnd : unsigned char { kNone, kLength, kChunked, kClose };
 
+/// A head taken apart. `length` is as sent, also where no body follows.
 struct ResponseHead {
   int status = 0;
   std::string reason;  // as sent, may be empty
@@ -49,6 +50,7 @@ class ResponseHeadReader {
 
   /// The head of the final answer is complete.
   bool is_done() const { return done_; }
+  /// Meaningful once is_done(); the caller may move parts out of it.
   ResponseHead& head() { return head_; }
 
  private:

@@ -1,4 +1,9 @@
-// ResponseReader.
+// Head and body of one answer, one after the other, with the limits on the body checked before a
+// byte of it is kept: against the length that the head announces, against what has come, and
+// against the share of all bodies by the memory that the string really takes.
+//
+// What is malformed is kUnavailable here: to who fetches, a peer that speaks nonsense and one that
+// is not there are the same kind of failure, in Go's words for it.
 #include "net/http/response_reader.h"
 
 #include <algorithm>
@@ -68,6 +73,7 @@ Result<std::size_t> ResponseReader::read_body(std::string_view bytes) {
     received_ += taken;
     whole_ = has_length && received_ == head.length;
   }
+  // What the buffer has taken counts, not what is in it: growth doubles.
   if (options_.share != nullptr && !options_.share->grow_to(body_.capacity())) {
     return Error(Code::kLimit, "no memory left for bodies");
   }

@@ -14,6 +14,7 @@
 
 namespace narthex::net::http {
 
+/// Set once for a response. `body_bytes_max` counts the body as sent, before any decoding.
 struct ResponseOptions {
   bool to_head = false;  // the request was HEAD
   std::size_t body_bytes_max = 0;
@@ -36,6 +37,7 @@ class ResponseReader {
   /// Nothing more needs to be read. An answer that is no success is done with its head: its body is
   /// taken only as far as it has arrived.
   bool is_done() const { return head_.is_done() && (whole_ || !is_success_); }
+  /// How far the answer has come: any byte, its whole final head.
   bool has_begun() const { return begun_; }
   bool has_head() const { return head_.is_done(); }
   /// The head is there and says 2xx.
@@ -43,6 +45,7 @@ class ResponseReader {
   /// Once done: the connection may serve another request, if nothing is left over.
   bool keeps_alive() { return whole_ && head_.head().keep_alive; }
 
+  /// Meaningful once has_head().
   ResponseHead& head() { return head_.head(); }
   /// What came of the body, but for what the caller took out of it between reads.
   std::string& body() { return body_; }

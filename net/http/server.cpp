@@ -1,4 +1,24 @@
-// Listeners and the accounting of connections.
+// Listeners and the accounting of connections: who gets a place when there are fewer than
+// connections.
+//
+// The problem: connections are cheap for a client and not for us. A browser keeps six open for
+// hours, a broken script opens thousands, and when all places are taken the load balancer's health
+// check is refused and takes the server out.
+//
+// Two kinds of places. Regular ones serve requests until the client closes. When none is free, the
+// connection that has waited longest between requests gives its own up; an address that holds more
+// than its share pays with its own idle ones first. Only when nobody waits does a connection go to
+// the reserve, a few places in which one request is read: health, readiness and metrics are
+// answered, others get 503. Beyond that a connection is closed with a 503 that nobody waits for.
+//
+// The accounting (Book) follows the lifetime of the task's function (Seat), not of the coroutine,
+// so an entry cannot leak on any path: a session that was never started gives its seat back too.
+// Counts are read before they are acted upon, without a lock across both: two accepts may both take
+// the last place, so limits are exceeded by the number of listeners at most.
+//
+// Stopping has two steps, as Beast's examples do it: drain() closes what waits and lets requests
+// finish, stop() waits, then cancels their work and waits for the rest without limit, since a
+// handler in the middle uses what would go away.
 #include "net/http/server.h"
 
 #include <limits>
@@ -104,7 +124,7 @@ class Book {
   }
 
  private:
-  mutable Mutex mutex_;
+  mutable Mutex mutex_;  // leaf
   std::size_t total_ NX_GUARDED_BY(mutex_) = 0;
   std::size_t regular_ NX_GUARDED_BY(mutex_) = 0;
   std::map<std::string, std::size_t> per_address_ NX_GUARDED_BY(mutex_);
@@ -209,6 +229,8 @@ asio::awaitable<void> HttpServer::State::accept_loop(tcp::acceptor& acceptor) {
 
 // A connection that only waits gives way to a new one.
 bool HttpServer::State::has_place(const Book::Count& count, const std::string& peer) {
+  // Places are scarce in the last eighth: until then an address may go past its limit, for a
+  // proxy's clients share one address.
   const std::size_t scarce_from = options.connections_max - options.connections_max / 8;
   const bool is_over = count.same_address > options.connections_per_address_max;
   if (is_over && registry.yield(Place::kRegular, peer)) return true;

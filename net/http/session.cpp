@@ -1,6 +1,23 @@
-// A connection's coroutine. Each phase (idle, head, body, answer) has its own deadline. The head is
-// judged as bytes before it is parsed, every byte is counted before it is kept, and after a fault
-// the connection always closes. Of Beast it uses the buffer, and the text of an answer's head.
+// A connection's coroutine: wait, read a head, let the handler answer, again.
+//
+// Each phase has its own deadline: idle, head, body, every write. All of them are the stream's, set
+// before each wait; there is no timer beside it. The head is judged as bytes before it is parsed
+// (net/http/framing.h), every byte is counted before it is kept, and after a fault the connection
+// always closes, because where the next request begins is then anybody's guess.
+//
+// Where a connection is idle is one place only, wait_for_bytes(). There, and nowhere else, the
+// registry may end it: to drain, or to give its place away. It does so by posting to the
+// connection's own thread, where the flags in IdleState say whether it still waits; a request that
+// arrived in between wins. IdleState is shared because that post may come after the session's end.
+//
+// Closing takes care: FIN first, then what the client still sends is read for a moment. A close()
+// on unread bytes makes the kernel send RST, and the client's kernel may then throw away an answer
+// that it has not read yet.
+//
+// Answers are one write of head and body. Bodies that are made piece by piece go through
+// ResponseSink, which puts each chunk's size line before its bytes in the same write; an error in
+// the middle closes without the last chunk, so the client sees that something is missing. Of Beast
+// this file uses the buffer, and the text of an answer's head.
 #include "net/http/session.h"
 
 #include <algorithm>
@@ -45,6 +62,7 @@ std::string_view view(const beast::flat_buffer& buffer) {
   return {static_cast<const char*>(buffer.data().data()), buffer.size()};
 }
 
+// A value from elsewhere (an error's text, a URL) must not start a field of its own.
 std::string without_line_breaks(std::string_view value) {
   std::string out(value);
   std::erase_if(out, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
@@ -106,6 +124,7 @@ void Session::set_waiting(bool waits) {
 // Waits for the first byte of a request; this is the only place where a regular connection is idle.
 asio::awaitable<bool> Session::wait_for_bytes() {
   if (buffer_.size() > 0) co_return true;
+  // A large head or body made it grow; idle connections are many and should be small.
   if (buffer_.capacity() > 2 * kReadBytes) buffer_ = beast::flat_buffer();
   set_waiting(true);
   const bool arrived =
@@ -304,6 +323,8 @@ asio::awaitable<void> Session::close() {
 
 asio::awaitable<void> Session::run() {
   idle_->stream = &stream_;
+  // Called by other connections' threads: it posts to this one's, and holds the idle state, not the
+  // session, which may be gone by then.
   auto wake = [executor = stream_.executor(), idle = idle_] {
     asio::post(executor, [idle] {
       if (idle->stream == nullptr || !idle->waits) return;

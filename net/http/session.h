@@ -1,4 +1,5 @@
-// One connection from first byte to close. Internal to net/http/server; Beast is in the .cpp.
+// One connection from first byte to close, and the registry by which connections give way to
+// others. Internal to net/http/server; Beast is in the .cpp.
 #pragma once
 
 #include <cstdint>
@@ -26,11 +27,13 @@ class SessionRegistry {
   /// `wake` ends the connection if it still waits when it arrives; called from any thread, at once
   /// when draining already.
   Id add(std::function<void()> wake, std::string peer, Place place);
+  /// Nothing for one that is not there. From then on its `wake` is not called any more.
   void remove(Id id);
   /// It waits for its client, or no longer.
   void set_waiting(Id id, bool waits);
   /// Asks one that waits, of `peer` if that is not empty, to give way. False when there is none.
   bool yield(Place place, std::string_view peer = {});
+  /// Wakes all, now and whenever one begins to wait. Never undone.
   void drain();
   bool draining() const;
 
@@ -41,7 +44,7 @@ class SessionRegistry {
     Place place;
     std::uint64_t waits_since = 0;  // in order of waiting; 0: it does not
   };
-  mutable Mutex mutex_;
+  mutable Mutex mutex_;  // leaf; `wake` is called under it and only posts
   bool draining_ NX_GUARDED_BY(mutex_) = false;
   Id last_id_ NX_GUARDED_BY(mutex_) = 0;
   std::uint64_t last_wait_ NX_GUARDED_BY(mutex_) = 0;
@@ -59,6 +62,7 @@ class OwnedSocket {
   OwnedSocket& operator=(const OwnedSocket&) = delete;
   /// Once, on an empty one.
   void hold(int descriptor) { descriptor_ = descriptor; }
+  /// The descriptor, or -1; it stays this object's.
   int get() const { return descriptor_; }
   /// Gives the descriptor away.
   int take();

@@ -1,4 +1,9 @@
-// URLs.
+// URLs as Go's net/url takes them apart and puts them together: configuration that upstream takes
+// must not fail here, what is shown of a target must read the same, and a redirect must lead to the
+// same place. Each function names the one of Go's it follows; the messages are its own.
+//
+// Kept escaped: path and query stay as written, with only those bytes escaped that Go would escape,
+// because a request line carries them so.
 #include "net/http/url.h"
 
 #include <algorithm>
@@ -304,6 +309,7 @@ Result<Url> resolve_reference(const Url& base, std::string_view reference) {
   if (ref.path.starts_with('/')) {
     url.path = without_dots(ref.path);
   } else {
+    // An empty reference keeps the path whole; any other replaces what is behind the last slash.
     const std::size_t end = ref.path.empty() ? base.path.size() : base.path.rfind('/') + 1;
     url.path = without_dots(concat(base.path.substr(0, end), ref.path));
   }

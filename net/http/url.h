@@ -1,5 +1,5 @@
-// URLs as scraping and alerting need them: absolute http and https, with what goes into a request
-// line.
+// URLs as scraping and alerting need them: absolute http and https, taken apart into what a request
+// line, a Host header and a connection need. All functions are pure.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 
 namespace narthex::net::http {
 
+/// A URL in parts. The fragment is checked and dropped: it never leaves a client.
 struct Url {
   std::string scheme;  // lower case
   std::string host;    // a name or an address, without brackets
@@ -30,6 +31,7 @@ struct Url {
   std::string authority() const;
   /// path[?query], at least "/".
   std::string target() const;
+  /// scheme://authority/path?query, without user, password and fragment: for messages.
   std::string to_string() const;
 };
 
