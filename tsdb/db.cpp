@@ -1,4 +1,13 @@
-// Opening, recovering and closing.
+// Opening, recovering and closing, in an order in which every step can fail.
+//
+// Open: directories, each durable before the next; the lock; a look for blocks, which this version
+// cannot read and so must not answer without; the replay; then, because whoever was killed may not
+// have synced, one sync of what was found; and only then a new segment to write to. Nothing is
+// written to the log before the replay has seen all of it, so a failed start leaves the directory
+// as it was.
+//
+// Close: the log is synced and closed, and the lock file removed while the lock is still held. A
+// lock file that stays tells the next start that the run did not end well.
 #include "tsdb/db.h"
 
 #include <optional>

@@ -17,6 +17,7 @@
 
 namespace narthex::tsdb {
 
+/// The store. resolve(), append() and the queriers are contracts of model/storage.h.
 class Db final : public model::Appender, public model::Queryable, public model::ChunkQueryable {
   struct State;
 

@@ -1,4 +1,6 @@
-// The store's metrics, in upstream's names.
+// The store's metrics, in upstream's names. The head counts in atomics of its own; what they grew
+// by is added to the registry's counters before each exposition, so that appending touches no
+// registry.
 #include "tsdb/metrics.h"
 
 #include <atomic>

@@ -17,6 +17,7 @@ struct ReplayProgress {
   std::atomic<std::uint32_t> current{0};
 };
 
+/// A replay checks `stop` now and then and ends with its error; without progress nobody watches.
 struct ReplayControl {
   StopToken stop = {};
   ReplayProgress* progress = nullptr;  // outlives the replay

@@ -1,4 +1,5 @@
-// Numbers about what the store holds, for /api/v1/status/tsdb.
+// Numbers about what the store holds, for /api/v1/status/tsdb. They are of a moment while samples
+// come in: lists and totals need not add up.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,7 @@
 
 namespace narthex::tsdb {
 
+/// A name, a value or a pair, and how many series, values or bytes it stands for.
 struct NameCount {
   std::string name;
   std::uint64_t count = 0;
@@ -24,6 +26,7 @@ struct RegistryStatistics {
   std::vector<NameCount> series_by_label_pair;
 };
 
+/// Of the whole store, times in milliseconds, both ends included.
 struct DbStatistics {
   RegistryStatistics registry;
   std::uint64_t chunks = 0;

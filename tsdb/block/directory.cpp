@@ -1,4 +1,6 @@
-// Finding blocks.
+// Finding blocks by what upstream takes for one: a directory named by a ULID, with a meta.json of
+// version 1. Everything else in the data directory (wal, lock, leftovers of compactions) is not
+// ours to judge.
 #include "tsdb/block/directory.h"
 
 #include <algorithm>

@@ -28,7 +28,7 @@ bool is_ulid(std::string_view text);
 Result<BlockMeta> parse_block_meta(std::string_view json);
 
 /// The blocks of `dir`, oldest first. A directory with a block's name and an unreadable meta.json
-/// is an error.
+/// is an error: kCorrupt with its path, kNotFound, kIo.
 Result<std::vector<BlockMeta>> list_blocks(FileSystem& fs, const std::string& dir);
 
 }  // namespace narthex::tsdb

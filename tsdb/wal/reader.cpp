@@ -1,4 +1,19 @@
-// Page walk, checks and decompression.
+// The walk over pages, with every check that stands between bytes on a disk and records.
+//
+// A segment is pages of 32 KiB, each a run of fragments behind a header of seven bytes (type,
+// length, CRC-32C), zeros at the end where no header fits. A record is one fragment or several; it
+// never leaves its segment.
+//
+// What the end of a segment means is the question. Bytes that are missing (a header cut short, a
+// length beyond the end, a record without its last fragment) are what a crash leaves, and are
+// kTorn. Bytes that are there and wrong are damage, also in the last record: a disk lied, or
+// something wrote here. After damage the length of the fragment cannot be believed, so nothing in
+// that page can be found any more; reading goes on at the next page, past the fragments of records
+// that began before it (resync_). That costs the records of at most one page and the one that spans
+// its end.
+//
+// Lengths are believed only as far as the bytes can carry them: a compressed record says how large
+// it will be, and may lie.
 #include "tsdb/wal/reader.h"
 
 #include <algorithm>
@@ -142,6 +157,7 @@ std::optional<WalItem> WalReader::next() {
     if (offset + kWalFragmentHeaderBytes + length > segment_.size())
       return torn(inside ? start : offset);
     const auto data = segment_.subspan(offset + kWalFragmentHeaderBytes, length);
+    // The checksum covers the data alone, so what the header says is checked by sense first.
     if (wal_crc(data.data(), data.size()) != load_be32(header + 3)) {
       return damaged(offset, "unexpected checksum");
     }

@@ -17,6 +17,7 @@ namespace narthex::tsdb {
 
 /// What stands at one place of a segment.
 struct WalItem {
+  /// Which of the fields below count.
   enum class Kind : std::uint8_t {
     kRecord,   // `record` is whole
     kDamaged,  // `reason` says what is wrong with the bytes from `offset` on
@@ -28,12 +29,13 @@ struct WalItem {
   std::string reason;
 };
 
+/// Over the bytes of one segment, which it never copies but for records in several fragments.
 class WalReader {
  public:
   /// Reads one segment's bytes, which must outlive the reader.
   explicit WalReader(std::span<const std::byte> segment) : segment_(segment) {}
 
-  /// The next item, or nothing at the end.
+  /// The next item, or nothing at the end. Behind kDamaged it goes on; kTorn is the last.
   std::optional<WalItem> next();
 
   /// Where the last whole record ended.

@@ -1,4 +1,5 @@
-// Names and checksums of the WAL.
+// Names and checksums of the WAL. Segments must be numbered without a gap: a missing one is lost
+// data that no checksum can show.
 #include "tsdb/wal/segment.h"
 
 #include <algorithm>

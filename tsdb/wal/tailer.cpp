@@ -1,4 +1,4 @@
-// Following the log.
+// Following the log while it is written, cut and continued elsewhere.
 //
 // The problem: the file ends anywhere, because a write is seen while it is under way; what looks
 // torn now is whole a moment later, and what is torn for good looks the same. And the file does not

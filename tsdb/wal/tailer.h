@@ -20,6 +20,7 @@
 
 namespace narthex::tsdb {
 
+/// One follower's place in the log. Movable.
 class WalTailer {
  public:
   /// Opens the log in `dir` at `from`, the start of a segment or what position() said. `fs` must

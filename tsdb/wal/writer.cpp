@@ -1,4 +1,24 @@
-// Framing and segments.
+// Framing, segments, and what to do when the disk says no.
+//
+// The problem: a failed fdatasync() is not a failure that can be repeated. The kernel may have
+// marked the pages clean, so the next sync of the same file succeeds although the bytes never
+// reached the disk (PostgreSQL met this in 2018). Whatever was written since the last good sync
+// must be taken as lost with the machine, though it can still be read back from memory.
+//
+// So three sets of segments: the one being written (file_); full ones that wait for a sync (left_);
+// and those whose sync failed (lost_), of which everything behind the last good sync is read back,
+// framed anew into a new segment, and cut off where it stood. In that order: a crash in between
+// leaves records twice, which replay drops, never nowhere. Cutting also keeps the order of the log:
+// replay reads segments by number.
+//
+// Two locks. mutex_ (50) guards the tail and is never held while the disk is waited for, but for
+// the rewriting after a failure; sync_mutex_ (45) makes syncs one at a time, and is taken by log()
+// only when so many full segments wait that somebody has to. sync_all() takes a picture under
+// mutex_, syncs without it, and books the result under it again: meanwhile the newest segment may
+// have become a full one.
+//
+// Errors belong to whom they concern: a failed write is its batch's, a failed sync the next
+// sync()'s, which is why the latter is kept when log() meets it (unreported_).
 #include "tsdb/wal/writer.h"
 
 #include <algorithm>
@@ -74,6 +94,7 @@ void WalWriter::frame_locked(const WalPayload& payload) {
   std::string_view rest = payload.bytes;
   bool first = true;
   do {
+    // A header does not fit behind this: zeros to the end of the page.
     std::size_t room = kWalPageBytes - position_locked() % kWalPageBytes;
     if (room < kWalFragmentHeaderBytes) {
       buffer_.append(room, '\0');
@@ -123,6 +144,7 @@ Result<void> WalWriter::log(std::span<const WalPayload> payloads) {
     sync_now = left_.size() > kLeftMax;
   }
   if (!sync_now) return {};
+  // What was logged is logged: an error here is of earlier bytes, and is told by the next sync().
   const MutexLock syncing(sync_mutex_);
   Result<void> synced = sync_all();
   if (synced) return {};

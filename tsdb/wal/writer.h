@@ -33,8 +33,10 @@ struct WalPayload {
 /// Compresses with snappy; keeps the plain bytes when they are not larger.
 WalPayload make_wal_payload(std::string record, bool compress);
 
+/// The log's one writer. What log() was given is written, in whole, in the order of the calls.
 class WalWriter {
  public:
+  /// Of one segment; a record that would make it longer begins the next.
   struct Options {
     std::uint64_t segment_bytes = kWalSegmentBytes;
   };
@@ -42,6 +44,7 @@ class WalWriter {
   /// Creates segment `number` in `dir`. `fs` must outlive the writer. Errors: kIo.
   static Result<std::unique_ptr<WalWriter>> open(FileSystem& fs, std::string dir,
                                                  std::uint32_t number, Options options);
+  /// For open() only: this one has no segment yet.
   WalWriter(FileSystem& fs, std::string dir, Options options);
   /// close() first.
   ~WalWriter();
@@ -57,6 +60,7 @@ class WalWriter {
   /// Syncs, once. kIo as there; a second call says the same.
   Result<void> close();
 
+  /// The number of the segment that was written to last.
   std::uint32_t segment() const;
   /// Where the next record will begin, or a little before: all that was logged is behind it.
   WalPosition position() const;
@@ -88,9 +92,9 @@ class WalWriter {
   FileSystem& fs_;
   const std::string dir_;
   const Options options_;
-  Mutex sync_mutex_;
+  Mutex sync_mutex_;  // rank 45: one sync at a time
   std::optional<Error> close_error_ NX_GUARDED_BY(sync_mutex_);
-  mutable Mutex mutex_;
+  mutable Mutex mutex_;                                       // rank 50: the segment's tail
   std::shared_ptr<WritableFile> file_ NX_GUARDED_BY(mutex_);  // null: the next log() starts one
   std::uint32_t number_ NX_GUARDED_BY(mutex_) = 0;
   std::uint32_t next_number_ NX_GUARDED_BY(mutex_) = 0;
