@@ -1,4 +1,20 @@
-// file_sd.
+// file_sd: reading lists of target groups from files, and noticing when they change.
+//
+// Two ways of noticing, because neither is enough. A watch on the directories tells within a tenth
+// of a second, but sees nothing on network file systems, behind symbolic links, or of a directory
+// that does not exist yet. So every refresh_interval all files are looked at, and every two seconds
+// as long as some directory is not watched. Looking is cheap: a file whose bytes are the same is
+// not decoded again.
+//
+// A file that cannot be read or decoded keeps its last good groups: half a file, written in place
+// by a script, must not make a thousand targets vanish. The error is logged once, not at every
+// look.
+//
+// Groups are named by path and place in the file, as upstream names them (`source`), so a file with
+// fewer groups than before has to say which are gone: an empty group does.
+//
+// Sizes and depth are bounded, and decoding is strict: a misspelt key would otherwise silently be
+// no label.
 #include "discovery/file.h"
 
 #include <algorithm>
@@ -203,7 +219,7 @@ class FileProvider final : public Provider {
   Publish publish_;  // set before the first task
   net::TaskGroup tasks_;
   std::atomic<bool> watched_{false};  // relaxed: a lone value
-  Mutex mutex_;                       // one look at the files at a time
+  Mutex mutex_;                       // rank 7: one look at the files at a time
   FileSet set_ NX_GUARDED_BY(mutex_);
   std::vector<TargetGroup> unpublished_ NX_GUARDED_BY(mutex_);
 };

@@ -14,6 +14,7 @@ namespace narthex::discovery {
 /// One item of the list.
 class FileConfig final : public ProviderConfig {
  public:
+  /// Its name in a configuration file.
   static constexpr std::string_view kKey = "file_sd_configs";
 
   std::vector<std::string> files;  // paths with at most one *, in the last element
@@ -27,7 +28,10 @@ class FileConfig final : public ProviderConfig {
   std::unique_ptr<Provider> make(const ProviderContext& context) const override;
 };
 
+/// Appends an item for each of the list in `map`, if there is one. Errors go to `map`: no files, or
+/// a path with a star before its last element or another ending than json, yml, yaml.
 void decode_file_configs(yaml::MapReader& map, DecodeOptions options, ProviderConfigs& out);
+/// So that the counters are there, at 0, before the first error.
 void register_file_metrics(Metrics& metrics);
 
 /// The groups that a file holds; its name decides between JSON and YAML. Errors: kInvalid with path
@@ -38,6 +42,8 @@ Result<std::vector<TargetGroup>> decode_file(std::string_view path, std::string_
 /// not on an I/O thread.
 class FileSet {
  public:
+  /// Nothing is read yet. All references outlive it; `read_errors` counts files, once for each bad
+  /// content.
   FileSet(std::vector<std::string> patterns, FileSystem& fs, Log& log, Counter& read_errors);
 
   /// Re-reads what changed and appends the groups that are other ones now, those that are gone

@@ -1,4 +1,9 @@
-// Polling a manager.
+// Polling a manager: a loop that wakes once an interval, compares two numbers, and calls back on a
+// CPU thread only when they differ. That bounds how often consumers rebuild their targets, whatever
+// a flapping provider does, which is upstream's updater with five seconds between updates.
+//
+// The version is read before the groups, so what was taken is at least as new as the number says: a
+// change in between is seen as one more, never missed.
 #include "discovery/follower.h"
 
 #include "base/check.h"

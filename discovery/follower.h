@@ -26,7 +26,7 @@ class Follower {
 
   /// As Manager's. on_change is not called for it: take groups() when ready for them.
   void apply(const DiscoveryConfigs& configs);
-  /// The newest.
+  /// The newest; from now on they count as taken.
   std::shared_ptr<const TargetSets> groups();
   /// Waits for on_change, so not under a lock that it takes. Not on an I/O thread.
   void stop();

@@ -1,4 +1,25 @@
-// The discovery manager.
+// The discovery manager: which providers run, for whom, and what they have found.
+//
+// The problem: a reload names hundreds of providers anew, nearly all of them as they were. Stopping
+// and starting those would lose their targets for as long as they need to find them again, and a
+// reload that fails half way must leave what was there.
+//
+// So a provider is known by its configuration. apply() builds the next set beside the present one:
+// an equal configuration takes the running provider over, and is shared when several consumers have
+// it; a new one is started, and has published what it knows before anyone sees it. Only when all of
+// that has worked are the sets exchanged, under mutex_ and in one step, and the providers that
+// nobody names any more stopped. If anything throws on the way, those that were started are stopped
+// and nothing has changed.
+//
+// Equality is decided by ProviderConfig::equals(), the fingerprint (a hash of the printed
+// configuration) only finds candidates.
+//
+// Snapshots. Providers publish into their entry under mutex_, which clears the snapshot and counts
+// the version up; the next consumer that asks makes a new one. A burst of updates costs nothing
+// until somebody looks.
+//
+// Locks: apply_mutex_ (5) may wait for disks and for providers to stop, and is never taken by a
+// provider; mutex_ (8) is held for moments and is what publishing takes.
 #include "discovery/manager.h"
 
 #include <algorithm>
@@ -145,6 +166,7 @@ std::shared_ptr<const TargetSets> Manager::snapshot() {
   return snapshot_locked();
 }
 
+// Made when somebody asks, not at every change: files may change faster than anybody looks.
 std::shared_ptr<const TargetSets> Manager::snapshot_locked() {
   if (snapshot_) return snapshot_;
   auto next = std::make_shared<TargetSets>();

@@ -40,6 +40,7 @@ class Manager {
 
   /// Grows with every change.
   std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  /// What is known now. The same object until something changes; never null.
   std::shared_ptr<const TargetSets> snapshot();
 
  private:
@@ -64,11 +65,11 @@ class Manager {
   std::string name_;
   Counter& updates_;
   DirectoryWatcher directories_;
-  Mutex apply_mutex_;                            // one change of configuration at a time
+  Mutex apply_mutex_;                            // rank 5: one change of configuration at a time
   Running running_ NX_GUARDED_BY(apply_mutex_);  // each provider once
   bool stopped_ NX_GUARDED_BY(apply_mutex_) = false;
   std::atomic<std::uint64_t> version_{0};  // release when groups changed, acquire by readers
-  Mutex mutex_;
+  Mutex mutex_;                            // rank 8: who has which groups
   std::map<std::string, Entries> sets_ NX_GUARDED_BY(mutex_);
   std::shared_ptr<const TargetSets> snapshot_ NX_GUARDED_BY(mutex_);  // null: to be made anew
 };

@@ -67,9 +67,11 @@ class ProviderConfig {
   virtual std::shared_ptr<const ProviderConfig> in_directory(std::string_view directory) const = 0;
   /// What would be published without waiting for anyone else, for checks of a configuration.
   virtual Result<std::vector<TargetGroup>> look(FileSystem& fs) const = 0;
+  /// A provider that has not been started; `context`'s references outlive it, this need not.
   virtual std::unique_ptr<Provider> make(const ProviderContext& context) const = 0;
 };
 
+/// The providers of one consumer, in the order of the file.
 using ProviderConfigs = std::vector<std::shared_ptr<const ProviderConfig>>;
 
 /// What decoding one of them must know.

@@ -1,4 +1,6 @@
-// static_configs.
+// static_configs: one provider for all groups of a list, which publishes them when it starts and
+// then has nothing to do. Targets are checked here only where no relabelling follows that could
+// still mend them.
 #include "discovery/static.h"
 
 #include "base/str.h"

@@ -1,4 +1,5 @@
-// static_configs: groups that the configuration itself names.
+// static_configs: groups of targets that the configuration itself names, and that change only with
+// it.
 #pragma once
 
 #include "discovery/provider.h"
@@ -8,6 +9,7 @@ namespace narthex::discovery {
 /// All items of one list. Immutable.
 class StaticConfig final : public ProviderConfig {
  public:
+  /// Its name in a configuration file.
   static constexpr std::string_view kKey = "static_configs";
 
   /// Their sources must differ.

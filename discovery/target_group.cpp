@@ -1,4 +1,5 @@
-// Making groups from what files and configurations say.
+// Makes groups of what files and configurations say: each address a target of its own, and the
+// labels checked once for all that share them.
 #include "discovery/target_group.h"
 
 #include <map>

@@ -1,4 +1,12 @@
-// inotify behind an Asio descriptor.
+// inotify behind an Asio descriptor, shared by all who look into directories: a user gets 128
+// instances by default, and a server may have hundreds of file_sd sections.
+//
+// What changed is not read from the events: anything that happens in a directory makes everyone
+// look again, after a pause in which the writer may finish. Looking is cheap, and events would have
+// to be matched to patterns, renames and overflows of the queue.
+//
+// The instance outlives each waiting coroutine, so its descriptor is only lent to Asio, whose
+// stream would close it.
 #include "discovery/watch.h"
 
 #include <algorithm>

@@ -24,6 +24,7 @@ class DirectoryWatch {
   DirectoryWatch(const DirectoryWatch&) = delete;
   DirectoryWatch& operator=(const DirectoryWatch&) = delete;
 
+  /// Without one watch() is false and wait() must not be called.
   bool available() const { return descriptor_ >= 0; }
 
   /// From now on these directories, too. Call it again after a change: a directory that was removed
@@ -80,8 +81,8 @@ class DirectoryWatcher {
   Log& log_;
   DirectoryWatch watch_;  // its directories under mutex_
   net::TaskGroup tasks_;
-  Mutex calls_;  // held while someone is told
-  Mutex mutex_;
+  Mutex calls_;  // rank 6: held while someone is told
+  Mutex mutex_;  // rank 8: who waits for which directories
   std::map<const void*, Waiting> waiting_ NX_GUARDED_BY(mutex_);
   bool running_ NX_GUARDED_BY(mutex_) = false;
 };
