@@ -1,4 +1,29 @@
-// The scrape loop.
+// The scrape loop: one target from its first tick to its farewell.
+//
+// When. Each target has a place of its own in the interval, from a hash of its identity and a seed
+// of this server, so that targets spread and two replicas do not scrape in step. Ticks are counted
+// on the monotonic clock from the first on, so a slow scrape shifts nothing; ticks that pass
+// meanwhile are lost but for one. The time of the samples is the wall clock's, moved by at most 2
+// ms (or 1 % of the interval) onto the ideal grid, because equal distances compress to nothing in
+// the chunks.
+//
+// What. Fetching is a coroutine on an I/O thread; everything behind it, from inflating to
+// appending, is one call on a CPU thread (process()), under ingest_mutex_. That lock is what a
+// reload waits for before it hands this target's memory to another loop: retired_ set under it
+// means that no sample is written any more.
+//
+// Failure has one shape: whatever went wrong (no answer, a bad page, a limit, memory, an
+// exception), the series that had samples get stale markers, and the report says up 0 with the
+// reason in last_error. An exception behind the point where the page was judged leaves the memory
+// of the target in doubt, so it is forgotten: the next scrape is as a first one, only slower.
+//
+// Farewell. A target that goes gets stale markers two ticks later, at a time just behind its last
+// sample, so that if it only moved to another job or server by then, the newer samples win and the
+// markers are refused.
+//
+// Memory. Bodies and batches come from a pool and go back, so that thousands of idle targets hold
+// none; what a body is counted for ends with the scrape (share), what parsing it takes is charged
+// to an account of all scrapes.
 #include "scrape/loop.h"
 
 #include <algorithm>
@@ -184,6 +209,7 @@ asio::awaitable<void> TargetLoop::run() {
     if (last_ns != 0) interval_length_.observe(to_seconds(started_ns - last_ns));
     last_ns = started_ns;
     model::TimeMs time = clock.now_ms();
+    // The clock may have stepped, or ticks were lost: the grid moves on by whole intervals.
     if (time > ideal) ideal += (time - ideal) / target_.interval * target_.interval;
     const bool near = time >= ideal && time - ideal <= tolerance;
     if (context_.options.align_timestamps && near) time = ideal;
@@ -263,6 +289,7 @@ Result<ScrapeCounts> TargetLoop::read(Result<net::http::ClientResponse>& respons
     body_bytes = -1;
     return Error(Code::kLimit, std::string(kBodyLimitText));
   }
+  // As upstream, a body of exactly the limit is too large.
   if (batch.body.size() >= body_bytes_max()) {
     body_bytes = -1;
     return Error(Code::kLimit, std::string(kBodyLimitText));
@@ -400,6 +427,7 @@ void TargetLoop::retire() {
 void TargetLoop::retire_into(TargetLoop& next) {
   const MutexLock lock(ingest_mutex_);
   retired_ = true;
+  // The old loop's lock first, always: nobody else takes two.
   const MutexLock next_lock(next.ingest_mutex_);
   next.ingest_.adopt(std::move(ingest_));
 }

@@ -1,5 +1,5 @@
 // One target's life: wait for its place in the interval, fetch on an I/O thread, read and append on
-// a CPU thread, report.
+// a CPU thread, report; and stale markers when it is gone.
 #pragma once
 
 #include <atomic>
@@ -28,6 +28,7 @@ namespace narthex::scrape {
 /// The scratch memory of scrapes that run, handed from one to the next. Thread-safe.
 class BatchPool {
  public:
+  /// An empty batch. give() takes it back; a very large one is dropped instead.
   std::unique_ptr<Batch> take();
   void give(std::unique_ptr<Batch> batch);
   /// Memory for a response's body, apart from batches because a slow target holds it for long.
@@ -35,7 +36,7 @@ class BatchPool {
   void give_body(std::string body);
 
  private:
-  Mutex mutex_;
+  Mutex mutex_;  // leaf
   std::vector<std::string> idle_bodies_ NX_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Batch>> idle_ NX_GUARDED_BY(mutex_);
 };
@@ -47,11 +48,13 @@ struct Job {
   std::shared_ptr<const model::Relabeler> metric_relabeler;
   std::string accept;
 
+  /// Compiles the relabelling rules. kInvalid, kLimit: as Relabeler::create().
   static Result<std::shared_ptr<const Job>> create(ScrapeConfig config);
+  /// What a target of this job with that timeout treats samples by.
   IngestRules rules(model::DurationMs timeout) const;
 };
 
-/// The Accept header for these protocols.
+/// The Accept header for these protocols: the first has the most weight, anything else the least.
 std::string accept_header(const std::vector<Protocol>& protocols, NameEscaping escaping);
 /// Which parser a response's Content-Type asks for. kInvalid with upstream's text for none of ours.
 Result<exposition::Format> choose_format(std::string_view content_type,
@@ -73,6 +76,7 @@ struct LoopContext {
 /// Held by shared_ptr: by its pool, and by its coroutine. Thread-safe.
 class TargetLoop {
  public:
+  /// Nothing runs before run() is spawned. `offset_seed` is the server's: see Target::offset_ns().
   TargetLoop(LoopContext context, std::shared_ptr<const Job> job, Target target,
              std::uint64_t offset_seed);
 
@@ -86,6 +90,7 @@ class TargetLoop {
   /// Runs on the CPU pool.
   void process(Result<net::http::ClientResponse> response, model::TimeMs time,
                std::int64_t started_ns, BudgetShare* share = nullptr);
+  /// What each scrape asks for: URL, Accept, timeout. The client adds what the job configures.
   net::http::ClientRequest request() const;
 
   /// No sample is written from now on but by say_farewell().
@@ -101,7 +106,10 @@ class TargetLoop {
   void set_discovered_labels(model::Labels labels);
 
   const Target& target() const { return target_; }
+  /// What the targets page shows, as the last scrape left it.
   ActiveTarget snapshot() const;
+  /// Appends what the last good page said of `family`, or of all when it is empty. Waits for a
+  /// scrape that is being processed.
   void collect_metadata(std::string_view family, std::vector<TargetMetadata>& out) const;
 
  private:
@@ -134,7 +142,7 @@ class TargetLoop {
   Observer& interval_length_;
   net::http::Client client_;  // used by run() only
 
-  mutable Mutex ingest_mutex_;  // held for the CPU part of a scrape
+  mutable Mutex ingest_mutex_;  // rank 12: held for the CPU part of a scrape
   Ingest ingest_ NX_GUARDED_BY(ingest_mutex_);
   bool retired_ NX_GUARDED_BY(ingest_mutex_) = false;
   BudgetShare* share_ NX_GUARDED_BY(ingest_mutex_) = nullptr;  // of the scrape being processed

@@ -1,4 +1,10 @@
-// The scrape manager.
+// The scrape manager: jobs become pools, and what discovery finds becomes their targets. Two ways
+// lead to a sync: a commit, and discovery's news, at most every five seconds. Both run under one
+// lock, so pools know no concurrency.
+//
+// A commit first starts discovery for the new configuration, which is where targets that are known
+// at once come from, and only then touches pools; nothing in it can fail. Stopping cancels the
+// loops without farewell: a server that restarts will go on with these series.
 #include "scrape/manager.h"
 
 #include <algorithm>
@@ -62,7 +68,7 @@ struct ScrapeManager::State {
   MemoryBudget parsed{"all scrapes", options.parsed_bytes_max};
   discovery::Follower discovery;
   net::TaskGroup tasks;
-  mutable Mutex mutex;
+  mutable Mutex mutex;  // rank 4: one change of pools at a time
   std::map<std::string, std::unique_ptr<Pool>> pools NX_GUARDED_BY(mutex);
   std::uint64_t offset_seed NX_GUARDED_BY(mutex) = 0;
   bool stopped NX_GUARDED_BY(mutex) = false;
@@ -106,6 +112,7 @@ void ScrapeManager::commit(Prepared prepared) {
     sets.emplace(job->config.job_name, job->config.discovery);
     jobs.emplace(job->config.job_name, std::move(job));
   }
+  // Before the lock: it may wait for a disk.
   state.discovery.apply(sets);
   const MutexLock lock(state.mutex);
   if (state.stopped) return;

@@ -22,6 +22,7 @@
 
 namespace narthex::scrape {
 
+/// Settings of flags, the same for all jobs and for the life of the process.
 struct ScrapeOptions {
   std::string user_agent = "Prometheus/3.14.0";
   /// Fully qualified; with the external labels the seed of the offsets that spread scrapes over the
@@ -36,6 +37,7 @@ struct ScrapeOptions {
   std::size_t parsed_bytes_max = std::size_t{1} << 30;
 };
 
+/// Of the last scrape; kUnknown before the first.
 enum class Health : unsigned char { kUnknown, kUp, kDown };
 /// "unknown", "up", "down".
 std::string_view health_name(Health health);
@@ -54,11 +56,13 @@ struct ActiveTarget {
   std::string timeout;
 };
 
+/// One that relabelling dropped, as discovery found it.
 struct DroppedTarget {
   model::Labels discovered_labels;
   std::string pool;
 };
 
+/// How many targets a job has.
 struct PoolCounts {
   std::string pool;
   std::size_t active = 0;
@@ -85,6 +89,7 @@ class ScrapeManager {
     Log& log;
   };
 
+  /// Nothing is scraped before the first commit.
   ScrapeManager(Context context, ScrapeOptions options);
   /// stop() must have been called.
   ~ScrapeManager();
@@ -116,7 +121,8 @@ class ScrapeManager {
   /// Called twice: nothing.
   void stop();
 
-  /// Snapshots, sorted by pool, then labels.
+  /// Snapshots of what is scraped, what relabelling dropped (as many as keep_dropped_targets
+  /// allows) and how many there are of each; sorted by pool, targets then by labels.
   std::vector<ActiveTarget> active_targets() const;
   std::vector<DroppedTarget> dropped_targets() const;
   std::vector<PoolCounts> pool_counts() const;

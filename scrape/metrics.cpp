@@ -1,4 +1,5 @@
-// ScrapeMetrics.
+// What scraping counts. All of it is registered at once, so that a counter is 0 before the first
+// event and rate() sees it begin.
 #include "scrape/metrics.h"
 
 namespace narthex::scrape {

@@ -7,6 +7,7 @@ namespace narthex::scrape {
 
 /// Upstream's scrape counters.
 struct ScrapeMetrics {
+  /// Shows all of them from now on, at 0.
   explicit ScrapeMetrics(Metrics& metrics);
 
   Metrics& registry;

@@ -1,4 +1,10 @@
-// A job's targets.
+// A job's targets. A target is known by the hash of all its labels and its URL; sync() makes the
+// set of loops fit the set of targets by that hash, and leaves alone what is in both.
+//
+// A reload that keeps the meaning of keys (only times, limits of samples or credentials differ)
+// ends all loops but lets their successors take over what they remember: they wait in outgoing_, by
+// what stays the same, until the sync that follows. What no successor took ends with stale markers
+// like any target that is gone.
 #include "scrape/pool.h"
 
 #include "base/str.h"
@@ -67,6 +73,9 @@ std::map<std::uint64_t, Target> Pool::make_targets(
   return targets;
 }
 
+// Loops of targets that are gone end, those that stay learn their new labels before relabelling,
+// new ones begin. After a reload `outgoing_` holds the loops of the job's former settings: a new
+// loop for the same target takes over from its predecessor, and what then is left of them ends.
 void Pool::sync(const std::vector<discovery::TargetGroup>& groups, std::uint64_t offset_seed) {
   const std::int64_t started_ns = context_.clock.monotonic_ns();
   std::map<std::uint64_t, Target> targets = make_targets(groups);

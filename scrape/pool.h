@@ -27,9 +27,11 @@ class Pool {
   void close();
 
   const ScrapeConfig& config() const { return job_->config; }
+  /// In order of the targets' hashes.
   std::vector<ActiveTarget> active() const;
   const std::vector<model::Labels>& dropped() const { return dropped_; }
   PoolCounts counts() const;
+  /// As TargetLoop's, of each target in turn.
   void collect_metadata(std::string_view family, std::vector<TargetMetadata>& out) const;
 
  private:

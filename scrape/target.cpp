@@ -1,4 +1,6 @@
-// Target construction, in upstream's order.
+// Target construction, in upstream's order (scrape/target.go, PopulateLabels): defaults,
+// relabelling, checks, then the label sets that are kept. The order decides what relabelling sees
+// and which of two faults is reported.
 #include "scrape/target.h"
 
 #include "base/str.h"
@@ -128,6 +130,8 @@ Result<std::optional<Target>> make_target(const model::Labels& target, const mod
                           quote(labels.get("__scrape_interval__")), ")"));
   }
   NX_TRY(check_bools(labels));
+  // Meta labels were for relabelling only. The other internal ones stay in all_labels, where what a
+  // scrape needs is read, but not on the series.
   const std::vector<std::pair<std::string, std::string>> before = labels.pairs();
   for (const auto& [name, value] : before) {
     if (name.starts_with("__meta_"))
@@ -144,6 +148,8 @@ Result<std::optional<Target>> make_target(const model::Labels& target, const mod
   }
   out.labels = labels.build();
   if (out.labels.empty()) return std::nullopt;
+  // As upstream's: a target that asks the same under the same labels keeps its place in the
+  // interval, over reloads and restarts.
   out.hash = fnv1a(out.url_text, fnv1a(fmt::format("{:016}", out.all_labels.hash())));
   return out;
 }

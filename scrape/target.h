@@ -1,4 +1,5 @@
-// A target: what discovery found, after relabelling, as something to scrape.
+// A target: what discovery found, after relabelling, as something to scrape. Everything here is a
+// pure function of labels and configuration.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,7 @@
 
 namespace narthex::scrape {
 
+/// All that is known of it before the first scrape. Immutable by use.
 struct Target {
   model::Labels discovered_labels;  // before relabelling
   model::Labels all_labels;         // after it, without __meta_
@@ -39,7 +41,7 @@ Result<std::optional<Target>> make_target(const model::Labels& target, const mod
                                           const model::Relabeler& relabeler,
                                           model::Labels& discovered);
 
-/// FNV-1a, 64 bits.
+/// FNV-1a, 64 bits, going on from `state`. Upstream hashes targets with it, so offsets agree.
 std::uint64_t fnv1a(std::string_view text, std::uint64_t state = 0xcbf29ce484222325ULL);
 
 }  // namespace narthex::scrape

@@ -1,4 +1,5 @@
-// The general way to a number.
+// The general way to a number, for the few tokens that parse_plain_value() does not take: long
+// mantissas, large exponents, infinities, NaN.
 #include "scrape/exposition/number.h"
 
 #include <cmath>

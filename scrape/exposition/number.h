@@ -16,6 +16,8 @@ bool parse_value(std::string_view token, double& value);
 
 namespace internal {
 
+/// 10^22 is the last power of ten that a double holds exactly, 2^53 the last of the whole numbers
+/// without a gap.
 inline constexpr std::array<double, 23> kPowersOfTen = {
     1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};

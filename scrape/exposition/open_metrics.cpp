@@ -1,5 +1,6 @@
-// OpenMetrics text 1.0, as upstream's lexer reads it: single spaces only, no blank lines, `# EOF`
-// at the end and nothing behind it. Exemplars are checked and dropped.
+// OpenMetrics text 1.0, as upstream's lexer reads it (model/textparse/openmetricslex.l): single
+// spaces only, no blank lines, `# EOF` at the end and nothing behind it. A page without the end
+// mark was cut off on its way, and nothing of it counts. Exemplars are checked and dropped.
 #include "scrape/exposition/open_metrics.h"
 
 #include <cmath>
@@ -81,6 +82,7 @@ bool OpenMetricsReader::metadata(Event& event) {
     at_ = end_;
     return false;
   }
+  // The page must say that it is whole, and end there: half a page is an error.
   if (rest.starts_with("# EOF")) return fail("unexpected data after # EOF");
   const std::string_view word = rest.substr(0, 7);
   if (word == "# HELP ")
@@ -100,6 +102,7 @@ bool OpenMetricsReader::metadata(Event& event) {
   if (event.kind == EventKind::kType) {
     const auto type = type_named(event.text);
     if (!type) return fail(concat("invalid metric type ", quote(event.text)));
+    // The base keeps it for the samples to come.
     event.type = type_ = *type;
   }
   if (event.kind == EventKind::kHelp && !is_valid_utf8(event.text)) {
@@ -135,6 +138,7 @@ bool OpenMetricsReader::read_value(const char*& at, double& value) {
 
 bool OpenMetricsReader::read_tail(const char* at, Event& event) {
   if (!read_value(at, event.value)) return false;
+  // A blank, then either a timestamp or an exemplar: the only place where two bytes decide.
   if (*at == ' ' && at[1] != '#') {
     double seconds = 0;
     ++at;
@@ -160,6 +164,7 @@ bool OpenMetricsReader::read_exemplar(const char*& at) {
   exemplar_spans_.clear();
   const bool depends = depends_on_type_;
   if (!read_labels(true)) return false;
+  // An exemplar's `le` is a label like any other.
   depends_on_type_ = depends;
   if (*at_ != ' ') return fail("expected value after exemplar labels");
   double number = 0;

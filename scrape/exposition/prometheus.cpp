@@ -1,6 +1,7 @@
-// The Prometheus text format, as upstream's lexer reads it: blanks between tokens are free, commas
-// between labels are optional, blanks before a metric name belong to the name, a NUL where a token
-// could begin ends the input.
+// The Prometheus text format, as upstream's lexer reads it (model/textparse/promlex.l): blanks
+// between tokens are free, commas between labels are optional, blanks before a metric name belong
+// to the name, a NUL where a token could begin ends the input. Odd, but targets were written
+// against it.
 #include "scrape/exposition/prometheus.h"
 
 #include <charconv>
@@ -31,6 +32,7 @@ bool PrometheusReader::read_entry(Event& event) {
     if (*at_ != '\n' || at_ >= end_) break;
     line = ++at_;
   }
+  // A NUL ends a page, as it does in upstream's lexer.
   if (at_ >= end_ || *at_ == '\0') return false;
   event.start = offset(line);
   if (*at_ == '#') return comment(event);

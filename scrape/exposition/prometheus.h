@@ -1,12 +1,14 @@
-// The Prometheus text format, 0.0.4 and 1.0.0.
+// The Prometheus text format, 0.0.4 and 1.0.0, which most targets speak.
 #pragma once
 
 #include "scrape/exposition/text_reader.h"
 
 namespace narthex::scrape::exposition {
 
+/// Contracts are Reader's. What it shares with OpenMetrics is in TextReader.
 class PrometheusReader final : public TextReader {
  public:
+  /// `page` was padded by pad_body() and outlives the reader.
   explicit PrometheusReader(std::string_view page) : TextReader(page, Blanks::kFree) {}
 
   std::size_t position() override {

@@ -1,4 +1,5 @@
-// Which reader reads what.
+// Which reader reads what, and what every page needs at its end: a last line feed, which the older
+// format may lack, and bytes to read ahead into, so that scanners need no check at each byte.
 #include "scrape/exposition/reader.h"
 
 #include "scrape/exposition/open_metrics.h"

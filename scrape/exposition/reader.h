@@ -26,14 +26,18 @@
 
 namespace narthex::scrape::exposition {
 
+/// What the response's Content-Type said, or the job's fallback.
 enum class Format : unsigned char { kPrometheus, kOpenMetrics };
 
+/// Samples, the three kinds of metadata, and lines that only must be recognised again.
 enum class EventKind : unsigned char { kSample, kHelp, kType, kUnit, kComment };
 
 /// The time of a sample whose timestamp is a number, but not one of milliseconds: no store takes
 /// it.
 inline constexpr model::TimeMs kTimeOutOfRange = std::numeric_limits<model::TimeMs>::min();
 
+/// One entry, as next() or take_sample() left it. Views into the page. A field that does not belong
+/// to the kind keeps what it had: make one and reuse it.
 struct Event {
   EventKind kind = EventKind::kComment;
   bool has_time = false;
@@ -85,6 +89,7 @@ class Reader {
   /// The text of a kHelp with its escapes resolved.
   virtual std::string decode_help(std::string_view text) const = 0;
 
+  /// All keys; a key is a place and a length in it. Lives as long as the page.
   std::string_view keys() const { return keys_; }
   /// Whether that sample's labels depend on the type in force.
   bool depends_on_type() const { return depends_on_type_; }

@@ -1,4 +1,6 @@
-// Character classes of the text formats.
+// Character classes of the text formats, by one table: a byte may be in several, and a test is a
+// load and an `and`. The names are upstream's lexers' ([a-zA-Z_:] and so on); UTF-8 stands in
+// quotes only.
 #pragma once
 
 #include <array>
@@ -29,6 +31,8 @@ inline bool is(char c, unsigned mask) {
 }
 }  // namespace internal
 
+/// Space and tab; where a name or a label may begin; what may follow in one. NUL is in none, so
+/// that scans end in the padding.
 inline bool is_blank(char c) {
   return internal::is(c, internal::kBlank);
 }

@@ -1,4 +1,9 @@
-// What the text formats share.
+// What the text formats share: reading names, labels and quoted strings in place, remembering where
+// they stand instead of copying them, and resolving escapes only when somebody asks for the labels.
+// At most lines nobody does: the template knows them.
+//
+// Reading relies on the padding: loops over a class of bytes end at its zeros, and only those that
+// skip arbitrary bytes look at end_.
 #include "scrape/exposition/text_reader.h"
 
 #include <cstring>
@@ -65,6 +70,8 @@ bool TextReader::take_sample(std::size_t key_bytes, Event& event) {
   return true;
 }
 
+// Looks for the end of a key without judging it: a comment's is its line; a sample's ends before
+// the value, where braces and quotes count. 0 where it cannot be told.
 std::size_t TextReader::scan_key(std::size_t start) const {
   const char* const line = keys_.data() + start;
   const char* at = line;
@@ -175,6 +182,7 @@ bool TextReader::read_label(bool exemplar, bool& was_name) {
   if (*at_ != '=') return fail("expected equal");
   ++at_;
   skip_blanks();
+  // In the older format a label's value may hold a line feed as it is.
   const bool newlines = blanks_ == Blanks::kFree;
   if (*at_ != '"' || !quoted(newlines, true, span.value, span.value_bytes)) {
     return fail("expected label value");
@@ -202,6 +210,7 @@ bool TextReader::end_sample(const char* line, Event& event) {
 
 bool TextReader::fail(std::string_view what) {
   const std::string_view before = keys_.substr(0, std::min(offset(at_), keys_.size()));
+  // Counting lines only now: a page without errors never does.
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
   error_ = Error(Code::kInvalid, concat(what, " at line ", line, ", byte ", before.size()));
   return false;

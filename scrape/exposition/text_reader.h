@@ -11,7 +11,9 @@
 
 namespace narthex::scrape::exposition {
 
+/// Zero bytes behind a page: readers look up to 16 bytes ahead.
 inline constexpr std::size_t kBodyPadding = 32;
+/// Of a key, in bytes; a longer one is an error of the page.
 inline constexpr std::size_t kLineBytesMax = 16U << 20;  // docs/limits.md
 
 /// Reads in place: kBodyPadding bytes behind the end are readable.

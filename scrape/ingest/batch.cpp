@@ -1,4 +1,5 @@
-// SlotSet and Batch.
+// SlotSet is an open-addressed table of slots at most half full, and Batch the vectors of a page:
+// both are emptied without giving memory back, since the next page needs as much.
 #include "scrape/ingest/batch.h"
 
 #include <algorithm>

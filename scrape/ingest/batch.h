@@ -19,9 +19,11 @@ namespace narthex::scrape {
 /// A set of slots that is emptied without giving memory back.
 class SlotSet {
  public:
+  /// Empties it; costs its capacity, not its content.
   void clear();
   /// False when it was there already.
   bool insert(std::uint32_t slot);
+  /// `slot` is any but kNoLine, which marks a free place.
   bool contains(std::uint32_t slot) const;
   bool empty() const { return size_ == 0; }
 
@@ -67,9 +69,13 @@ struct Batch {
   std::string scratch;
   ScrapeCounts counts;  // of the body read last, up to where it failed if it did
 
+  /// Empty again, memory kept; `page` is gone and `body` may be changed.
   void reset();
   /// Makes `body`, which stays as it is until reset(), the page that is read.
   void open(exposition::Format format);
+  /// A row at the scrape's time, or with push_at() at one of its own; `source` is an index into
+  /// refs or kNoLine. From the first push_at() on all rows have a time: those before get
+  /// `batch_time`.
   void push(model::SeriesHandle handle, double value, std::uint32_t source);
   void push_at(model::SeriesHandle handle, double value, std::uint32_t source, model::TimeMs time,
                model::TimeMs batch_time);

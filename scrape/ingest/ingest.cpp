@@ -1,4 +1,9 @@
-// Ingest.
+// What a target remembers between scrapes, and when it changes: only when a page was good and its
+// rows were written. Until then everything about the page is in the batch, so a failure at any
+// point leaves the template as the last good page made it, and the next scrape starts from there.
+//
+// Series may go between resolve() and append(), when the head drops what nobody writes to: such
+// rows are resolved once more from their line and appended again.
 #include "scrape/ingest/ingest.h"
 
 #include <utility>

@@ -20,14 +20,18 @@
 
 namespace narthex::scrape {
 
+/// Rows of a page that the store did not take, by reason; those it took again unchanged are not
+/// counted.
 struct RejectedRows {
   std::size_t duplicate = 0;
   std::size_t out_of_order = 0;
   std::size_t out_of_bounds = 0;
 };
 
+/// One target's memory. Calls follow the order stage() or stage_failure(), write().
 class Ingest {
  public:
+  /// `target_labels` are the visible ones. Nothing is remembered yet.
   Ingest(IngestRules rules, model::Labels target_labels);
 
   /// Reads `batch.page` and stages the rows, with stale markers for series that vanished. An error
@@ -59,6 +63,7 @@ class Ingest {
   /// Forgets all it knows of the target: for a state that an exception has left unclear.
   void forget();
 
+  /// For tests and for what is shown of memory.
   const Template& lines() const { return template_; }
   const IngestRules& rules() const { return labels_.rules(); }
   /// Hash mode for good, for benchmarks.

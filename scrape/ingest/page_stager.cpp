@@ -1,4 +1,6 @@
-// Reading a page against the template.
+// Reading a page against the template, as the header describes. The hot path is read_in_order():
+// two memcmp(), a number, three push_back(). Everything that costs more is reached by a miss and
+// kept in functions of its own.
 #include "scrape/ingest/page_stager.h"
 
 #include "base/budget.h"
@@ -108,6 +110,7 @@ Result<bool> PageStager::read_unknown() {
     NX_TRY(reader_.status());
     return false;
   }
+  // Each new line costs memory; a page full of them is stopped here, between two lines.
   if (const MemoryAccount* account = MemoryScope::current()) NX_TRY(account->check());
   mark_seen();
   const std::string_view key = reader_.keys().substr(event_.start, event_.key_bytes);
@@ -326,6 +329,8 @@ Result<void> PageStager::read_by_hash() {
   const std::string_view keys = reader_.keys();
   mark_seen();
   for (;;) {
+    // Where lines probably begin, from looking for line ends only. Reading decides: once it comes
+    // to another place, a line that was not as it seemed, the rest of the guesses is thrown away.
     Guess guesses[kHashLines];
     std::size_t count = 0;
     for (std::size_t at = reader_.position(); count < kHashLines;) {

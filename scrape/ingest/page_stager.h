@@ -37,6 +37,7 @@
 
 namespace narthex::scrape {
 
+/// One page's reading. Made, run once, dropped.
 class PageStager {
  public:
   /// `batch.page` is read. All references outlive the stager.

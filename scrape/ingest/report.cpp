@@ -1,4 +1,5 @@
-// Report.
+// The rows of a report, in a fixed order: handles are remembered by their place in it, so a scrape
+// costs no look-up once the series are known.
 #include "scrape/ingest/report.h"
 
 #include <algorithm>
@@ -28,6 +29,7 @@ constexpr std::string_view kReportNames[kReportCount] = {"up",
                                                          "scrape_timeout_seconds",
                                                          "scrape_sample_limit",
                                                          "scrape_body_size_bytes"};
+// The rows before it are always written, those from it on with extra_scrape_metrics.
 constexpr std::size_t kReportAlways = kTimeout;
 
 std::size_t count_of(const IngestRules& rules) {

@@ -1,4 +1,5 @@
-// The series that tell of a target's scrapes: up and scrape_*. Thread-compatible.
+// The series that tell of a target's scrapes, `up` and scrape_*, with upstream's names and values.
+// Their series are resolved once and remembered. Thread-compatible.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,7 @@ struct ScrapeOutcome {
   std::int64_t body_bytes = 0;  // -1: the body limit was hit
 };
 
+/// Of one target. Rows are without a source (kNoLine), at the scrape's time.
 class Report {
  public:
   /// Adds the rows that `outcome` says. Errors: those of the store.

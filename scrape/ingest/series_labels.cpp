@@ -1,4 +1,6 @@
-// Labels of series.
+// Labels of series: what upstream's mutateSampleLabels and relabelling do, in their order, with
+// limits that hold even where the configuration names none. It runs once for every new line, not
+// for every sample.
 #include "scrape/ingest/series_labels.h"
 
 #include <algorithm>
@@ -71,6 +73,7 @@ void SeriesLabels::add_target_labels(const exposition::ExposedLabels& exposed,
     if (!taken.empty()) conflicts.emplace_back(name, taken);
     builder.set(name, value);
   }
+  // Shorter names first, as upstream: "exported_" before one may collide with another.
   std::ranges::sort(conflicts, {}, [](const auto& label) {
     return std::pair(label.first.size(), std::string_view(label.first));
   });

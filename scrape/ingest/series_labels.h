@@ -28,6 +28,7 @@ struct IngestRules {
   std::shared_ptr<const model::Relabeler> relabeler;
 };
 
+/// The rules of a job applied to one target.
 class SeriesLabels {
  public:
   SeriesLabels(IngestRules rules, model::Labels target_labels);

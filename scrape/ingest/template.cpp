@@ -1,4 +1,11 @@
-// The positional template.
+// The positional template: keys front-coded into one string, entries of 20 bytes beside it, and a
+// hash table that exists only while lines are not where they were. The header says why; here is
+// how.
+//
+// A line is known again by its suffix in the template and its prefix in the body itself, against
+// the line before. So matching needs the place of that line (`before`), not its text. Where a whole
+// key is needed (look-ups, metadata) it is put together from the last restart on, at most
+// kRestartLines entries back.
 #include "scrape/ingest/template.h"
 
 #include <algorithm>
@@ -12,8 +19,8 @@ namespace {
 
 static_assert(sizeof(LineEntry) == 20, "one for every series of every target");
 
-// At least this share of lines out of place makes a scrape a bad one; three in a row change the
-// mode (X1).
+// At least this share of lines out of place makes a scrape a bad one; three in a row change to hash
+// mode, four without any change back (docs/adr/0001-scrape-template.md).
 constexpr std::size_t kBadSharePercent = 5;
 constexpr std::uint8_t kBadScrapes = 3;
 constexpr std::uint8_t kGoodScrapes = 4;
@@ -92,6 +99,8 @@ void Template::build_table() {
     std::size_t at = hash & mask;
     while (table_[at].line != kNoLine && table_[at].hash != hash) at = (at + 1) & mask;
     if (table_[at].line == kNoLine)
+      // Of two keys with one hash the first is in the table. The other one is then new at every
+      // page, which is slow and right.
       table_[at] = Slot{.hash = hash, .line = static_cast<std::uint32_t>(i)};
   }
 }
@@ -148,6 +157,9 @@ void Template::rebuild(std::string_view body, const std::vector<LineRef>& refs,
   *this = std::move(next);
 }
 
+// Into hash mode after several bad scrapes in a row, out of it after several without a miss: a page
+// that changes its order once must not flip the mode, nor one that shuffles it keep trying the
+// order.
 void Template::note_misses(std::size_t lines, std::size_t misses) {
   if (pinned_) return;
   const bool bad = misses * 100 > lines * kBadSharePercent;
@@ -164,6 +176,7 @@ void Template::note_misses(std::size_t lines, std::size_t misses) {
     hash_mode_ = true;
     good_scrapes_ = 0;
   }
+  // The table served one odd scrape; nobody needs it while lines come in order.
   if (misses == 0 && !table_.empty()) {
     table_.clear();
     table_.shrink_to_fit();

@@ -22,6 +22,7 @@ namespace narthex::scrape {
 
 /// One line of the template. 20 bytes: there is one for every series of every target.
 struct LineEntry {
+  /// Bits of `flags`.
   enum Flag : std::uint8_t {
     kTracked = 1,  // had a sample in the last scrape that goes stale when it vanishes
     kTyped = 2,    // its labels depend on the type in force
@@ -58,6 +59,7 @@ struct LineRef {
   std::uint32_t key_bytes = 0;
   std::uint32_t entry = 0;  // of the template, or kNewLine + index of a new entry
 };
+/// Marks an index into the new entries of a page; kNoLine is no line at all.
 inline constexpr std::uint32_t kNewLine = 1U << 31;
 inline constexpr std::uint32_t kNoLine = 0xFFFFFFFF;
 
@@ -65,6 +67,7 @@ inline constexpr std::uint32_t kNoLine = 0xFFFFFFFF;
 class Template {
  public:
   static constexpr std::size_t kRestartLines = 16;  // tuned: docs/adr/0001-scrape-template.md
+  /// How many entries ahead find_near() looks before a hash is worth its price.
   static constexpr std::size_t kWindowLines = 4;
 
   std::size_t size() const { return lines_.size(); }
@@ -83,8 +86,8 @@ class Template {
   std::uint32_t find_near(std::size_t index, const char* before, std::string_view rest,
                           std::string& scratch) const;
 
-  /// An entry with exactly this key, preferring one that `seen` does not hold, or kNoLine. Builds
-  /// the table first if it is missing.
+  /// An entry with exactly this key, or kNoLine. Builds the table first if it is missing; `scratch`
+  /// is reused.
   std::uint32_t find(std::string_view key, std::string& scratch);
   /// Starts loading what find() will need for `key`; returns its hash for the other find().
   std::uint32_t prefetch(std::string_view key);
@@ -103,6 +106,7 @@ class Template {
   /// Hash mode for good, for benchmarks.
   void pin_hash_mode() { hash_mode_ = pinned_ = true; }
 
+  /// Of entries, keys and table as allocated; without this object itself.
   std::size_t memory_bytes() const;
 
  private:
