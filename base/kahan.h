@@ -7,10 +7,13 @@
 
 namespace narthex {
 
+/// A sum in two parts: `sum`, and what rounding took from it, `c`. The result is sum + c, but for
+/// an infinite sum, where c means nothing.
 struct KahanSum {
   double sum = 0;
   double c = 0;
 
+  /// O(1). Once the sum overflows, c stays 0.
   void add(double value) {
     const double t = sum + value;
     const bool overflow =
@@ -33,8 +36,10 @@ struct KahanMean {
   KahanSum total;
   bool incremental = false;
 
+  /// The mean of one value; there is none of no values.
   explicit KahanMean(double first) { total.sum = first; }
 
+  /// Not of a NaN's effect alone: like any value it makes the mean NaN.
   void add(double value) {
     count += 1;
     if (!incremental) {
@@ -55,6 +60,7 @@ struct KahanMean {
     total.c = next.c;
   }
 
+  /// Of all values so far.
   double result() const {
     return incremental ? mean + total.c : total.sum / count + total.c / count;
   }

@@ -1,4 +1,11 @@
-// Texts of warnings and infos.
+// Texts of warnings and infos, letter by letter upstream's: dashboards show them, and tests of
+// rules compare them.
+//
+// The difficulty is not the words but which of many equal notes is kept. Upstream keeps notes in a
+// map by their text, so a note from every step and series leaves one, at the place that was written
+// last; here operators run in another order and over whole blocks of steps. So a note carries the
+// end of its node beside the start that is shown, which says in which order upstream would have met
+// it. Notes on monotonicity grow together instead, and keep the place of the first.
 #include "query/annotations.h"
 
 #include <algorithm>

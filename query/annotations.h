@@ -13,12 +13,16 @@
 
 namespace narthex::query {
 
+/// The notes of one query. Adding costs a look-up by the text: call once for a step or series, not
+/// once for a sample.
 class Annotations {
  public:
-  /// `text` without the "PromQL warning: " in front.
+  /// A warning (the result may be wrong) or an info (it may not be what was meant), without the
+  /// "PromQL warning: " in front.
   void warn(Position position, std::string text);
   void inform(Position position, std::string text);
 
+  /// Upstream's fixed texts. `metric` may be empty: then the text does not name it.
   void invalid_quantile(Position position, double q);
   void invalid_ratio(Position position, double ratio, double capped);
   void bad_bucket_label(Position position, std::string_view metric, std::string_view label);
@@ -41,9 +45,11 @@ class Annotations {
     double max_difference = 0;
     std::size_t samples = 1;
   };
+  /// Upstream's text on classic histograms whose counts fell from one bucket to the next.
   void forced_monotonicity(Position position, std::string_view metric, const Monotonicity& seen);
 
-  /// With prefix and ` (line:column)`, in order of first appearance.
+  /// As the API shows them, with prefix and ` (line:column)` in `query`, the text that positions
+  /// count in; in order of first appearance.
   std::vector<std::string> warnings(std::string_view query) const;
   std::vector<std::string> infos(std::string_view query) const;
 

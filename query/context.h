@@ -22,6 +22,8 @@ struct Stop {
   StopToken token;
   const MemoryAccount* memory = nullptr;
 
+  /// kLimit for memory first, then kCancelled or kTimeout. Costs a clock read: use a Pacer in
+  /// loops.
   Result<void> check() const {
     if (memory != nullptr) NX_TRY(memory->check());
     return token.check();
@@ -76,6 +78,7 @@ struct QueryContext {
 
   /// Counts samples that are now in memory. kLimit when they are too many.
   Result<void> hold(std::uint64_t samples);
+  /// What was held and is no more; never below none.
   void release(std::uint64_t samples) { samples_held -= std::min(samples, samples_held); }
   /// kLimit if `samples` more would be too many; nothing is counted.
   Result<void> check_room(std::uint64_t samples);

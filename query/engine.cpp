@@ -1,4 +1,16 @@
 // One query from text to columns: parse, plan, open the store, run the operators, shape the result.
+//
+// The order of checks is upstream's, since it decides which error a bad query gets: the text, the
+// type of the result, durations, then the gate, and only behind it the store. A query that fails
+// before the gate takes no place from others.
+//
+// Everything that the query allocates is charged to its account (base/budget.h), the result too,
+// which is why run() may use the caller's account: an API handler also pays for the JSON it makes
+// of the result.
+//
+// Operators run one after the other, inputs before users. One that does not block only gets ready
+// (wait()) and streams its tiles when its user asks for them. A range selector as the whole query
+// has no steps and takes a way of its own (raw_matrix()).
 #include "query/engine.h"
 
 #include <algorithm>
@@ -159,6 +171,7 @@ MatrixSeries raw_series(model::Labels labels, model::SampleColumns columns) {
   return series;
 }
 
+// A range selector alone, at one time: its samples as they are stored, without operators.
 Result<MatrixValue> raw_matrix(QueryContext& context, const RawMatrix& raw) {
   const SelectorSpec& spec = *raw.selector;
   MatrixValue out;
@@ -192,6 +205,8 @@ Result<Value> result_of(QueryContext& context, Plan& plan, ValueType type, bool 
     return ScalarValue{.time = context.axis.start, .value = table->value(0, 0)};
   }
   Rows rows = root.rows();
+  // Names that were only marked as dropped go here, at the very end; series that become equal by it
+  // are merged or an error.
   Table cleaned;
   if (context.delayed_name_removal) {
     NX_TRY_ASSIGN(cleaned, table->clone(context.stop));
@@ -284,6 +299,7 @@ Result<QueryResult> Engine::run_here(model::Queryable& store, const QueryRequest
   NX_TRY_ASSIGN(const ExprPtr expr, parse_expression(request.expression, parser));
   NX_TRY(check_type(*expr, instant));
   NX_TRY(check_durations(*expr, times_of(request)));
+  // Upstream's loop over the steps does not run at all then: no gate, no store, an empty matrix.
   if (!instant && request.end < request.start) return QueryResult{.value = MatrixValue()};
   const Counted counted(state.metrics.queries);
   Gate& gate = lane == Lane::kRules ? state.rules_gate : state.api_gate;

@@ -24,6 +24,8 @@ namespace narthex::query {
 /// For EngineOptions::samples_max.
 inline constexpr std::size_t kSamplesUnlimited = std::numeric_limits<std::size_t>::max();
 
+/// Fixed for the engine's life, but for set_subquery_step(). Of limits 0 is none only where it says
+/// so.
 struct EngineOptions {
   DurationMs lookback_ms = 5 * 60 * 1000;   // upstream's default of --query.lookback-delta
   DurationMs timeout_ms = 2 * 60 * 1000;    // upstream's default of --query.timeout

@@ -1,4 +1,9 @@
-// The gate of the query engine.
+// The gate of the query engine: a counting lock with a bounded queue in front of it.
+//
+// Waiting is by a condition variable in slices of 50 ms, since a query that waits must notice that
+// its client left or its deadline passed, and StopToken wakes nobody. Who waits longest does not
+// come first: the system decides which thread wakes, and a newcomer may take a place that was just
+// freed.
 #include "query/gate.h"
 
 #include <chrono>

@@ -1,4 +1,6 @@
-// Names are upstream's; narthex_ stands before those of our own.
+// What queries are counted by. Names are upstream's; narthex_ stands before those of our own.
+// Upstream updates its slices also for queries that fail; here a slice is observed when it has
+// ended.
 #include "query/metrics.h"
 
 namespace narthex::query {

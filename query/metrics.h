@@ -1,4 +1,5 @@
-// Metrics of the query engine.
+// Metrics of the query engine: how many run, what they load, how long each of their phases takes,
+// and what memory they hold.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,7 @@ namespace narthex::query {
 
 /// What every query adds to. Thread-safe; the registry must outlive it.
 struct EngineMetrics {
+  /// `concurrency_max` is only published, as upstream does.
   EngineMetrics(Metrics& metrics, std::size_t concurrency_max);
 
   Gauge& queries;    // running or waiting

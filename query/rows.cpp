@@ -1,4 +1,10 @@
 // Label sets of rows, and grouping by them.
+//
+// Labels are what queries spend their memory on, so they are made as late as possible. Rows from a
+// store know only their series; grouping by label names works on the store's numbers of values,
+// without a text being built; dropping names is a flag until somebody asks for the labels. Once
+// built they are shared by all copies, and copied only when one of those changes them
+// (own_labels()).
 #include "query/rows.h"
 
 #include <algorithm>

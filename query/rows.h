@@ -18,6 +18,7 @@ namespace narthex::query {
 
 /// `__name__`, `__type__` and `__unit__`: what operators that change a value's meaning take away.
 bool is_metadata_label(std::string_view name);
+/// `labels` without those three.
 model::Labels drop_metadata(const model::Labels& labels);
 
 /// Which labels make a group or a match.
@@ -31,14 +32,18 @@ struct LabelChoice {
 class Rows {
  public:
   Rows() = default;
+  /// Rows that are the series of `source`, or have these labels; none of them drops its name.
   explicit Rows(std::shared_ptr<const model::SeriesSet> source);
   explicit Rows(std::vector<model::Labels> labels);
 
   std::size_t size() const { return size_; }
   /// Builds the label sets, once; before labels() is called.
   Result<void> build(const Stop& stop) const;
+  /// Of a row that was built, or added. Lives as long as these rows stay as they are.
   const model::Labels& labels(std::size_t row) const { return (*labels_)[row]; }
 
+  /// Is the name to go at the end of the query? Only with delayed removal, or for rows that add()
+  /// said so of.
   bool drops_name(std::size_t row) const { return drop_.empty() ? drop_all_ : drop_[row] != 0; }
 
   /// The rows of an operator that drops names: at once, or with a flag when removal is delayed to
@@ -46,8 +51,9 @@ class Rows {
   Result<Rows> without_name(bool delayed, const Stop& stop) const;
   /// Rows `order`, in that order.
   Result<Rows> select(std::span<const std::size_t> order, const Stop& stop) const;
-  /// Rows from a store are built before.
+  /// A row at the end. Rows from a store must have been built before.
   void add(model::Labels labels, bool drops_name);
+  /// Changes the flag of one row; the others keep theirs.
   void set_drops_name(std::size_t row, bool value);
 
   /// A group number per row, numbered by first appearance; `count` is how many there are.

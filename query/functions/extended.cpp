@@ -1,6 +1,17 @@
 // Ranges under `anchored` and `smoothed`: windows reach beyond the range by the lookback, and the
 // edges take the value of the sample before them or an interpolated one, so nothing is
-// extrapolated. Arithmetic as upstream extendedRate.
+// extrapolated.
+//
+// rate() and its kin guess what happened between the ends of the range and the samples next to
+// them. These modifiers answer without a guess: `anchored` takes the last sample before the range
+// for its value at the start, `smoothed` draws a line between the samples on both sides of each
+// end, for which it must look behind the range too. So a window has samples that are not in the
+// range, and the first task everywhere is to find which samples are the edges (find_edges()).
+//
+// Upstream's rules for the edges differ subtly between the functions (a sample exactly at the start
+// counts as before it, one at the end as the end), and they are followed one by one: extendedRate,
+// and the two helpers that interpolate. A counter that fell between the two samples around an edge
+// is taken to have started again from 0 in between.
 #include "query/functions/extended.h"
 
 #include <algorithm>
@@ -84,6 +95,7 @@ std::optional<double> increase_of(const ExtendedWindow& w, bool counter) {
   const double right = right_value(w, edges.last, counter);
   double result = right - left;
   if (!counter) return result;
+  // The samples strictly between the edges: those that stand at an edge are in `left` and `right`.
   const std::size_t begin = edges.first + (w.times[edges.first] <= w.start ? 1 : 0);
   const std::size_t end = edges.last + (w.times[edges.last] >= w.end ? 0 : 1);
   double correction = 0;

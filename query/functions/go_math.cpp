@@ -1,5 +1,10 @@
 // Exponentials, logarithms, powers and hyperbolic functions as Go computes them. Trigonometry:
 // go_trig.cpp.
+//
+// Users compare results with upstream's, and tests to the last digit. The C library rounds better
+// than Go in many places, and differs therefore; so the same polynomials are evaluated here in the
+// same order. Nothing may be "simplified": (a * b) * c and a * (b * c) differ in the last bit.
+// Where Go's amd64 assembly fuses a multiplication and an addition, std::fma() stands here.
 #include "query/functions/go_math.h"
 
 #include <bit>
@@ -135,6 +140,8 @@ double exp(double x) {
   if (std::isnan(x) || x == kInfinity) return x;
   if (x > kOverflow) return kInfinity;
   if (x < kUnderflow) return 0;
+  // x is a multiple of ln 2 and a rest r. The series gives e^(r/16) - 1, and p (p + 2), which is (1
+  // + p)^2 - 1, squares that four times without losing what is near 0.
   const double rounded = std::nearbyint(x * kLog2E);
   double r = std::fma(-kLn2U, rounded, x);
   r = std::fma(-kLn2L, rounded, r);
@@ -159,6 +166,7 @@ double log(double x) {
   const auto bits = std::bit_cast<std::uint64_t>(x);
   double fraction = std::bit_cast<double>((bits & kMantissa) | 0x3FE0000000000000);
   auto k = static_cast<double>(static_cast<int>((bits >> 52) & 0x7FF) - 0x3FE);
+  // The mantissa is taken from [sqrt(1/2), sqrt(2)), so that f is small on both sides of 1.
   if (!(kHalfSqrt2 < fraction)) {
     k -= 1;
     fraction *= 2;
@@ -206,6 +214,7 @@ double log1p(double x) {
   const double k = split.k;
   const double f = split.f;
   const double half = 0.5 * f * f;
+  // f is below 2^-20: two terms are enough.
   if (split.bits == 0) {
     if (f == 0) return split.k == 0 ? 0 : k * kLn2Hi + (split.correction + k * kLn2Lo);
     const double r = half * (1.0 - 0.66666666666666666 * f);
@@ -235,6 +244,8 @@ double pow(double x, double y) {
     if (x == -1) return 1;
     return (std::fabs(x) < 1) == (y > 0) ? 0 : kInfinity;
   }
+  // x^y is x^whole by squaring times x^fraction by exp and log. Mantissas and exponents go apart,
+  // so that nothing overflows on the way.
   double mantissa = 1;
   std::int64_t exponent = 0;
   if (fraction != 0) {

@@ -1,5 +1,10 @@
 // Trigonometric functions as Go computes them: Cephes' polynomials, and Payne and Hanek's reduction
 // of large arguments.
+//
+// An angle is reduced to an octant of the circle and a rest. Up to 2^29 that is done by subtracting
+// multiples of pi/4 in three parts; beyond it the digits of the quotient that matter are so far
+// behind the point that 4/pi is needed to 1,200 bits, of which three words are multiplied
+// (reduce_large()).
 #include <array>
 #include <bit>
 #include <cmath>
@@ -36,6 +41,10 @@ std::uint64_t shifted(std::size_t digit, unsigned bits) {
   return (kFourOverPi[digit] << bits) | low;
 }
 
+// Payne and Hanek: the bits of 4/pi that decide the angle within a circle are three words from
+// where the exponent says; their product with the mantissa has the octant in its top three bits and
+// the remainder, as a fraction of an octant, behind them. Odd octants are taken from their other
+// end.
 Reduced reduce_large(double x) {
   __extension__ using Wide = unsigned __int128;
   auto ix = std::bit_cast<std::uint64_t>(x);

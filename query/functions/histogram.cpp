@@ -1,4 +1,13 @@
-// Classic histograms.
+// Classic histograms: quantiles and fractions of one column of cumulative buckets.
+//
+// The arithmetic is short; what takes the lines is what upstream does with bad columns. Buckets may
+// be missing at a step, come twice with different spellings of one bound, or fall from one to the
+// next, because targets are scraped while they count or because somebody summed rates. Equal bounds
+// are merged, falling counts raised to what was before, and only differences beyond rounding
+// (1e-12) are told to the user. Without a +Inf bucket there is no answer: NaN.
+//
+// Within a bucket values are taken as evenly spread; the first one begins at 0 if its bound is
+// positive, and the last, open one answers with its lower bound.
 #include "query/functions/histogram.h"
 
 #include <algorithm>
@@ -42,6 +51,8 @@ std::span<Bucket> coalesce(std::vector<Bucket>& buckets) {
   return std::span(buckets).first(last + 1);
 }
 
+// Counts that fall from one bucket to the next are lifted to the one before: scrapes catch buckets
+// at slightly different moments. Differences of rounding are no reason for a note.
 MonotonicityFix make_monotonic(std::span<Bucket> buckets) {
   MonotonicityFix fix{.min_bucket = kInfinity, .max_bucket = -kInfinity};
   double before = buckets[0].count;

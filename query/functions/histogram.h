@@ -5,6 +5,7 @@
 
 namespace narthex::query {
 
+/// The observations of at most `upper`, all buckets below included.
 struct Bucket {
   double upper = 0;
   double count = 0;

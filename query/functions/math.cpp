@@ -1,4 +1,8 @@
-// Tables of scalar functions.
+// Tables of scalar functions by name, and the arithmetic of operators.
+//
+// The calendar functions work for every double: Go computes dates from a 64-bit count that wraps
+// around, and years far beyond 16 bits, for which <chrono> has no room. So the conversion is done
+// here in integers, wrapping as Go's does.
 #include "query/functions/math.h"
 
 #include <algorithm>

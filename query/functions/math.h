@@ -8,6 +8,7 @@
 
 namespace narthex::query {
 
+/// A function of one value; NaN and infinities are arguments like others.
 using UnaryMath = double (*)(double);
 
 /// abs, ceil, sqrt, sin, ... and minute, hour, year, ... (of seconds since 1970 UTC). Null for

@@ -1,4 +1,13 @@
 // The *_over_time family, changes, resets, and the table of all functions over ranges.
+//
+// Each kernel is a loop over the windows of one series. Sums start anew in every window instead of
+// sliding: subtracting what left a window would accumulate rounding that upstream does not have.
+// What can slide exactly does: changes and resets are counts of neighbours, so they are prefix sums
+// and one subtraction a window.
+//
+// Quantiles select instead of sorting, unless the order of equal values could show: with NaNs or
+// both zeros among the values the result depends on how Go sorts, so then they are sorted as Go
+// does (query/go_sort.h).
 #include <algorithm>
 #include <array>
 #include <bit>

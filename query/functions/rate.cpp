@@ -1,5 +1,10 @@
 // rate, increase, delta and their instant forms. The corrections for counter resets are added in
-// upstream's order: result = last - first, then the value before each reset, oldest first.
+// upstream's order: result = last - first, then the value before each reset, oldest first, because
+// sums of doubles depend on it.
+//
+// Resets are listed once for a series; the windows, whose ends only grow, walk along that list. So
+// a range query costs a pass over its samples plus what its windows hold of resets, not windows
+// times samples.
 #include "query/functions/window.h"
 
 namespace narthex::query {

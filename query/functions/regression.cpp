@@ -1,5 +1,6 @@
 // deriv, predict_linear and double_exponential_smoothing. Arithmetic as upstream
-// promql/functions.go.
+// promql/functions.go, compensated sums included; times are counted from a point near the samples,
+// for squares of Unix times would leave no digits for the slope.
 #include <cmath>
 
 #include "base/kahan.h"

@@ -19,6 +19,7 @@ struct WindowScratch {
   std::vector<double> values;
 };
 
+/// A strip of steps of one series. All pointers are borrowed for the call.
 struct WindowArgs {
   const TimeMs* times = nullptr;  // ascending, stale markers taken out
   const double* values = nullptr;
@@ -37,6 +38,8 @@ struct WindowArgs {
   WindowScratch* scratch = nullptr;
   const StopToken* stop = nullptr;  // once it stops, results of many samples mean nothing
 
+  /// Of step `k`: when its window ends (included), when it is evaluated (they differ by offset and
+  /// @), and how many samples it has.
   TimeMs end(std::size_t k) const { return first_end + static_cast<TimeMs>(k) * end_step; }
   TimeMs eval(std::size_t k) const { return first_eval + static_cast<TimeMs>(k) * eval_step; }
   std::uint32_t size(std::size_t k) const { return hi[k] - lo[k]; }
@@ -45,6 +48,7 @@ struct WindowArgs {
 /// Writes `out[k]` and sets bit k for every step that has a result. `bits` comes in clear.
 using WindowKernel = void (*)(const WindowArgs& args, double* out, std::uint64_t* bits);
 
+/// A function over ranges, as the planner needs to know it.
 struct WindowFunction {
   std::string_view name;
   WindowKernel kernel = nullptr;
@@ -83,7 +87,8 @@ void for_each_sample(const WindowArgs& args, std::uint32_t lo, std::uint32_t hi,
   }
 }
 
-// Kernels, one file per family.
+// Kernels, one file per family; contracts are those of the functions in PromQL. They keep nothing
+// between calls but scratch.
 void rate_kernel(const WindowArgs& args, double* out, std::uint64_t* bits);
 void increase_kernel(const WindowArgs& args, double* out, std::uint64_t* bits);
 void delta_kernel(const WindowArgs& args, double* out, std::uint64_t* bits);

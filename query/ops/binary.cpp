@@ -1,4 +1,30 @@
 // Vector matching and arithmetic.
+//
+// The problem: upstream joins two vectors anew at every step, by hashing the matching labels of
+// every element. Over thousands of steps that is nearly all the time a query takes, though labels
+// of series never change.
+//
+// The idea: settle everything that depends on labels once (prepare()). Rows of both sides get the
+// number of their signature, equal numbers match. Then a step is nothing but a bit: two rows meet
+// at the steps at which both have their presence bit set, 64 steps at a time, and the arithmetic
+// runs over those.
+//
+// The many side streams by in tiles; the one side is a whole table. A result row (Slot) is made
+// when a pair first meets, so that rows come in the order in which upstream would first produce
+// them, and is found again by signature and labels, for several pairs may make the same result row
+// at different steps.
+//
+// Errors are where the order matters. Upstream stops at the first step at which something is wrong,
+// and within a step checks duplicates on the one side, then several matches, then equal results.
+// Here pairs are combined in another order, so nothing is an error at once: the first step of each
+// kind is noted and judged at the end (check_matches()). What was computed past that step is never
+// looked at.
+//
+// Fill values stand in for missing elements, after all pairs have met, which is when it is known
+// what is missing.
+//
+// Memory: one table for the one side, one for the result, and two bitmaps (presence, touched) for
+// each result row.
 #include "query/ops/binary.h"
 
 #include <algorithm>
@@ -228,6 +254,8 @@ void BinaryOp::combine(QueryContext& context, Cells many, Cells one, Span span, 
   for (std::size_t w = 0; w < words_for(span.steps); ++w) {
     const std::uint64_t both = many.bits[w] & one.bits[w];
     if (both == 0) continue;
+    // The operators </ and >/ are defined for native histograms only: floats give a note and no
+    // result.
     if (trims_) {
       context.notes.incompatible_types(position_, "float", spelling(op_), "float");
       continue;
@@ -326,6 +354,7 @@ Result<void> BinaryOp::run(QueryContext& context) {
   ManySink sink(*this, context);
   NX_TRY(many().stream(context, sink));
   if (many_fill()) NX_TRY(fill_many(context));
+  // With a fill value every step counts as one at which the many side has something.
   if (one_fill() || many_fill()) std::ranges::fill(sink.any, ~0ULL);
   NX_TRY(check_matches(sink.any));
   return merge_equal_rows(rows_, table_, context.stop);

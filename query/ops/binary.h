@@ -13,6 +13,8 @@ namespace narthex::query {
 /// Arithmetic and comparisons.
 class BinaryOp final : public Operator {
  public:
+  /// `node` is type-checked, so it has a matching; both operands are vectors and outlive the
+  /// operator.
   BinaryOp(StepAxis axis, const BinaryNode& node, Position position, Operator* left,
            Operator* right)
       : Operator(axis, {left, right}),
@@ -97,6 +99,7 @@ class BinaryOp final : public Operator {
 /// and, or, unless.
 class SetOp final : public Operator {
  public:
+  /// `node` is type-checked; both operands are vectors and outlive the operator.
   SetOp(StepAxis axis, const BinaryNode& node, Operator* left, Operator* right)
       : Operator(axis, {left, right}), op_(node.op), matching_(*node.matching) {}
   Result<void> prepare(QueryContext& context) override;
@@ -118,7 +121,8 @@ struct SignatureSides {
   const Rows& right;
 };
 
-/// Signature numbers of two operators' rows, and how many there are: equal numbers match.
+/// Signature numbers of two operators' rows, one for each row, and how many there are: equal
+/// numbers match, on either side. Errors: those of `stop`.
 Result<std::size_t> match_signatures(const SignatureSides& sides, const VectorMatching& matching,
                                      std::vector<std::uint32_t>& left_out,
                                      std::vector<std::uint32_t>& right_out, const Stop& stop);

@@ -8,6 +8,7 @@
 
 namespace narthex::query {
 
+/// An operator that is an error. Rows of it are never asked for.
 class FailOp final : public Operator {
  public:
   /// `inputs` are what upstream evaluates before it looks.

@@ -1,4 +1,9 @@
-// Classic histograms.
+// Classic histograms: rows become groups by all labels but `le`, once; then each step of a group is
+// one column of buckets, for which query/functions/histogram has the arithmetic.
+//
+// Several quantiles of one step are taken from the same column one after the other, as upstream
+// takes them: sorting and repairing it for the first changes what the next one sees. A quantile
+// that varies by step and becomes a label makes rows as it goes, found again by its text.
 #include "query/ops/histogram.h"
 
 #include <algorithm>
@@ -44,6 +49,7 @@ Result<void> HistogramOp::prepare(QueryContext& context) {
       continue;
     }
     const model::Labels labels = model::LabelsBuilder(in.labels(row)).remove(kBound).build();
+    // By its labels without the bound: the rows of one histogram, in the order of the input.
     const auto [at, is_new] = known.try_emplace(labels.data(), groups_.size());
     if (is_new) groups_.push_back({.labels = labels, .rows = {}, .bounds = {}});
     groups_[at->second].rows.push_back(row);
@@ -87,6 +93,7 @@ Result<void> HistogramOp::run(QueryContext& context) {
     NX_TRY(run_group(context, *buckets, group));
   }
   NX_TRY(order_rows(context.stop));
+  // Dropping names may have made two histograms one series.
   return merge_equal_rows(rows_, table_, context.stop);
 }
 

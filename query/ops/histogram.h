@@ -10,9 +10,12 @@
 
 namespace narthex::query {
 
+/// Blocks; holds the table of buckets while it runs.
 class HistogramOp final : public Operator {
  public:
+  /// histogram_quantile(s), or histogram_fraction.
   enum class Kind : std::uint8_t { kQuantile, kFraction };
+  /// What the planner knows of the call.
   struct Spec {
     Kind kind = Kind::kQuantile;
     Position vector_position;                // of the buckets, for notes

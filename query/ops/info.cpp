@@ -1,4 +1,13 @@
-// Info metrics.
+// Info metrics: join labels of target_info and its like to series of the same instance and job,
+// step by step, since info series come and go and change.
+//
+// The problem is that which info series counts may change at every step (the one sampled last),
+// while labels are a matter of rows. So for each base row the choice of info rows is made at every
+// step, and every distinct choice gets its labels worked out once and becomes a result row, or none
+// when data labels are demanded that nobody has. Nearly always that is one choice a row.
+//
+// Which info series are read is narrowed first by the values of instance and job that occur among
+// the base series: a store may have one target_info for each of a hundred thousand targets.
 #include "query/ops/info.h"
 
 #include <algorithm>
@@ -164,6 +173,8 @@ Result<std::optional<model::Labels>> InfoOp::enriched(const model::Labels& base,
   return builder.build();
 }
 
+// Conflicts between info metrics of different names are errors, as upstream; a label that the base
+// series has wins over both.
 Result<void> InfoOp::emit(const Table& base, std::size_t row) {
   const model::Labels& labels = input(0).rows().labels(row);
   const bool unchanged = is_info(labels);

@@ -11,6 +11,7 @@
 
 namespace narthex::query {
 
+/// What info() selects and adds.
 struct InfoSpec {
   SelectorSpec selector;  // of the info series: names and data labels
   model::Matchers
@@ -19,8 +20,10 @@ struct InfoSpec {
   model::TimeRange clip;                                 // samples outside are not looked at
 };
 
+/// Blocks; one row in may become several rows out.
 class InfoOp final : public Operator {
  public:
+  /// `base` outlives the operator. The info series are read when it runs.
   InfoOp(StepAxis axis, InfoSpec spec, Operator* base)
       : Operator(axis, {base}), spec_(std::move(spec)) {}
   Result<void> prepare(QueryContext& context) override;

@@ -1,4 +1,6 @@
-// Cell by cell.
+// Cell by cell: a tile is changed in place on its way from the input to the user, so a chain of
+// such functions costs no memory. Only where dropping or changing labels makes rows equal must the
+// whole result be held, to merge them; prepare() finds out from the labels alone.
 #include "query/ops/map.h"
 
 #include "model/labels.h"

@@ -28,12 +28,14 @@ void map_cells(const MapRow& row, F&& f) {
                [&](std::size_t k) { row.values[k] = f(k, row.values[k]); });
 }
 
+/// Changes the cells of one row in one tile in place. May clear bits, never set them.
 using MapKernel = std::function<void(const MapRow& row)>;
 
-/// New labels for a row, or none to leave it as it is; used by label_replace and label_join.
-/// kLimit: the labels would be longer than labels may be.
+/// New labels for a row, or none to leave it as it is; used by label_replace and label_join. A
+/// function of the labels alone. kLimit: the labels would be longer than labels may be.
 using Relabel = std::function<Result<std::optional<model::Labels>>(const model::Labels& labels)>;
 
+/// Streams, unless its rows must be merged (blocking()).
 class MapOp final : public Operator {
  public:
   /// Inputs: the vector, then scalars.

@@ -1,4 +1,5 @@
-// Ordering, and absence.
+// Ordering, and absence. Sorting is Go's algorithm with upstream's comparisons, which are no strict
+// order (NaN is before everything and behind it): the same swaps must happen for the same result.
 #include "query/ops/order.h"
 
 #include <algorithm>
@@ -83,6 +84,7 @@ Result<void> SortOp::run(QueryContext& context) {
   NX_TRY_ASSIGN(const Table* values, input(0).materialize(context));
   NX_TRY_ASSIGN(table_, values->clone(context.stop));
   rows_ = input(0).rows();
+  // A range result has an order of its own, by labels.
   if (axis_.count != 1) return {};
   NX_TRY(rows_.build(context.stop));
   std::vector<std::size_t> order(table_.rows());

@@ -11,12 +11,14 @@ namespace narthex::query {
 /// pass unchanged.
 class SortOp final : public Operator {
  public:
+  /// What the planner knows of the call.
   struct Spec {
     bool descending = false;
     bool useless = false;             // in a range query, which a warning says
     std::vector<std::string> labels;  // empty: by value
     Position position;
   };
+  /// `vector` outlives the operator.
   SortOp(StepAxis axis, Spec spec, Operator* vector)
       : Operator(axis, {vector}), spec_(std::move(spec)) {}
   Result<void> prepare(QueryContext& context) override;

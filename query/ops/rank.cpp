@@ -1,4 +1,21 @@
-// Ranking aggregations.
+// Ranking aggregations: quantile, topk, bottomk, limitk, limit_ratio, count_values.
+//
+// They cannot work on parts of a group, so they take the whole input as a table and go step by
+// step, group by group.
+//
+// Ties are the difficulty. Which of several equal values topk keeps, and in which order they come
+// out, depends in upstream on the very swaps of Go's container/heap and sort, and its comparison
+// says that NaN is less than anything and anything less than NaN. So the heap is Go's, step for
+// step (GoHeap), and so is the sort of its content.
+//
+// Parameters are judged over all steps before anything is chosen: upstream evaluates the parameter
+// first and warns or fails by its extremes, even for steps without elements.
+//
+// For instant queries the order of the result's rows is the order of rank, group after group in the
+// order of their first elements; range results are sorted by labels later anyway.
+//
+// limit_ratio keeps a series by the hash of its labels, so the same series are kept at every step
+// and by every replica; a negative ratio keeps exactly the others.
 #include "query/ops/rank.h"
 
 #include <algorithm>
@@ -180,6 +197,7 @@ Result<void> QuantileOp::run(QueryContext& context) {
   Pacer pacer(context.stop);
   for (std::size_t group = 0; group < groups_.count; ++group) {
     for (std::size_t step = 0; step < axis_.count; ++step) {
+      // A step costs as its group is large: it gathers a column and selects in it.
       NX_TRY(pacer.tick(1 + rows[group].size() / 16));
       gathered.clear();
       for (const std::size_t row : rows[group]) {
@@ -211,6 +229,7 @@ Result<void> SelectionOp::prepare(QueryContext& context) {
 
 // False: nothing is chosen at any step.
 Result<bool> SelectionOp::check_parameter(QueryContext& context, const Table& parameter) {
+  // The largest double below 2^63, as Go's conversion checks have it.
   constexpr double kInt64Max = 9223372036854774784.0;
   constexpr double kInt64Min = -9223372036854775808.0;
   const Extremes seen = extremes(parameter);

@@ -12,6 +12,7 @@ namespace narthex::query {
 /// quantile(q, v).
 class QuantileOp final : public Operator {
  public:
+  /// `parameter` is where a note about q stands; the inputs outlive the operator.
   QuantileOp(StepAxis axis, LabelChoice choice, Position parameter, Operator* vector, Operator* q)
       : Operator(axis, {vector, q}), choice_(std::move(choice)), parameter_(parameter) {}
   Result<void> prepare(QueryContext& context) override;
@@ -30,6 +31,8 @@ class QuantileOp final : public Operator {
 /// instant queries rows come out in the order of their rank.
 class SelectionOp final : public Operator {
  public:
+  /// `op` is one of the four; `k` is a scalar, the ratio for limit_ratio. The inputs outlive the
+  /// operator.
   SelectionOp(StepAxis axis, Token op, LabelChoice choice, Position parameter, Operator* vector,
               Operator* k)
       : Operator(axis, {vector, k}), op_(op), choice_(std::move(choice)), parameter_(parameter) {}
@@ -56,6 +59,7 @@ class SelectionOp final : public Operator {
 /// count_values("label", v).
 class CountValuesOp final : public Operator {
  public:
+  /// `label` takes the value's text and is part of `choice` unless that is `without`.
   CountValuesOp(StepAxis axis, std::string label, LabelChoice choice, Operator* vector)
       : Operator(axis, {vector}), label_(std::move(label)), choice_(std::move(choice)) {}
   Result<void> prepare(QueryContext& context) override;

@@ -1,4 +1,5 @@
-// Scalars.
+// Scalars: one row without labels, a value at every step. Whatever makes one ends in
+// one_row_table(); scalar() counts elements as tiles pass and needs no table of its input.
 #include "query/ops/scalar.h"
 
 #include "model/sample.h"

@@ -1,4 +1,6 @@
-// Smoothed selectors.
+// Smoothed selectors: for each step the window around it, lookback to either side, and a line
+// between the samples next to the step. Windows slide, so a series is read and walked once. Samples
+// are counted window by window, as upstream holds them.
 #include "query/ops/smooth.h"
 
 #include "query/functions/extended.h"

@@ -7,8 +7,10 @@
 
 namespace narthex::query {
 
+/// Reads the store itself; has no input. Blocks.
 class SmoothOp final : public Operator {
  public:
+  /// `spec` has a lookback behind the step too (after_ms).
   SmoothOp(StepAxis axis, SelectorSpec spec) : Operator(axis, {}), spec_(std::move(spec)) {}
 
   Result<void> prepare(QueryContext& context) override;

@@ -1,4 +1,5 @@
-// Expressions that do not depend on time.
+// Expressions that do not depend on time: the one column is repeated in tiles when somebody streams
+// them, so a constant over ten thousand steps costs one.
 #include "query/ops/step_invariant.h"
 
 namespace narthex::query {

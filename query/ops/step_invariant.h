@@ -5,6 +5,7 @@
 
 namespace narthex::query {
 
+/// `once` has one step; its rows are this one's rows.
 class StepInvariantOp final : public Operator {
  public:
   StepInvariantOp(StepAxis axis, Operator* once) : Operator(axis, {once}) {}

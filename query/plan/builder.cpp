@@ -1,5 +1,33 @@
-// The physical builder. It walks the tree with a stack of its own: on the way down it settles at
-// which steps each node is evaluated, on the way up it makes operators from those of the children.
+// The physical builder: a checked syntax tree becomes a list of operators, inputs before their
+// users.
+//
+// The problem: the tree may be thousands of levels deep (a + a + a ...), so nothing may recurse;
+// errors must be those that upstream's evaluator would find first, though here they are found
+// before anything is evaluated; and each node has its own steps: those of the query, of the
+// subquery around it, or just one where nothing depends on time.
+//
+// The walk has a stack of its own with three kinds of tasks. Entering a node settles its steps and
+// pushes its exit and its children; exiting takes the operators that the children made off a second
+// stack and makes the node's own; a repeat wraps what was made for one step so that it stands at
+// all of them.
+//
+// Steps. A node that is invariant (every selector in it fixed by @) is planned for one step and
+// repeated, but only at the top of an invariant subtree. A subquery's content gets an axis of its
+// own, aligned to multiples of its step as upstream aligns it, and is evaluated once for the whole
+// query: windows of the outer steps overlap in it.
+//
+// Order. Children are planned in upstream's order of evaluation (a parameter before what is
+// aggregated, a subquery before other arguments), since operators run in the order of the list, and
+// warnings, errors and the count of samples follow it. What upstream refuses only when it comes to
+// evaluate a call is no error of planning: FailOp stands in its place, and fails if there is a step
+// to evaluate.
+//
+// Times. Durations that are expressions were resolved before (query/plan/resolve.h); here they are
+// added up with saturation, and a selector whose times leave 64 bits is refused (out_of_bounds()).
+// The range that all selectors need together opens the store, once.
+//
+// Rejected: a logical plan with rewrites between tree and operators. The only rewrite that pays
+// here is invariance, which is a flag for each node.
 #include "query/plan/builder.h"
 
 #include <algorithm>
@@ -85,6 +113,8 @@ class Builder {
     return plan_.operators.back().get();
   }
 
+  // A stack of tasks in place of recursion: entering a node puts "make it" and its children on top,
+  // so that its inputs are the last ones made when its own turn comes.
   Made build(const Expr& expr, const StepAxis& axis) {
     std::vector<Task> tasks{{.expr = &expr, .axis = axis}};
     Inputs made;
@@ -211,6 +241,8 @@ class Builder {
     }
     const TimeMs begin = model::subtract_time(shift.reference(outer, 0), range_ns / kNsPerMs);
     const TimeMs end = shift.reference(outer, outer.count == 0 ? 0 : outer.count - 1);
+    // Go's division cuts toward zero, so before 1970 the multiple may lie above begin; upstream has
+    // it so.
     TimeMs start = step * (begin / step);
     if (start <= begin) start = model::add_time(start, step);
     StepAxis inner{.start = start, .step = step, .count = 0};

@@ -20,6 +20,7 @@ struct RawMatrix {
   bool extended = false;                 // anchored or smoothed: samples are added at the ends
 };
 
+/// What run_operators() goes through from front to back; the plan owns the operators.
 struct Plan {
   std::vector<OperatorPtr> operators;
   Operator* root = nullptr;  // null for strings and raw selectors

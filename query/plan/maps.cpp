@@ -1,4 +1,6 @@
-// Kernels that work cell by cell, and new labels.
+// Kernels that work cell by cell, and new labels: small closures over what planning knows, so that
+// the operator (MapOp) needs no case for any function. Patterns of label_replace() are compiled
+// here, once for a query.
 #include "query/plan/maps.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Durations, invariance, and labels of absent.
+// Durations, invariance, and the labels of absent(): all that can be said of a tree before
+// operators exist. Walks are loops over post_order(), children first, because trees are deep.
 #include "query/plan/resolve.h"
 
 #include <algorithm>
@@ -111,9 +112,12 @@ Result<std::int64_t> resolve_duration(const DurationSpec& spec, const QueryTimes
   if (std::fabs(seconds) >= kSecondsMax) {
     return duration_error(root, "duration is out of range");
   }
+  // Milliseconds are what an expression is cut to; only literals have more.
   return static_cast<std::int64_t>(seconds * 1000) * kNsPerMs;
 }
 
+// Before anything is planned, node by node as upstream walks, so that of several faults the first
+// is told.
 Result<void> check_durations(const Expr& root, const QueryTimes& times) {
   std::vector<const Expr*> pending{&root};
   while (!pending.empty()) {

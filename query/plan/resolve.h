@@ -30,6 +30,7 @@ Result<void> check_durations(const Expr& root, const QueryTimes& times);
 /// For every node whether its value is the same at all steps, because all selectors in it are fixed
 /// with @.
 using Invariance = std::unordered_map<const Expr*, bool>;
+/// Linear in the tree; the pointers are those of `root` and below.
 Invariance find_invariant(const Expr& root);
 
 /// Parentheses taken off.

@@ -20,11 +20,13 @@
 
 namespace narthex::query {
 
+/// Of a query's text in bytes, and of brackets in brackets, which are what the parser recurses on.
 inline constexpr std::size_t kQueryTextBytesMax = 1024 * 1024;  // docs/limits.md
 inline constexpr std::size_t kNestingMax = 512;                 // docs/limits.md
 
 /// One node of arithmetic on durations: `step() * 2` has three.
 struct DurationNode {
+  /// Where there is no operand.
   static constexpr std::int32_t kNone = -1;
 
   /// kNumber and kDuration are literals; kStep, kRange, kMaxOf, kMinOf; otherwise an arithmetic
@@ -36,6 +38,7 @@ struct DurationNode {
   std::int32_t left = kNone;  // index of another node of the same expression
   std::int32_t right = kNone;
 
+  /// A number or a duration as written, such as 5m.
   bool is_literal() const { return op == Token::kNumber || op == Token::kDuration; }
 };
 
@@ -71,15 +74,18 @@ struct TimeModifiers {
   bool has_at() const { return at.has_value() || at_edge != Token::kEof; }
 };
 
+/// 1.5, 0x1F, or a duration such as 5m standing for seconds, printed as it came.
 struct NumberLiteral {
   double value = 0;
   bool is_duration = false;
 };
 
+/// Decoded; only arguments of functions and whole queries are strings.
 struct StringLiteral {
   std::string value;
 };
 
+/// A metric with matchers. `name` is among the matchers too, as the last one.
 struct VectorSelector {
   std::string name;  // only when written before the braces
   model::Matchers matchers;
@@ -88,30 +94,36 @@ struct VectorSelector {
   bool smoothed = false;
 };
 
+/// A selector with a range in brackets; its modifiers are the selector's.
 struct MatrixSelector {
   VectorSelector selector;
   Position selector_position;
   DurationSpec range;
 };
 
+/// [range:step] behind any instant vector; without a step that is the engine's.
 struct SubqueryNode {
   DurationSpec range;
   DurationSpec step;
   TimeModifiers time;
 };
 
+/// by (...) unless `without`; grouping labels in the order of the text.
 struct AggregateNode {
   Token op = Token::kSum;
   std::vector<std::string> grouping;
   bool without = false;
 };
 
+/// A function of the table; the pointer lives for ever.
 struct CallNode {
   const Function* function = nullptr;
 };
 
+/// How many elements of either side may match one of the other.
 enum class Cardinality : std::uint8_t { kOneToOne, kManyToOne, kOneToMany, kManyToMany };
 
+/// on(...) or ignoring(...), group_left/right(include), fill(...): how elements find each other.
 struct VectorMatching {
   Cardinality cardinality = Cardinality::kOneToOne;
   std::vector<std::string> labels;
@@ -121,16 +133,19 @@ struct VectorMatching {
   std::optional<double> fill_right;
 };
 
+/// The operands are the children, left and right.
 struct BinaryNode {
   Token op = Token::kAdd;
   bool return_bool = false;
   std::optional<VectorMatching> matching;  // only between vectors, after type checking
 };
 
+/// A sign before a vector; before a number it has become part of the number.
 struct UnaryNode {
   Token op = Token::kSub;
 };
 
+/// Kept for printing.
 struct ParenNode {};
 
 /// Children by kind: subquery, unary, paren: 1; binary: left, right; call: arguments; aggregate:
@@ -144,6 +159,7 @@ struct Expr {
   Position position;
   std::vector<ExprPtr> children;
 
+  /// The node as this kind, null when it is another.
   template <typename T>
   const T* as() const {
     return std::get_if<T>(&node);

@@ -1,4 +1,5 @@
-// The table of function signatures, sorted by name.
+// The table of function signatures, sorted by name: looked up by bisection, checked by the type
+// checker, printed by parse_query.
 #include "query/promql/functions.h"
 
 #include <algorithm>

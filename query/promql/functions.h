@@ -7,6 +7,7 @@
 
 namespace narthex::query {
 
+/// What an expression results in; kNone before it is known.
 enum class ValueType : std::uint8_t { kNone, kScalar, kVector, kMatrix, kString };
 
 /// "scalar", "vector", ...: names in the API and in some messages.
@@ -14,7 +15,9 @@ std::string_view type_name(ValueType type);
 /// "instant vector" and "range vector" where documentation says so.
 std::string_view documented_type(ValueType type);
 
+/// One signature. Unused places of `arguments` are kNone.
 struct Function {
+  /// As many as any function has.
   static constexpr std::size_t kArgumentsMax = 5;
 
   std::string_view name;

@@ -1,4 +1,12 @@
-// The lexer: one function per mode, helpers that scan one kind of token each.
+// The lexer: one function per mode, helpers that scan one kind of token each. It follows upstream's
+// state machine (promql/parser/lex.go) branch by branch, because both the tokens and the complaints
+// must be the same; what looks redundant is usually a difference in a message.
+//
+// Modes. Inside braces words are labels and no keywords; behind a left bracket only arithmetic on
+// durations is legal, up to the first number; everywhere else a word may be a keyword, a function,
+// or a metric. Parentheses are counted, brackets do not nest.
+//
+// Scanning backs up by one character at most (back()): read() remembers how wide the last one was.
 #include "query/promql/lexer.h"
 
 #include <utility>
@@ -174,6 +182,7 @@ Lexeme Lexer::operator_or_bracket(std::int32_t r) {
     }
     case '<':
       if (accept("=")) return emit(Token::kLte);
+      // `</` and `>/` trim histograms.
       return emit(accept("/") ? Token::kTrimUpper : Token::kLss);
     case '>':
       if (accept("=")) return emit(Token::kGte);
@@ -197,6 +206,7 @@ Lexeme Lexer::operator_or_bracket(std::int32_t r) {
   }
 }
 
+// One too many is told once the token is cut, so that the message stands behind it, as upstream's.
 Lexeme Lexer::close_paren(std::int32_t r) {
   const Lexeme lexeme = emit(Token::kRightParen);
   if (--paren_depth_ < 0) return fail(concat("unexpected right parenthesis ", quote_rune(r)));
@@ -331,6 +341,9 @@ bool Lexer::scan_duration_rest() {
   return !is_alphanumeric(read());
 }
 
+// Digits, a dot, an exponent, single underscores between digits, hexadecimal: what Go's ParseFloat
+// takes, as far as upstream's scanner looks. False leaves at_ where the number went wrong, for the
+// message and for a duration that begins like it.
 bool Lexer::scan_number() {
   const std::size_t initial = at_;
   std::string_view digits = "0123456789";
@@ -421,6 +434,7 @@ bool Lexer::escape(std::int32_t quote_rune_, std::string& error) {
   int digits = 0;
   std::uint32_t base = 16;
   std::uint32_t max = 0x10FFFF;
+  // Of an octal escape `r` is a digit already; the others have a letter first.
   if (r >= '0' && r <= '7') {
     digits = 3, base = 8, max = 255;
   } else if (r == 'x') {

@@ -10,6 +10,7 @@
 
 namespace narthex::query {
 
+/// Copies are cheap and independent: the parser looks ahead with one.
 class Lexer {
  public:
   /// `text` must outlive the lexer and every token.

@@ -1,5 +1,28 @@
 // Expressions: operators, calls, aggregations. Selectors and durations: parser_selectors.cpp,
 // parser_durations.cpp.
+//
+// The problem: upstream's grammar is a yacc file with error productions, and the API answers with
+// its messages. So the same texts must be taken, and for every other text the same first complaint
+// must come, with line and column: "unexpected <op:+> in aggregation, expected ...".
+//
+// The idea: a parser by hand, one function for each rule, with the binary operators on a stack
+// instead of in the grammar. expression() reads operands and operators in turn; an operator that
+// binds weaker than those on the stack makes them nodes first (reduce()). So chains of any length
+// need no recursion. Only brackets recurse, and their depth is bounded (enter()).
+//
+// Yacc complains at the first token that no rule can take, and so does this: whenever a token does
+// not fit, unexpected() words the complaint with what yacc's state would name as context and as
+// expected, and everything else unwinds on failed(). Only the first complaint counts.
+//
+// Words are the other difficulty. Keywords, functions and aggregations are also valid metric and
+// label names ("sum" is a metric unless a bracket, `by` or `without` follows), so primary() looks
+// one token ahead with a copy of the lexer before it decides.
+//
+// Types are checked when the tree is whole (type_check.cpp), as upstream does: an error of syntax
+// comes before any error of types.
+//
+// Positions are byte offsets; a node ends where the last token did that could close it (last_end_),
+// which is what notes and messages point at.
 #include "query/promql/parser.h"
 
 #include <algorithm>
@@ -134,6 +157,7 @@ ExprPtr Parser::expression() {
     while (!operators.empty() && !failed()) {
       const Operator& top = operators.back();
       const int held = top.unary ? kUnaryPrecedence : precedence(top.op);
+      // Only ^ binds to the right: an operator of the same level waits behind it.
       if (held < level || (held == level && top.op == Token::kPow)) break;
       reduce(operands, operators);
     }
@@ -156,6 +180,7 @@ void Parser::reduce(std::vector<ExprPtr>& operands, std::vector<Operator>& opera
   operands.pop_back();
   if (top.unary) {
     const Position position{.start = top.start, .end = right->position.end};
+    // -5 is a number, not an operator before one; upstream's grammar folds it too.
     if (auto* literal = right->as<NumberLiteral>()) {
       if (top.op == Token::kSub) literal->value = -literal->value;
       right->position = position;
@@ -243,6 +268,7 @@ ExprPtr Parser::primary() {
   }
   if (!is_metric_word(first.token)) return unexpected(), nullptr;
   if (is_aggregator(first.token)) return aggregate();
+  // A function's name is one only before a bracket.
   Lexer ahead = lexer_;
   const bool calls = first.token == Token::kIdentifier || is_query_context(first.token);
   if (calls && ahead.next().token == Token::kLeftParen) return call();
@@ -365,6 +391,7 @@ bool Parser::arguments(std::vector<ExprPtr>& out) {
 
 ExprPtr Parser::aggregate() {
   const Lexeme op = lexeme_;
+  // The operators' names are no reserved words: `sum` alone is a metric.
   Lexer ahead = lexer_;
   const Token next = ahead.next().token;
   if (next != Token::kLeftParen && next != Token::kBy && next != Token::kWithout) {
@@ -411,6 +438,7 @@ bool Parser::finish_aggregate(Expr& aggregate, std::vector<ExprPtr> args) {
                 ", got ", args.size()));
     return false;
   }
+  // The vector comes first in the tree, the parameter first in the text.
   aggregate.children.push_back(std::move(args[wanted - 1]));
   if (wanted == 2) aggregate.children.push_back(std::move(args[0]));
   return true;

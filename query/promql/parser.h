@@ -16,6 +16,8 @@ struct Stop;  // query/context.h
 
 /// Deletes without recursion on input size.
 struct ExprDelete {
+  /// Takes the tree apart from its root by a list of its own; charges nothing, for it cannot be
+  /// refused memory.
   void operator()(Expr* expr) const;
 };
 using ExprPtr = std::unique_ptr<Expr, ExprDelete>;

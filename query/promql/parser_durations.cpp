@@ -1,4 +1,9 @@
-// Arithmetic on durations, inside range brackets and after offset.
+// Arithmetic on durations, inside range brackets and after offset: [5m * 2], offset (step() + 1m).
+// The same two stacks as for expressions, over indexes into a flat list, since a duration is
+// printed and evaluated later by loops.
+//
+// What it may not do is read too far: behind `offset` a plain literal ends the duration, for what
+// follows belongs to the expression around it.
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -50,6 +55,8 @@ Parser::DurationIndex Parser::duration_literal() {
   return add_duration(node);
 }
 
+// Signs, then an operand, then whatever on the stack binds tighter than the operator to come is
+// reduced. A sign binds like a product, so -2^2 is -(2^2); powers are taken from the right.
 Parser::DurationIndex Parser::duration_expression() {
   struct Pending {
     Token op;

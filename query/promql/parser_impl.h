@@ -23,10 +23,13 @@ std::string unquote(std::string_view token_text);
 bool check_types(Expr& root, std::string_view text,
                  const std::function<void(Position, std::string)>& fail);
 
+/// One text, parsed once: make it, call one of the three, drop it.
 class Parser {
  public:
+  /// `text` outlives the parser.
   Parser(std::string_view text, const ParserOptions& options);
 
+  /// As the functions of parser.h with these names.
   Result<ExprPtr> parse_expression();
   Result<model::Matchers> parse_selector();
   Result<model::Labels> parse_metric();

@@ -1,5 +1,6 @@
 // Selectors, matchers, label sets, and what may follow a selector: ranges, offset, @, anchored,
-// smoothed.
+// smoothed. Patterns are compiled here, as matchers are made; that may take long, so the caller's
+// Stop is asked before each.
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -75,6 +76,7 @@ ExprPtr Parser::vector_selector() {
     if (!matchers(selector.matchers)) return nullptr;
     end = last_end_;
   }
+  // Behind what is written, as upstream has it: printing and messages depend on the order.
   if (!selector.name.empty()) {
     selector.matchers.push_back(
         model::Matcher::equal(std::string(model::kMetricName), selector.name));
@@ -112,6 +114,7 @@ bool Parser::matcher(model::Matchers& out) {
   advance();
   const std::optional<model::MatchType> type = match_type(lexeme_.token);
   if (!type) {
+    // A text alone is the metric's name, {"metric"}.
     if (!quoted) return unexpected(kContext, "label matching operator"), false;
     if (is(Token::kError)) return unexpected(), false;
     out.push_back(model::Matcher::equal(std::string(model::kMetricName), std::move(label)));
@@ -199,6 +202,7 @@ ExprPtr Parser::brackets(ExprPtr expr) {
   if (!is_range && !is(Token::kColon)) {
     return unexpected("subquery or range", "\":\" or \"]\""), nullptr;
   }
+  // The bracket or colon behind it has been seen before the range is judged, as the grammar has it.
   to_spec(parsed, range);
   if (!positive_duration(range)) return nullptr;
   if (accept(Token::kRightBracket)) {
@@ -213,6 +217,7 @@ ExprPtr Parser::matrix_selector(ExprPtr expr, DurationSpec range, Position brack
   if (selector == nullptr) {
     return fail(brackets, "ranges only allowed for vector selectors"), nullptr;
   }
+  // Only what stands before the bracket by mistake; modifiers behind it come later.
   if (selector->time.offset.ns != 0) {
     return fail(brackets, "no offset modifiers allowed before range"), nullptr;
   }

@@ -1,6 +1,9 @@
 // Prints trees back as text, on one line or broken and indented. Truth: upstream
-// promql/parser/printer.go and prettier.go. Both forms are made by unfolding a stack of pieces, so
-// depth costs no C++ stack.
+// promql/parser/printer.go and prettier.go.
+//
+// Both forms are made by unfolding a stack of pieces, text or trees, so depth costs no C++ stack: a
+// tree is replaced by its pieces until only text is left. For the pretty form the length of every
+// subtree on one line is computed first, from the leaves up; what is longer than a line is broken.
 #include <algorithm>
 #include <cmath>
 #include <ranges>
@@ -222,6 +225,9 @@ Pieces broken_list(const Expr& expr, std::string head, std::size_t level) {
   return pieces;
 }
 
+// One node of a query that is too long for a line: operators on lines of their own, calls and
+// aggregations opened like brackets. A sign stays on its operand's line, which then needs no
+// margin.
 Pieces broken_pieces(const Piece& at, const Lengths& lengths) {
   const Expr& expr = *at.expr;
   const std::size_t level = at.level;

@@ -1,4 +1,6 @@
-// Series lines.
+// Series lines: a metric, then items like 0+10x5, _, stale, each of which becomes a run of values.
+// Items are read by hand rather than by the query lexer, whose idea of numbers and blanks is
+// another one.
 #include "query/promql/series.h"
 
 #include <algorithm>

@@ -11,15 +11,18 @@
 
 namespace narthex::query {
 
+/// Values of one line.
 inline constexpr std::size_t kSeriesValuesMax =
     10'000'000;  // ours: a repetition cannot fill the memory
 
+/// One step of a series.
 struct SequenceValue {
   double value = 0;
   bool omitted = false;             // `_`: no sample at this step
   model::HistogramPtr histogram{};  // `{{...}}`; null: a float
 };
 
+/// One line taken apart.
 struct SeriesDescription {
   model::Labels labels;
   std::vector<SequenceValue> values;

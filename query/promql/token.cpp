@@ -1,4 +1,6 @@
-// Tables of tokens.
+// Tables of tokens: spellings of symbols and words, searched from front to back, for there are few
+// and a query has some dozens of tokens. How an error names a token is decided by its class, as
+// upstream's generated names do.
 #include "query/promql/token.h"
 
 #include <array>

@@ -8,6 +8,7 @@
 
 namespace narthex::query {
 
+/// Classes are ranges of it, so the order matters: see is_operator() and its kin.
 enum class Token : std::uint8_t {
   kEof,
   kError,
@@ -102,6 +103,9 @@ struct Lexeme {
   }
 };
 
+/// What class a token is of, as upstream groups them: operators include comparisons, set operators
+/// and @; keywords are those that are no operators, aggregators or query context. Aggregators with
+/// a parameter are topk, quantile and the like.
 bool is_operator(Token token);
 bool is_aggregator(Token token);
 bool is_keyword(Token token);

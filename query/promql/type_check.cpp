@@ -1,6 +1,7 @@
 // Type rules of PromQL over a parsed tree, in upstream's order (checkAST in
 // promql/parser/parse.go), so that the first error is the same one. A loop with its own stack:
-// trees may be thousands of levels deep.
+// trees may be thousands of levels deep. A node is looked at before its children, after each of
+// them and after all, since upstream's recursive function checks at all three places.
 #include <algorithm>
 #include <utility>
 
@@ -26,6 +27,8 @@ class Checker {
  public:
   Checker(std::string_view text, const Fail& fail) : text_(text), fail_(fail) {}
 
+  // Down and up without recursion, stopping at the first fault: upstream collects several and shows
+  // the first.
   bool run(Expr& root) {
     struct Frame {
       Expr* expr;
@@ -132,6 +135,7 @@ class Checker {
 
   void check_selector(const VectorSelector& selector, Position position, bool may_be_empty) {
     if (!selector.name.empty()) {
+      // All but the last matcher, which is that of the name before the braces.
       for (std::size_t i = 0; i + 1 < selector.matchers.size(); ++i) {
         const model::Matcher& matcher = selector.matchers[i];
         if (matcher.name() != model::kMetricName) continue;
@@ -164,6 +168,8 @@ class Checker {
       fail(operator_position(expr), "comparisons between scalars must use BOOL modifier");
     }
     VectorMatching& matching = *node.matching;
+    // Set operators compare whole groups, which nobody writes down; what was written otherwise is
+    // an error below.
     if (is_set_operator(node.op) && matching.cardinality == Cardinality::kOneToOne) {
       matching.cardinality = Cardinality::kManyToMany;
     }
@@ -177,6 +183,7 @@ class Checker {
       return;
     }
     check_scalar_side(expr, node);
+    // With a scalar there is nothing to match; printing and planning go by that.
     node.matching.reset();
   }
 
