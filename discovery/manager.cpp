@@ -19,7 +19,7 @@
 // until somebody looks.
 //
 // Locks: apply_mutex_ (5) may wait for disks and for providers to stop, and is never taken by a
-// provider; mutex_ (8) is held for moments and is what publishing takes.
+// provider; mutex_ (16) is held for moments and is what publishing takes.
 #include "discovery/manager.h"
 
 #include <algorithm>

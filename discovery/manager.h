@@ -69,7 +69,7 @@ class Manager {
   Running running_ NX_GUARDED_BY(apply_mutex_);  // each provider once
   bool stopped_ NX_GUARDED_BY(apply_mutex_) = false;
   std::atomic<std::uint64_t> version_{0};  // release when groups changed, acquire by readers
-  Mutex mutex_;                            // rank 8: who has which groups
+  Mutex mutex_;                            // rank 16: who has which groups
   std::map<std::string, Entries> sets_ NX_GUARDED_BY(mutex_);
   std::shared_ptr<const TargetSets> snapshot_ NX_GUARDED_BY(mutex_);  // null: to be made anew
 };
