@@ -14,9 +14,9 @@ namespace narthex::alerting {
 /// there, and a rule's label that is "" takes the label away.
 using TextMap = std::map<std::string, std::string>;
 
-/// A firing or resolved alert. `ends_at` lies in the future while it fires (the time until which
-/// the receiver may believe it without hearing again) and in the past or at the present once it is
-/// resolved.
+/// A firing or resolved alert, at one moment. `ends_at` lies in the future while it fires (the time
+/// until which the receiver may believe it without hearing again) and in the past or at the present
+/// once it is resolved.
 struct Alert {
   model::Labels labels;  // with alertname
   TextMap annotations;

@@ -1,4 +1,5 @@
-// Names are upstream's.
+// Names, help texts and buckets are upstream's: dashboards and alerts on alerting itself are
+// written against them. Everything of a queue has the label alertmanager, by which it is retired.
 #include "alerting/notify/metrics.h"
 
 namespace narthex::alerting {

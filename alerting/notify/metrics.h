@@ -1,4 +1,5 @@
-// Metrics of the notifier and of its queues.
+// What the notifier tells of itself: how many Alertmanagers it knows, and of each queue how its
+// alerts fared. Names are upstream's.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +11,7 @@ namespace narthex::alerting {
 
 /// Thread-safe; the registry must outlive it.
 struct NotifierMetrics {
+  /// Sets the capacity once, because it is a flag.
   NotifierMetrics(Metrics& metrics, std::size_t queue_capacity);
 
   Gauge& discovered;  // Alertmanagers
@@ -18,6 +20,7 @@ struct NotifierMetrics {
 /// One Alertmanager's, which are shown from construction until retire_queue_metrics(). Thread-safe;
 /// the registry must outlive it.
 struct QueueMetrics {
+  /// Two queues of one URL, in two blocks of `alertmanagers`, count in the same place.
   QueueMetrics(Metrics& metrics, const std::string& url);
 
   Counter& sent;

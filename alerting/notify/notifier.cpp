@@ -1,4 +1,26 @@
-// The notifier.
+// From discovered targets to queues, and from alerts to those queues.
+//
+// The state is a list of sets, one for each block of `alertmanagers`: the block with its rules
+// compiled, and the queues of the Alertmanagers that it stands for now. Two things change it. A
+// reload puts new blocks in place and carries over the queues of a block that is equal to an old
+// one, because those would go on the same way. Discovery changes who is found for a block: sync()
+// makes queues for newcomers and lets those go whose Alertmanager has left. Such a queue lives on
+// in its coroutine until it is empty.
+//
+// A target becomes a URL as a scrape's target does: scheme and path of the block and the group's
+// labels are added, relabelling decides, and the labels that are left are put together. What
+// relabelling drops the API shows; what is no URL is logged.
+//
+// Alerts are relabelled once for all blocks (external labels below an alert's own, then
+// alert_relabel_configs), and on a copy for a block that has rules of its own. send() does this on
+// the thread that evaluated the rule and hands the alerts to queues, which only take them in: no
+// Alertmanager delays an evaluation, however slow it is.
+//
+// At the end discovery stops first, so that nobody makes queues any more; then the queues get 20 s
+// to empty themselves, or were emptied here if they need not be sent; then what is in flight is cut
+// off.
+//
+// Locks: State::mutex is taken below a rule group's and above discovery's and the queues'.
 #include "alerting/notify/notifier.h"
 
 #include <algorithm>
@@ -62,6 +84,7 @@ Found find_alertmanagers(const Block& block, const std::vector<discovery::Target
       }
       const std::string text = url_text(labels);
       Result<net::http::Url> url = net::http::parse_url(text);
+      // It would pass for the beginning of the path, and alerts would go somewhere else.
       const bool has_slash = labels.get(kAddress).find('/') != std::string_view::npos;
       if (url && !has_slash) {
         found.active.emplace(text, *std::move(url));
@@ -146,7 +169,7 @@ struct Notifier::State {
   discovery::Follower discovery;
   net::TaskGroup senders;
   NotifierMetrics metrics;
-  mutable Mutex mutex;
+  mutable Mutex mutex;  // rank 14: taken while a rule group is evaluated
   std::vector<Set> sets NX_GUARDED_BY(mutex);
   std::set<std::string> measured NX_GUARDED_BY(mutex);  // URLs that metrics are shown of
   model::Relabeler alerts NX_GUARDED_BY(mutex);
@@ -193,6 +216,8 @@ void Notifier::commit(Prepared prepared) {
     State::Set& set = state.sets.emplace_back();
     const auto same = std::ranges::find_if(
         before, [&](const State::Set& old) { return old.block.config == block.config; });
+    // An equal block means the same client, the same path and the same rules; each old set is taken
+    // once, for what is left of it has no queues.
     if (same != before.end()) set.queues = std::move(same->queues);
     set.block = std::move(block);
   }
@@ -236,6 +261,7 @@ void Notifier::State::sync() {
 std::shared_ptr<AlertQueue> Notifier::State::make_queue(const AlertmanagerConfig& config,
                                                         const std::string& text,
                                                         const net::http::Url& url) const {
+  // One client for each queue: its connections and credentials belong to this block.
   const auto client = std::make_shared<net::http::Client>(config.client);
   const std::string agent = options.queue.user_agent;
   const net::http::FetchLimits limits{.timeout = std::chrono::milliseconds(config.timeout),
@@ -278,6 +304,7 @@ void Notifier::stop() {
       }
     }
   }
+  // Not under the lock, which its last look may be waiting for.
   state_->discovery.stop();
   state_->senders.close();
   if (!state_->senders.wait(kDrainTimeout)) {

@@ -17,13 +17,14 @@
 
 namespace narthex::alerting {
 
+/// Flags, for as long as the notifier lives.
 struct NotifierOptions {
   QueueOptions queue;
   bool drain_on_shutdown = true;                        // upstream's default
   model::DurationMs discovery_reload_interval = 5'000;  // upstream's default
 };
 
-/// Thread-safe.
+/// Thread-safe; prepare() and commit() are the halves of a reload, of which there is one at a time.
 class Notifier {
  public:
   /// Everything must outlive the notifier.
@@ -33,7 +34,8 @@ class Notifier {
   Notifier(const Notifier&) = delete;
   Notifier& operator=(const Notifier&) = delete;
 
-  /// A checked configuration, ready to be committed.
+  /// A checked configuration, ready to be committed once. Only what prepare() gave: one made by
+  /// itself, or moved from, is empty.
   class Prepared {
    public:
     Prepared();
@@ -49,17 +51,21 @@ class Notifier {
 
   /// Changes nothing. kInvalid for a rule that does not compile.
   Result<Prepared> prepare(AlertingConfig config, model::Labels external_labels);
-  /// Takes effect at once. Queues of Alertmanagers that stay, under an equal block, go on.
+  /// Takes effect before it returns; may wait for a disk, where targets are files. Queues of
+  /// Alertmanagers that stay, under an equal block, go on. After stop() alerts go nowhere.
   void commit(Prepared prepared);
 
-  /// Queues alerts for every Alertmanager; never waits.
+  /// Queues alerts for every Alertmanager; never waits for one. From any thread, also with a rule
+  /// group's lock held. Alerts that relabelling drops are gone without a trace, those whose labels
+  /// become too large are logged; after stop() all are dropped.
   void send(std::vector<Alert> alerts);
 
-  /// Sends what is queued (or drops it, as configured) and ends. Not on an I/O thread. Called
-  /// twice: nothing.
+  /// Sends what is queued (or drops it, as configured) for at most 20 s, then ends. Not on an I/O
+  /// thread. Called twice: nothing.
   void stop();
 
-  /// URLs of the Alertmanagers that alerts go to, and of those that relabelling dropped.
+  /// URLs of the Alertmanagers that alerts go to, and of those that relabelling dropped (as they
+  /// would have been without it), in the order of blocks; one that two blocks find comes twice.
   std::vector<std::string> active_alertmanagers() const;
   std::vector<std::string> dropped_alertmanagers() const;
 

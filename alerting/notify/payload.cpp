@@ -1,4 +1,5 @@
-// The body of POST /api/v2/alerts.
+// The body of POST /api/v2/alerts. Go's encoder leaves out annotations and the generator's URL when
+// they are empty, and nothing else: the times are always there, in milliseconds and UTC.
 #include "alerting/notify/payload.h"
 
 #include "base/json.h"

@@ -1,4 +1,15 @@
-// One Alertmanager's queue.
+// A bounded queue, and the coroutine that empties it, which exists only while there is something to
+// send.
+//
+// add() runs on the thread of whoever has alerts, and holds the lock for a copy. Who finds nobody
+// draining starts the coroutine; next_batch() says under the same lock that it found the queue
+// empty and that nobody drains any more. So one queue never has two coroutines, and no alert waits
+// without one.
+//
+// A batch that was not taken is counted and forgotten. Rules send an alert again after their resend
+// delay, with a later end, so to repeat the old one would only make newer ones wait. An exception
+// costs its batch likewise; the task group then begins drain() again, for which `draining_` stays
+// true.
 #include "alerting/notify/queue.h"
 
 #include <algorithm>
@@ -21,6 +32,7 @@ AlertQueue::AlertQueue(std::string url, QueueOptions options, PostAlerts post, c
 void AlertQueue::add(std::span<const Alert> alerts, net::TaskGroup& tasks) {
   if (alerts.empty()) return;
   std::size_t dropped = 0;
+  // Of more than fit at once the last ones are kept, as below of what waits.
   if (alerts.size() > options_.capacity) {
     dropped = alerts.size() - options_.capacity;
     alerts = alerts.subspan(dropped);

@@ -1,4 +1,26 @@
-// Group evaluation: query, state, alerts, samples, staleness.
+// One evaluation of a group: query, state, alerts, samples and staleness markers, rule by rule.
+//
+// For a rule at time t, with the group's query offset o:
+// 1. The query is evaluated at t - o.
+// 2. A recording rule names and labels the result. An alerting rule takes its alerts' state on
+//    (rule.h), gives samples of ALERTS and ALERTS_FOR_STATE, and its due alerts are sent.
+// 3. The samples are appended at t - o, with a staleness marker for each series that the last
+//    evaluation wrote and this one did not.
+//
+// A rule that fails is counted and shown, and the next one runs: its series stay as they are,
+// because nothing is known of them. The handles of the last evaluation's series are kept, so the
+// head is asked only for what is new.
+//
+// Staleness across reloads. Every series that the group wrote and nobody continues must end with a
+// marker. Series of rules that a reload removed become orphans of the successor, which marks them
+// after its next evaluation, at the time of that evaluation: a series that another rule has just
+// continued refuses the marker as a second sample of its time.
+//
+// Hand-over. State goes from a group to the next by moving, under both groups' work_, once the
+// older one's last evaluation has ended. A reload does not wait for that: it says who follows whom,
+// the new group's coroutine takes over when it can, and until then a snapshot borrows the older
+// group's alerts. Rejected: waiting in the reload, which a slow query would hold up, and copying
+// state in it, which loses what the evaluation under way is about to decide.
 #include "alerting/rules/group.h"
 
 #include <algorithm>
@@ -122,7 +144,7 @@ struct RuleGroup::Rule {
   std::unique_ptr<AlertingRule> alerting;  // null for recording rules
   SeriesMap series;  // written at the last evaluation; guarded by the group's work_
 
-  mutable Mutex mutex;
+  mutable Mutex mutex;  // leaf
   RuleHealth health NX_GUARDED_BY(mutex) = RuleHealth::kUnknown;
   std::string last_error NX_GUARDED_BY(mutex);
   double evaluation_seconds NX_GUARDED_BY(mutex) = 0;
@@ -287,6 +309,7 @@ Result<void> RuleGroup::write(Rule& rule, const std::vector<RuleSample>& samples
   Rows rows;
   std::vector<const model::Labels*> written;
   Result<void> outcome;
+  // With an offset beyond the head's window every sample is refused; no series is made for that.
   const bool too_old = time < context_.appender.oldest_time();
   for (const RuleSample& sample : samples) {
     const auto known = rule.series.find(sample.labels);
@@ -339,6 +362,7 @@ void RuleGroup::restore(model::TimeMs now) {
   if (!querier) context_.log.error("restoring 'for' state failed", {{"err", querier.error()}});
   for (const auto& rule : rules_) {
     if (!rule->alerting) continue;
+    // A shorter `for` is waited out anew before restoring it would change anything.
     if (querier && rule->config.hold >= context_.options.grace_period) {
       rule->alerting->restore(now, context_.options.grace_period,
                               read_alert_states(**querier, *rule, range));
@@ -354,6 +378,7 @@ std::map<model::Labels, model::Sample> RuleGroup::read_alert_states(model::Queri
   model::Matchers matchers = {
       model::Matcher::equal(std::string(model::kMetricName), "ALERTS_FOR_STATE"),
       model::Matcher::equal("alertname", rule.config.alert)};
+  // What a template will make of a label is not known here; restore() compares whole label sets.
   for (const auto& [name, value] : rule.labels) {
     const bool is_template = value.find("{{") != std::string::npos;
     if (!is_template && !value.empty() && name != "alertname") {
@@ -398,6 +423,8 @@ void RuleGroup::take_over() {
   if (!before) return;
   const MutexLock theirs(before->work_);
   const MutexLock lock(mutex_);
+  // Theirs is locked before mutex_, so it had to be looked up before: meanwhile a reload may have
+  // taken it away.
   if (before_ != before) return;  // a still newer group takes it from there
   before_ = nullptr;
   take_rules(*before);

@@ -1,5 +1,6 @@
 // A rule group: rules evaluated in order at one time, each one's result written before the next is
-// evaluated.
+// evaluated. Groups know neither timers nor files: the manager says when, and which group comes in
+// the place of which.
 #pragma once
 
 #include <atomic>
@@ -21,12 +22,15 @@
 
 namespace narthex::alerting {
 
-/// Evaluates one query: Engine::run over the store that rules read.
+/// Evaluates one query: Engine::run over the store that rules read. Blocks; called from many CPU
+/// threads at once.
 using RunRuleQuery =
     std::function<Result<query::QueryResult>(const query::QueryRequest&, StopToken)>;
-/// Takes alerts that are due. Called from CPU threads.
+/// Takes alerts that are due. Called from CPU threads with the group's lock held, so it neither
+/// waits nor calls the group.
 using SendAlerts = std::function<void(std::vector<Alert>)>;
 
+/// Flags, for as long as the manager lives.
 struct RuleOptions {
   std::string external_url;                        // without a slash at its end
   std::string path_prefix;                         // its path
@@ -59,7 +63,7 @@ struct GroupSettings {
 };
 
 /// Nanoseconds since 1970 of the group's newest slot at or before `now_ns`: slots are spread over
-/// the interval by a hash of name and file, as upstream's are.
+/// the interval by a hash of name and file, as upstream's are. `interval` is at least 1 ms. Pure.
 std::int64_t evaluation_slot_ns(const std::string& name, const std::string& file,
                                 model::DurationMs interval, std::int64_t now_ns);
 
@@ -92,8 +96,11 @@ class RuleGroup {
   /// Ends every series of this group that no later append has continued. After replace().
   void mark_stale(model::TimeMs time);
 
+  /// Counts slots that went by while an evaluation ran over them: as missed, and as iterations.
   void count_missed(std::int64_t iterations);
 
+  /// What the API shows: a copy. While the state of a group before is still to come, that group's
+  /// alerts and times.
   GroupSnapshot snapshot() const;
   const GroupSettings& settings() const { return settings_; }
   bool restores() const { return restores_; }
@@ -123,12 +130,12 @@ class RuleGroup {
   const bool restores_;
   std::unique_ptr<Measures> measures_;
 
-  Mutex work_;  // held through an evaluation; before mutex_ and the rules' locks
-  std::atomic<bool> replaced_{false};       // relaxed: a lone value
+  Mutex work_;                         // rank 10: held through an evaluation; a newer group's first
+  std::atomic<bool> replaced_{false};  // relaxed: a lone value
   SeriesMap orphans_ NX_GUARDED_BY(work_);  // of rules that a reload removed
 
   std::vector<std::unique_ptr<Rule>> rules_;
-  mutable Mutex mutex_;  // leaf: guards what snapshots show, and who came before
+  mutable Mutex mutex_;  // rank 11: what snapshots show, and who came before
   std::shared_ptr<RuleGroup> before_ NX_GUARDED_BY(mutex_);
   double evaluation_seconds_ NX_GUARDED_BY(mutex_) = 0;
   model::TimeMs last_evaluation_ NX_GUARDED_BY(mutex_) = 0;

@@ -1,4 +1,24 @@
-// The groups' coroutines and reload.
+// A coroutine for each group, and reloads that lose no state and wait for nobody.
+//
+// run() is a group's life. It waits until the coroutines of the groups before it have ended, takes
+// their state over, sleeps to its slot, evaluates on a CPU thread, and counts slots that went by
+// meanwhile as missed: they are not made up for. Slots are fixed points of the clock
+// (evaluation_slot_ns), so a group keeps its phase through reloads and restarts, and not all groups
+// begin at once.
+//
+// commit() compares new settings with those that run, by file and name:
+// - equal: group and coroutine go on untouched;
+// - changed: the old coroutine is cancelled. It may be in the middle of an evaluation, which nobody
+//   can end at once, so the new entry keeps its handle in `earlier`, and the new coroutine looks
+//   every 20 ms whether it has ended;
+// - removed: a coroutine waits two intervals, then ends the series that nobody has continued.
+//
+// Many reloads during one long evaluation make a chain of groups, most of which never come to take
+// anything over. Each new one passes those by (RuleGroup::replace), so that the last takes the
+// state from the one that has it.
+//
+// stop() cancels the token of the queries, ends the sleeps, and then waits as long as it takes:
+// what still runs uses the store, which would be taken away under it.
 #include "alerting/rules/manager.h"
 
 #include <limits>
@@ -47,7 +67,7 @@ struct RuleManager::State {
   net::Executors& executors;
   FileSystem& fs;
   StopToken stop_token;
-  mutable Mutex mutex;
+  mutable Mutex mutex;  // rank 9: which groups run; a reload takes groups' rank 11 in it
   bool started NX_GUARDED_BY(mutex) = false;
   bool committed NX_GUARDED_BY(mutex) = false;
   std::map<Key, Entry> entries NX_GUARDED_BY(mutex);
@@ -98,10 +118,13 @@ asio::awaitable<void> RuleManager::State::run(std::shared_ptr<RuleGroup> group,
     if (!waited) co_return;
     auto work = [&] { evaluate(*group, slot_ns); };
     co_await net::run_on(executors.cpu(), std::move(work));
+    // As upstream not after the first, when targets may not have been scraped and recording rules
+    // not have written what alerts look at.
     if (count == 2 && group->restores()) {
       auto restore = [&] { group->restore(context.clock.now_ms()); };
       co_await net::run_on(executors.cpu(), std::move(restore));
     }
+    // The newest slot that has passed is still evaluated, at once; those before it are missed.
     const std::int64_t late_ns = context.clock.now_ms() * kNsPerMs - slot_ns;
     const std::int64_t missed = std::max<std::int64_t>(0, late_ns / interval_ns - 1);
     if (missed > 0) group->count_missed(missed);
@@ -144,6 +167,7 @@ void RuleManager::State::replace(Entry& old, Entry& entry) {
 
 void RuleManager::State::remove(Entry& entry) {
   entry.task.cancel();
+  // Whom it was to take over from it still follows: those series end with its own.
   entry.group->follow(entry.group->replace());
   if (!started) return;
   entry.earlier.push_back(entry.task);

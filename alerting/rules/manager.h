@@ -1,5 +1,5 @@
 // All rule groups: reads rule files, runs one coroutine per group, and moves to a new configuration
-// in two steps.
+// in two steps, so that a bad file changes nothing.
 #pragma once
 
 #include <memory>
@@ -20,7 +20,7 @@ struct RulesConfig {
   model::Labels external_labels;
 };
 
-/// Thread-safe.
+/// Thread-safe; prepare() and commit() are the halves of a reload, of which there is one at a time.
 class RuleManager {
  public:
   /// All references in `context` must outlive the manager, and `executors` and `fs` too.
@@ -30,7 +30,7 @@ class RuleManager {
   RuleManager(const RuleManager&) = delete;
   RuleManager& operator=(const RuleManager&) = delete;
 
-  /// Checked groups, ready to be committed.
+  /// Checked groups, ready to be committed once.
   class Prepared {
    public:
     Prepared() = default;
@@ -40,12 +40,13 @@ class RuleManager {
     std::vector<GroupSettings> groups_;
   };
 
-  /// Reads and checks every file; changes nothing. kInvalid names file and line; kIo, kNotFound.
+  /// Reads and checks every file, on the calling thread; changes nothing. kInvalid names file and
+  /// line; kIo, kNotFound.
   Result<Prepared> prepare(const RulesConfig& config);
 
-  /// Takes effect at once: equal groups go on undisturbed, changed ones take over their rules'
-  /// state, series of removed ones end two intervals later. Groups of the first commit restore
-  /// their alerts' `for` state.
+  /// Takes effect before it returns, and waits for no evaluation: equal groups go on undisturbed,
+  /// changed ones take over their rules' state, series of removed ones end two intervals later.
+  /// Groups of the first commit restore their alerts' `for` state.
   void commit(Prepared prepared);
 
   /// Evaluation begins: call when the store is ready, before or after the first commit.
@@ -55,7 +56,7 @@ class RuleManager {
   /// Twice: nothing.
   void stop();
 
-  /// Sorted by file, then name.
+  /// Sorted by file, then name. Waits for no evaluation.
   std::vector<GroupSnapshot> groups() const;
 
  private:

@@ -1,4 +1,5 @@
-// Names are upstream's.
+// Names and help texts are upstream's. What belongs to one group has the label rule_group, by which
+// it is retired; the counters of evaluations and templates outlive every group.
 #include "alerting/rules/metrics.h"
 
 namespace narthex::alerting {

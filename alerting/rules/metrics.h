@@ -1,4 +1,5 @@
-// Metrics of rule groups.
+// What each rule group tells of itself: evaluations, how long they took, what they missed. Names
+// are upstream's.
 #pragma once
 
 #include <string>

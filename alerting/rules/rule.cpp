@@ -1,4 +1,27 @@
-// Rules: facts in upstream rules/alerting.go and recording.go at v3.14.
+// How alerts move from pending to firing to resolved. Facts: upstream rules/alerting.go and
+// recording.go at v3.14.
+//
+// An alert is known by its labels: a result's without the name, the rule's expanded ones, and
+// alertname. An evaluation makes alerts of all results, then settles every alert it knows of:
+// - absent and pending: forgotten, nobody has heard of it;
+// - absent and firing: goes on firing for keep_firing_for, then is resolved. A resolved one is kept
+//   for 15 minutes, so that Alertmanagers hear of it even if some sends fail;
+// - present and new, or present again after it was resolved: pending from now;
+// - present: firing once it has been active for `for`. A firing one whose time is no longer enough,
+//   because a reload made `for` longer or a restore moved its beginning, is pending again.
+//
+// Everything that can be refused, labels above all, is done before the lock is taken and the first
+// alert touched: a failed evaluation changes no alert. Only more alerts than `limit` clear them
+// all, as upstream.
+//
+// Sending is decided apart, in take_due(): pending alerts never, others when nobody has heard of
+// them, when they were resolved since, or when the resend delay has passed. What fires is said to
+// end four intervals from now. Every send moves that on; if this server dies, Alertmanagers resolve
+// the alert by themselves.
+//
+// After a restart restore() reads when an alert began from ALERTS_FOR_STATE. The time that the
+// server was down does not count towards `for`; and what is left of it is at least the grace
+// period, if anything is left.
 #include "alerting/rules/rule.h"
 
 #include <algorithm>
@@ -164,6 +187,7 @@ Result<std::vector<RuleSample>> AlertingRule::update(model::TimeMs time,
   const MutexLock lock(mutex_);
   for (auto& [labels, alert] : present) {
     Active& known = active_[labels];
+    // 0: active_[] has just made it.
     const bool is_new = known.active_at == 0 || known.state == AlertState::kInactive;
     if (is_new) {
       known = alert;
@@ -228,6 +252,7 @@ void AlertingRule::restore(model::TimeMs now, model::DurationMs grace,
   for (auto& [labels, alert] : active_) {
     const auto sample = found.find(labels);
     if (sample == found.end() || model::is_stale(sample->second.value)) continue;
+    // The newest sample is about when the server went down; ALERTS_FOR_STATE is in whole seconds.
     const model::TimeMs down_at = sample->second.time / 1000 * 1000;
     const model::TimeMs since = model::to_time(std::trunc(sample->second.value) * 1000);
     const model::DurationMs remaining =

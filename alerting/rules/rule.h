@@ -44,19 +44,22 @@ Result<std::vector<RuleSample>> samples_of(query::Value value);
 Result<std::vector<RuleSample>> record(const RuleConfig& rule, const TextMap& rule_labels,
                                        std::vector<RuleSample> results, std::int64_t limit);
 
-/// Thread-safe; lock rank: leaf.
+/// The alerts of one rule. Thread-safe: evaluations of one group come one after the other, the API
+/// looks at any time.
 class AlertingRule {
  public:
   /// `labels` are the rule's and its group's, `restored` is false when restore() will be called.
   AlertingRule(RuleConfig config, TextMap labels, bool restored);
 
   /// Takes one evaluation's result at `time` and returns the ALERTS and ALERTS_FOR_STATE samples
-  /// (none until restored). kExecution for duplicates, and for more alerts than `limit`, which
-  /// clears them all; kLimit for labels that are too large.
+  /// (none until restored). `limit` 0: none. kExecution for duplicates, for more than
+  /// kAlertsPerRuleMax results, and for more alerts than `limit`, which clears them all; kLimit for
+  /// labels that are too large. After all other errors the alerts are as before.
   Result<std::vector<RuleSample>> update(model::TimeMs time, std::span<const RuleSample> results,
                                          const ExpandTemplate& expand, std::int64_t limit);
 
-  /// The alerts due for sending at `time`, marked as sent. `interval` is the group's.
+  /// The alerts due for sending at `time`, marked as sent, by labels. `interval` is the group's;
+  /// both spans in milliseconds.
   std::vector<Alert> take_due(model::TimeMs time, model::DurationMs interval,
                               model::DurationMs resend_delay, const std::string& generator_url);
 
@@ -64,6 +67,7 @@ class AlertingRule {
   /// newest sample. `grace` is --rules.alert.for-grace-period.
   void restore(model::TimeMs now, model::DurationMs grace,
                const std::map<model::Labels, model::Sample>& found);
+  /// For a rule that has nothing to restore: from now on update() returns samples.
   void set_restored();
 
   /// Takes over the alerts of the rule that this one replaces.
@@ -71,6 +75,7 @@ class AlertingRule {
 
   /// That of its weightiest alert.
   AlertState state() const;
+  /// Pending and firing ones, by labels.
   std::vector<AlertSnapshot> active_alerts() const;
   const RuleConfig& config() const { return config_; }
 
@@ -96,7 +101,7 @@ class AlertingRule {
 
   const RuleConfig config_;
   const TextMap labels_;
-  mutable Mutex mutex_;
+  mutable Mutex mutex_;  // leaf
   bool restored_ NX_GUARDED_BY(mutex_);
   ActiveMap active_ NX_GUARDED_BY(mutex_);
 };

@@ -1,4 +1,5 @@
-// What the API shows of rules: copies, taken under the rules' locks.
+// What the API shows of rules: copies, taken under the rules' locks, so that writing an answer
+// holds no evaluation up. Times are in milliseconds since 1970, spans in milliseconds.
 #pragma once
 
 #include <optional>
@@ -17,10 +18,12 @@ enum class AlertState : unsigned char { kUnknown, kInactive, kPending, kFiring }
 /// "unknown", "inactive", "pending", "firing".
 std::string_view alert_state_name(AlertState state);
 
+/// How the last evaluation ended; kUnknown before the first.
 enum class RuleHealth : unsigned char { kUnknown, kGood, kBad };
 /// "unknown", "ok", "err".
 std::string_view rule_health_name(RuleHealth health);
 
+/// A pending or firing alert, with its texts expanded.
 struct AlertSnapshot {
   model::Labels labels;
   TextMap annotations;
@@ -30,6 +33,8 @@ struct AlertSnapshot {
   double value = 0;
 };
 
+/// A rule as its file has it, and how it went. `state` and `alerts` are an alerting rule's; `state`
+/// is kUnknown until the first evaluation.
 struct RuleSnapshot {
   bool is_alert = false;
   std::string name;
@@ -46,6 +51,8 @@ struct RuleSnapshot {
   std::vector<AlertSnapshot> alerts;  // active ones, by labels
 };
 
+/// A group, and its rules in the order of the file. `interval` is the one in force; `limit` 0 means
+/// none.
 struct GroupSnapshot {
   std::string name;
   std::string file;

@@ -19,6 +19,8 @@ struct Pipeline;
 
 /// One operand of a command.
 struct Operand {
+  /// Of kField and kDot the base is dot, of kPipeline a pipeline in parentheses; only kConstant has
+  /// a `constant`.
   enum class Kind : unsigned char {
     kFunction,
     kField,
@@ -44,21 +46,28 @@ struct Operand {
 struct Command {
   std::size_t position = 0;
   std::vector<Operand> operands;
+  /// Operands with a space between.
   std::string to_text() const;
 };
 
+/// Commands, each of which gets the result of the one before as its last argument; the last one's
+/// result is the pipeline's. Two variables only in a range: index and element.
 struct Pipeline {
   std::size_t position = 0;
   std::vector<std::string> variables;  // declared, or assigned
   bool assigns = false;
   std::vector<Command> commands;
+  /// Declared variables, then commands with bars between.
   std::string to_text() const;
 };
 
 struct Node;
 using NodeList = std::vector<Node>;
 
+/// One piece of a template. `pipeline` is what an action prints, a branch asks, a range visits or a
+/// template call makes dot (null: none); `otherwise` follows {{else}}.
 struct Node {
+  /// kText stands as it is; kBreak and kContinue only inside a kRange.
   enum class Kind : unsigned char {
     kText,
     kAction,

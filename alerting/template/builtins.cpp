@@ -1,4 +1,9 @@
-// Go's text/template builtins.
+// Go's text/template builtins, over a closed set of values where Go has reflection.
+//
+// Their results must be Go's, and where they fail their words, too: an alert shows the error in
+// place of its text. Integers of different signedness compare by value; other types only with
+// themselves. `and` and `or` are rows without a function, because the executor must not evaluate
+// all their arguments; `call` always fails, because no value is a function.
 #include "alerting/template/builtins.h"
 
 #include <fmt/format.h>
@@ -115,6 +120,7 @@ Result<std::size_t> index_argument(const Value& index, std::size_t size) {
   } else {
     return execution(concat("cannot index slice/array with type ", index.type_name()));
   }
+  // The end itself is a bound of a slice; index_once() refuses it.
   if (at < 0 || static_cast<std::size_t>(at) > size)
     return execution(concat("index out of range: ", at));
   return static_cast<std::size_t>(at);

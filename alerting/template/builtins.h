@@ -1,4 +1,4 @@
-// Go's builtin functions, for the function table only.
+// The two halves of the function table, for functions.cpp, which makes it once.
 #pragma once
 
 #include <span>
@@ -7,6 +7,7 @@
 
 namespace narthex::alerting::tmpl {
 
+/// Go's builtins, and Prometheus' own, by the names that templates write.
 std::vector<Function> builtin_functions();
 std::vector<Function> prometheus_functions();
 

@@ -14,7 +14,8 @@
 
 namespace narthex::alerting::tmpl {
 
-/// What functions know of the world around the template.
+/// What functions know of the world around the template. Outlives the expansion; used by its thread
+/// only.
 struct Environment {
   /// Evaluates PromQL at the evaluation's time; empty: `query` is an error.
   std::function<Result<std::vector<Sample>>(const std::string& expression)> query;
@@ -28,6 +29,8 @@ struct Environment {
 /// What a parameter takes; constants are converted or refused accordingly, as Go's reflection does.
 enum class Parameter : unsigned char { kAny, kString, kSample, kSamples };
 
+/// A row of the table. `call` gets as many arguments as `parameters` allows and of their types; it
+/// is null for `and` and `or`. Errors: kExecution in Go's words, kLimit.
 struct Function {
   std::string_view name;
   std::vector<Parameter> parameters;  // of a variadic function the last repeats
@@ -35,13 +38,13 @@ struct Function {
   Result<Value> (*call)(const Environment&, std::span<const Value>) = nullptr;
 };
 
-/// Null when there is none.
+/// Null when there is none. The table lives for ever. Thread-safe.
 const Function* find_function(std::string_view name);
 
 /// Go's name of the parameter's type.
 std::string_view parameter_name(Parameter parameter);
 
-/// One of Go's template comparisons; for tests and functions.cpp.
+/// Go's eq and lt of two values; kExecution when their types do not compare.
 Result<bool> values_equal(const Value& a, const Value& b);
 Result<bool> value_less(const Value& a, const Value& b);
 

@@ -1,4 +1,16 @@
-// Tokens.
+// Cuts a template into tokens: outside of actions all is text, inside even spaces are tokens.
+//
+// All tokens are made before the parser begins, which is simpler than Go's two in step and gives
+// the same trees. Its one trace: an error among the tokens is told before one of syntax that comes
+// earlier.
+//
+// A trim marker works on both sides of its delimiter: `{{- ` takes spaces from the text before,
+// which is cut when the delimiter is found, and ` -}}` from the text to come, which `trims_left_`
+// remembers. A minus without its space is no marker, but a sign. Comments are whole actions and
+// leave nothing, except for their markers.
+//
+// Numbers are cut by shape only; the parser says whether they are any. Characters beyond ASCII
+// count as letters, byte by byte.
 #include "alerting/template/lexer.h"
 
 #include <algorithm>

@@ -10,6 +10,7 @@
 
 namespace narthex::alerting::tmpl {
 
+/// kSpace is kept, because `.a .b` and `.a.b` differ; kEnd stands behind the last.
 enum class TokenKind : unsigned char {
   kText,
   kLeftDelim,
@@ -34,6 +35,7 @@ enum class TokenKind : unsigned char {
   kEnd,
 };
 
+/// One token and where it begins.
 struct Token {
   TokenKind kind = TokenKind::kEnd;
   std::size_t position = 0;

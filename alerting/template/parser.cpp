@@ -1,4 +1,20 @@
-// Templates: from tokens to the tree. Recursive descent, at most kParseDepthMax deep.
+// From tokens to the tree of a template: recursive descent after Go's text/template/parse.
+//
+// A list of nodes ends at {{end}}, {{else}} or the end of the text, and its caller knows which of
+// these may be. Within an action: a pipeline is commands between bars, a command operands between
+// spaces, an operand a term with fields behind it.
+//
+// What is decided here and not at execution, as in Go: functions exist, variables are declared
+// before they are used, later stages of a pipeline can be called, constants have values.
+// `variables_` is the stack of names in sight; a block cuts it back where it ends, and {{define}}
+// and {{block}} begin with `$` alone.
+//
+// {{else if}} is an `if` within the else branch that shares the {{end}}: each costs a level of
+// recursion. Lists, pipelines and such chains all count towards kParseDepthMax, so not only this
+// recursion is bounded but also that of the executor and of the tree's destructor.
+//
+// Errors name the line of the token that was taken last, as Go's do; messages are Go's, because
+// users look for them. Not supported: complex and hexadecimal floating constants.
 #include <algorithm>
 #include <charconv>
 
@@ -277,6 +293,8 @@ class Parser {
   // `$x :=`, `$x =`, `$i, $x :=`; leaves everything else alone.
   Result<void> parse_declarations(std::string_view context, Pipeline& pipeline) {
     while (peek_solid().kind == TokenKind::kVariable) {
+      // A variable may also be what the pipeline begins with: only what follows tells, so look and
+      // go back.
       const std::size_t start = at_;
       const std::string name(next().text);
       const TokenKind after = peek_solid().kind;

@@ -1,4 +1,12 @@
-// Formatting as package fmt does it.
+// Formatting as Go's package fmt does it, over the closed set of template values.
+//
+// A directive is read in fmt's order: flags, [index], width, precision, [index], verb. What a type
+// does with a verb is decided by format_value(); a verb that a type does not know, a missing
+// operand, one too many are no errors but text such as %!d(string=hi), as fmt writes it. Widths
+// count characters, not bytes.
+//
+// Bounds: a width or precision above 1 MiB is refused before anything is padded, and the whole is
+// measured after each directive, so a template cannot ask for more than twice what it may have.
 #include "alerting/template/printf.h"
 
 #include <algorithm>

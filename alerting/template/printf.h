@@ -1,4 +1,5 @@
-// Go's fmt.Sprintf, Sprint and Sprintln over template values.
+// Go's fmt.Sprintf, Sprint and Sprintln over template values, for the functions of these names.
+// Pure.
 #pragma once
 
 #include <span>

@@ -1,6 +1,18 @@
-// Execution: walks the tree of a template. Recursion follows the tree and the template calls; its
-// depth over both is bounded, and so is all that values may take: a rule file, or a label that a
-// target chose, costs the expansion at most.
+// Execution: walks the tree of a template with a value for dot, a stack of variables and one
+// output.
+//
+// Values are handed down by reference and never change; `variables_` is a stack from which a block
+// takes its own when it ends. A template call has a stack of its own, on which only `$` lies.
+// {{break}} and {{continue}} come back up as the result of walking a list.
+//
+// Errors say where, as Go's do: at() keeps the last place, which costs two words, and its text is
+// made only for an error. After an error nothing is put back: the executor is done with.
+//
+// A template is written by who writes rules, but what it works on comes from targets, so its costs
+// are bounded whatever it does (docs/limits.md): steps for loops, calls and nesting for the stack,
+// one string, all variables and query results, queries, and seconds on the clock, since a query may
+// take long. The depth is counted over tree and calls together, because a call within 200 levels of
+// blocks takes the stack further. Past a bound the alert's text is the error; no rule stops for it.
 #include "alerting/template/template.h"
 
 #include <algorithm>
@@ -261,6 +273,7 @@ class Executor {
     if (node.pipeline) {
       NX_TRY_ASSIGN(inner, evaluate(*node.pipeline, dot));
     }
+    // A definition sees none of its caller's variables.
     auto outer = std::exchange(variables_, {});
     NX_TRY(declare("$", inner));
     std::string caller = std::exchange(running_, node.text);
@@ -347,7 +360,7 @@ class Executor {
   }
 
   // Functions are called by commands `f a b`, and by a lone `f` among arguments (then `command` is
-  // empty).
+  // empty). What the pipeline's last stage gave comes behind the written arguments.
   Result<Value> call(const Operand& head, const Command& command, const Value& dot,
                      const Value* last) {
     at(head.position, &head);
@@ -372,6 +385,7 @@ class Executor {
       NX_TRY(check_type(*last, parameter(function, written)));
       args.push_back(*last);
     }
+    // A query costs far more than a step, and only the clock knows how much.
     if (function.name == "query" && ++queries_ > kTemplateQueriesMax) {
       return error(concat("more than ", kTemplateQueriesMax, " queries"), Code::kLimit);
     }

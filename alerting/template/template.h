@@ -12,7 +12,7 @@
 
 namespace narthex::alerting {
 
-// docs/compatibility.md names these.
+/// What one expansion may take: docs/limits.md. Bytes, seconds, or counts.
 inline constexpr std::size_t kTemplateStepsMax = 100'000;
 inline constexpr int kTemplateCallsMax = 64;
 inline constexpr std::size_t kTemplateOutputMax = std::size_t{1} << 20;  // of a string, too
@@ -28,7 +28,8 @@ Result<std::string> expand_template(const std::string& name, std::string_view te
                                     const tmpl::Value& data, const tmpl::Environment& environment,
                                     const StopToken& stop = {});
 
-/// kInvalid `template: <name>:<line>: ...` when `text` does not parse.
+/// kInvalid `template: <name>:<line>: ...` when `text` does not parse, kLimit when it is too long.
+/// Pure.
 Result<void> check_template(const std::string& name, std::string_view text);
 
 /// What stands in front of every alert template: $labels, $externalLabels, $externalURL, $value.

@@ -1,4 +1,6 @@
-// Go's string literals: strconv.Unquote.
+// Go's string and character literals, decoded: strconv.Unquote for what the lexer has found the
+// ends of. Escapes of bytes may make text that is not UTF-8; those of characters may not be
+// surrogates.
 #include <optional>
 #include <string>
 

@@ -1,4 +1,7 @@
-// Values: names, truth, text, fields.
+// What Go's reflection answers about template data, over a closed set of types: name, truth, text,
+// fields. Texts and truth are visitors, so that a new type does not compile until it has them;
+// names stand in a table in the variant's order. Durations and times are pointers upstream, which
+// are true even when zero and have Go's methods.
 #include "alerting/template/value.h"
 
 #include <algorithm>

@@ -45,6 +45,7 @@ struct TimeValue {
 /// The absence of a value: a missing map key, nil.
 struct NoValue {};
 
+/// One value: no value, a plain one, or a shared container. Cheap to copy but for strings.
 class Value {
  public:
   using Variant = std::variant<NoValue, bool, std::int64_t, std::uint64_t, double, std::string,
@@ -53,11 +54,13 @@ class Value {
                                std::shared_ptr<const SampleList>, std::shared_ptr<const AlertData>>;
 
   Value() = default;
+  /// From any of the types themselves.
   template <typename T>
     requires std::is_constructible_v<Variant, T>
   Value(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor): a sum type
   Value(const char* text) : value_(std::string(text)) {}  // NOLINT(google-explicit-constructor)
 
+  /// The value as this type, null when it is another.
   template <typename T>
   const T* as() const {
     return std::get_if<T>(&value_);
@@ -98,6 +101,7 @@ class AnyMap {
   std::size_t weight_ = 0;
 };
 
+/// Templates see the fields as .Labels, .ExternalLabels, .ExternalURL and .Value.
 struct AlertData {
   StringMap labels;
   StringMap external_labels;
