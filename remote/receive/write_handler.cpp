@@ -1,4 +1,9 @@
-// Receiving remote write 1.0.
+// Receives remote write 1.0: unpack, decode, resolve, append all samples as one batch.
+//
+// The message decides nothing but samples: a series that upstream would skip is skipped and
+// counted, and one whose samples are all too old makes no series, since nothing of it could be
+// stored. The batch is appended whole and looked at afterwards: rows that the store refused make
+// the request an error, as upstream answers 400, while the good rows stay.
 #include "remote/receive/write_handler.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// Remote write, receiving: one request's body to one batch. A function, no HTTP. Behaviour:
-// upstream's storage/remote/write_handler.go at v3.14. Thread-safe.
+// Remote write, receiving: one request's body to one batch. A function that knows no HTTP.
+// Behaviour: upstream's storage/remote/write_handler.go at v3.14. Thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +10,7 @@
 
 namespace narthex::remote {
 
+/// What became of one request that was accepted.
 struct WriteReport {
   std::size_t samples = 0;  // appended
   std::size_t skipped_series =

@@ -1,4 +1,8 @@
-// WriteRequest: field numbers from upstream's prompb/remote.proto and types.proto.
+// prometheus.WriteRequest over protozero, field by field: numbers from upstream's
+// prompb/remote.proto and types.proto. Labels and texts stay views into the message; fields that
+// are not known are passed over, as protocol buffers want, and histograms are only counted. Sizes
+// are looked at before anything is made of them: the packed length first, then series and samples
+// as they come.
 #include "remote/wire/write_v1.h"
 
 #include <protozero/pbf_reader.hpp>

@@ -20,6 +20,7 @@ struct WriteSeries {
   std::size_t histograms = 0;  // counted, not decoded
 };
 
+/// Of one request: bytes when unpacked, series, and samples of all series together.
 inline constexpr std::size_t kWriteBytesMax = 32 * 1024 * 1024;  // tuned: beyond what senders make
 inline constexpr std::size_t kWriteSeriesMax = 100'000;
 inline constexpr std::size_t kWriteSamplesMax = 1'000'000;
@@ -32,11 +33,12 @@ Result<std::string> unpack_write_request(std::string_view body);
 /// limits.
 Result<std::vector<WriteSeries>> decode_write_request(std::string_view message);
 
-/// The message for these series, packed with snappy: what a sender posts.
+/// One series for encode_write_request(): its samples in the order of time, as receivers want them.
 struct SeriesToSend {
   model::Labels labels;
   std::vector<model::Sample> samples;
 };
+/// The message of these series, packed with snappy: what a sender posts. Samples are not sorted.
 std::string encode_write_request(const std::vector<SeriesToSend>& series);
 
 }  // namespace narthex::remote
