@@ -1,4 +1,8 @@
-// Pieces, made elsewhere than where they are sent.
+// Pieces of a body, made on the CPU threads of a lane and sent on the connection's own.
+//
+// The two take turns: while a piece is on its way nothing is made, so a client that reads slowly
+// costs one piece of memory and no thread. The state is shared with the response's stream, which
+// may be dropped at any turn without having been run to its end.
 #include "web/answer.h"
 
 namespace narthex::web {

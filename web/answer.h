@@ -12,15 +12,17 @@
 
 namespace narthex::web {
 
+/// How much of a body is made at a time: few enough turns, and little to lose when the client
+/// leaves.
 inline constexpr std::size_t kPieceBytes = 64 * 1024;  // tuned: a piece is made in about 0.2 ms
 
-/// Makes a body from its beginning to its end. Used by one thread at a time.
+/// Makes a body from its beginning to its end. Used by one thread at a time, not always the same.
 class BodyPieces {
  public:
   virtual ~BodyPieces() = default;
 
   /// Appends to `out` until that has kPieceBytes, or a little more; true: that was the last. Not
-  /// called again then, or after an error.
+  /// called again then, or after an error, which cuts off what is being sent.
   virtual Result<bool> next(std::string& out) = 0;
 };
 

@@ -1,4 +1,6 @@
-// Form decoding.
+// Form values as Go's net/url and net/http read them: a bad pair is left out and remembered, the
+// rest counts. Values of the body, the query and multipart parts are kept apart, because their
+// order is the order of precedence, and some parameters are read from the query only.
 #include "web/form.h"
 
 #include <algorithm>

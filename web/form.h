@@ -18,12 +18,15 @@ namespace narthex::web {
 /// Immutable once built.
 class Form {
  public:
+  /// Decodes all of it at once; refers to nothing of the request afterwards. More than 10,000 pairs
+  /// in one place count for nothing, with an error().
   explicit Form(const net::http::Request& request);
 
   /// The first value of `name`, empty when absent. Lives as long as the form.
   std::string_view get(std::string_view name) const;
   /// The same, but only from the URL.
   std::string_view get_query(std::string_view name) const;
+  /// All values of `name`: the body's, the query's, those of multipart parts.
   std::vector<std::string> all(std::string_view name) const;
 
   /// Text of the first malformed pair, as Go words it.

@@ -1,4 +1,6 @@
-// Health, lifecycle and self-metrics.
+// Health, lifecycle and self-metrics: the routes that must answer when little else does. So those
+// without work to do are coroutines that answer on the I/O thread at once; /metrics is made on the
+// control lane and reloads on one of their own.
 #include "web/lifecycle_pages.h"
 
 #include "base/str.h"

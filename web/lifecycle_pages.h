@@ -24,6 +24,8 @@ struct LifecycleLanes {
   net::Executors& reloading;  // one thread, so that reloads wait for each other and nobody for them
 };
 
+/// Adds the routes, before the router's first request. The routes keep `hooks`; `metrics` outlives
+/// them.
 void add_lifecycle_routes(Router& router, LifecycleHooks hooks, LifecycleLanes lanes,
                           Metrics& metrics);
 

@@ -1,4 +1,4 @@
-// Names are upstream's.
+// Names, help texts and buckets are upstream's, so that its dashboards show our pages, too.
 #include "web/metrics.h"
 
 namespace narthex::web {

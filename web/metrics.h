@@ -1,4 +1,4 @@
-// Metrics of routes, and of the page that shows metrics.
+// What each route tells of its requests, and what the page that shows metrics tells of itself.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +12,8 @@ namespace narthex::web {
 /// One route's. Thread-safe; the registry must outlive it.
 class RouteMetrics {
  public:
+  /// `pattern` is the label handler. Status 200 is shown from now on, others from their first
+  /// answer.
   RouteMetrics(Metrics& metrics, std::string_view pattern);
   /// A request that was answered with `status`.
   void add(int status, double seconds, std::size_t response_bytes) const;
@@ -26,7 +28,9 @@ class RouteMetrics {
 /// Those of /metrics itself. Thread-safe; the registry must outlive it.
 class ScrapePageMetrics {
  public:
+  /// Shows the codes 200, 500 and 503 from now on.
   explicit ScrapePageMetrics(Metrics& metrics);
+  /// Scrapes that were answered with `code`; `in_flight` counts those under way.
   Counter& scrapes(std::string_view code) const;
   Gauge& in_flight() const { return in_flight_; }
 

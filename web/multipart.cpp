@@ -1,4 +1,10 @@
-// Multipart, after Go's mime/multipart/multipart.go and mime/mediatype.go.
+// Multipart, after Go's mime/multipart/multipart.go and mime/mediatype.go: which bodies count as
+// malformed is Go's choice, and a client must get the same values or none.
+//
+// A body is lines up to the first delimiter, then parts: fields as in a head, an empty line,
+// content up to the next delimiter. The first delimiter decides whether lines end in CRLF or LF.
+// Between delimiter and fields nothing may stand; text that begins with the boundary and goes on is
+// content. Bounds are Go's, against bodies that consist of nothing but parts or fields.
 #include "web/multipart.h"
 
 #include "base/str.h"

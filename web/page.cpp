@@ -1,4 +1,6 @@
-// Page routes.
+// Page routes: one document for all pages that exist, and an answer for each page of upstream's
+// that does not, so that links from outside lead to a reason. Files are in the binary; a strict
+// content policy keeps anything that a label might smuggle into the page from running.
 #include "web/page.h"
 
 #include "base/str.h"

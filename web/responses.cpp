@@ -1,4 +1,8 @@
-// Plain answers and response compression.
+// Plain answers and response compression, as Go's net/http and upstream's handlers make them.
+//
+// A stream is compressed piece by piece through a sink around the connection's: each piece on a CPU
+// thread, then written, so neither side runs ahead. Its length is not known before, so a stream is
+// compressed however short it turns out to be.
 #include "web/responses.h"
 
 #include <optional>

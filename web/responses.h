@@ -1,4 +1,4 @@
-// Plain answers that every part of web gives. Texts are upstream's.
+// Plain answers that every part of web gives, and compression of all others. Texts are upstream's.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ namespace narthex::web {
 /// `text/plain; charset=utf-8`; nothing has no type.
 net::http::Response text_response(int status, std::string text);
 
-/// What Go's http.Error makes: text, a line feed, and nosniff.
+/// What Go's http.Error makes: text, a line feed, and nosniff. For other clients than the API's.
 net::http::Response error_text_response(int status, std::string_view text);
 
 /// What Go's http.Redirect makes of a path: GET gets a line of HTML.

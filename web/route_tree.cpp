@@ -1,5 +1,14 @@
 // A radix tree of paths. Children of a node differ in their first byte; a `:x` child has no
 // siblings; a `*x` is a child "/" that takes whatever follows.
+//
+// Why a tree at all, for so few routes: upstream's redirects are by-products of its own tree. A
+// path that ends inside an edge, and lacks just the slash at the end of it, is redirected; the same
+// path is not where the edge is cut elsewhere by another route. Clients see those answers, so the
+// tree is cut where httprouter cuts, and find() looks at the same places. What is left out is the
+// order of children by use, and the names of parameters: they change no answer.
+//
+// find_in_other_case() walks the same tree by all children that agree up to case, and takes the
+// first that leads to an end, spelling the path as the edges do.
 #include "web/route_tree.h"
 
 #include <algorithm>
@@ -75,6 +84,7 @@ void RouteTree::add(std::string_view pattern, Id route) {
   while (!pattern.empty()) {
     const std::size_t mark = std::min(pattern.find_first_of(":*"), pattern.size());
     const bool takes_rest = mark < pattern.size() && pattern[mark] == '*';
+    // The slash before `*x` is an edge of its own, as httprouter has it.
     if (takes_rest) {
       node = &node->add_text(pattern.substr(0, mark - 1));
       node = &node->add_text("/");
@@ -96,6 +106,7 @@ RouteTree::Match RouteTree::find(std::string_view path) const {
   std::string_view rest = path;
   while (true) {
     if (!rest.starts_with(node->label)) {
+      // Ends within the edge, one slash short of a route; or is the lone slash behind a node.
       const bool lacks = node->lacks_slash(rest) && node->label.starts_with(rest);
       return {.route = {}, .wants_other_slash = rest == "/" || lacks};
     }

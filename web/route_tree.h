@@ -32,6 +32,7 @@ class RouteTree {
   /// everything that follows its slash. Where one stands, no other text may.
   void add(std::string_view pattern, Id route);
 
+  /// The route of `path`, which starts with a slash; case and slashes count.
   Match find(std::string_view path) const;
 
   /// The path as its route spells it, with a slash more or less where that takes it there. As

@@ -1,4 +1,22 @@
-// Routing.
+// From a request to its handler, by the rules of Go's ServeMux and upstream's two routers.
+//
+// handle() decides where a request goes:
+// 1. A path that is not clean (double slashes, dots) is redirected to the clean one. It is the path
+//    as the client wrote it, escapes and all, that must be clean.
+// 2. The mux compares segments, so an escaped /api/v1 is the API's still; the API's router then
+//    compares bytes and has no such path: 404.
+// 3. The tree of the method has the path: run() it. Else a slash more or less, or another case, may
+//    lead somewhere: 301 or 307. Else other methods may have it: 405 with Allow, or 404.
+//
+// run() is what surrounds every handler: the readiness gate, the refusal of cross-site requests to
+// what changes something, then answer(), then the metrics, which for a stream are counted when its
+// last byte is gone.
+//
+// answer() is where exceptions of handlers end: one becomes a 500 and a line in the log.
+// Compression of small bodies is done on the I/O thread, since to go to another would take longer.
+//
+// Unlike upstream, a redirect never leads out of the prefix, and requests that a browser says come
+// from another site change nothing here.
 #include "web/router.h"
 
 #include <algorithm>

@@ -34,6 +34,7 @@ struct RouteTraits {
   net::Executors* lane = nullptr;  // whose CPU pool compresses large answers; null: the router's
 };
 
+/// Flags, for as long as the router lives.
 struct RouterOptions {
   /// `--web.route-prefix`, without a slash at its end; empty for the root.
   std::string prefix;
@@ -41,9 +42,10 @@ struct RouterOptions {
   std::optional<Regex> cors_origin;
 };
 
-/// Routes are added before the first request; then thread-safe.
+/// Routes are added before the first request, by one thread; then thread-safe.
 class Router {
  public:
+  /// Gated routes answer 503 but for kReady; the server goes through these in order.
   enum class Readiness : unsigned char { kStarting, kReady, kStopping };
 
   /// All references must outlive the router.
@@ -61,6 +63,7 @@ class Router {
   /// Whether the request's route is a vital one.
   bool is_vital(const net::http::Request& request) const;
 
+  /// From any thread. Requests that have passed the gate go on.
   void set_readiness(Readiness readiness) {
     readiness_.store(readiness, std::memory_order_release);
   }

@@ -1,4 +1,14 @@
-// API routes.
+// Which path is answered by whom, on whose threads, and at whose expense.
+//
+// Handlers are plain functions from a request to an answer; this file puts three things around
+// each. A lane: the CPU pool on which it runs, so that slow queries wait for each other and status
+// pages for nobody. What of an answer does not fit into one piece is made by the control lane,
+// where no slow request is in front of it. Memory: what the handler allocates is charged to an
+// account, which the answer keeps until it is sent, because its pieces hold that memory and make
+// more of it. Traits: upstream's gate, CORS and compression for the path.
+//
+// Paths that upstream has and we have not are routes, too: they say so, instead of being no path at
+// all.
 #include "web/api/api.h"
 
 #include "base/str.h"
@@ -40,6 +50,7 @@ net::http::HttpHandler on_lane(Lane lane, Handler handler) {
   };
 }
 
+// Pieces whose making, and whose end, is charged to the request's account.
 class ChargedPieces final : public BodyPieces {
  public:
   ChargedPieces(std::shared_ptr<MemoryAccount> account, std::unique_ptr<BodyPieces> pieces)

@@ -31,7 +31,7 @@ struct ApiParts {
   ApiMemory memory = {};
 };
 
-/// A handler that runs `answer` on the CPU pool.
+/// A handler that runs `answer` on the CPU pool of `executors`, which outlives it. Several at once.
 net::http::HttpHandler on_cpu(net::Executors& executors,
                               std::function<net::http::Response(const net::http::Request&)> answer);
 
@@ -43,6 +43,7 @@ struct ApiLanes {
   net::Executors& control;   // status, targets and rules; and what of an answer streams
 };
 
+/// Adds every route, once, before the router's first request.
 void add_api_routes(Router& router, const ApiParts& parts, const ApiLanes& lanes);
 
 }  // namespace narthex::web

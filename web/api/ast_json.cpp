@@ -1,4 +1,6 @@
-// Syntax trees as JSON.
+// Syntax trees as JSON, written by a loop: a stack holds what is still to be written, nodes and the
+// texts between them. A node on top is replaced by its pieces, last one first. The pieces of each
+// kind stand in Pieces, one function a kind, keys in the order in which Go's encoder sorts them.
 #include "web/api/ast_json.h"
 
 #include <array>

@@ -1,4 +1,8 @@
-// Envelopes.
+// Envelopes: success around data, whole or in pieces, and errors by their codes.
+//
+// type_of() is the only place where a Code becomes a type and a status, after upstream's
+// respondError(). The envelope is written by hand around data that is JSON already: data may be a
+// hundred megabytes, and nothing is copied.
 #include "web/api/errors.h"
 
 #include <utility>

@@ -12,7 +12,7 @@
 
 namespace narthex::web {
 
-/// `{"status":"error",...}` with the type and status of the error's code.
+/// `{"status":"error",...}` with the type and status of the error's code; never fails.
 net::http::Response error_response(const Error& error);
 
 /// `not implemented yet: <what>`, as an execution error.
@@ -32,6 +32,7 @@ class SuccessEnvelope {
  public:
   SuccessEnvelope();
   std::string& body() { return body_; }
+  /// Status 200. Spends the envelope.
   net::http::Response close(const Remarks& remarks = {}) &&;
 
  private:

@@ -1,4 +1,9 @@
-// Parameter grammars.
+// Parameter grammars, and times that go wrong the way Go's do.
+//
+// Clients send times far outside of any clock (infinities, MinTime, 1e300), and upstream answers
+// them without an error, by sums that wrap around. ApiTime does the same sums: seconds since 1970
+// and nanoseconds apart, compared as time.Time does from year 1 on, wrapped where 64 bits end. So
+// the same request selects the same samples here, or none, as there.
 #include "web/api/params.h"
 
 #include <charconv>
@@ -92,6 +97,8 @@ bool ApiTime::is_before(const ApiTime& other) const {
 std::int64_t ApiTime::since_ns(const ApiTime& earlier) const {
   const __int128 seconds = static_cast<__int128>(since_year_one()) - earlier.since_year_one();
   const __int128 ns = seconds * kNsPerSecond + nanoseconds_ - earlier.nanoseconds_;
+  // Go's Sub() saturates above; what is below is never asked for, since the end is not before the
+  // start.
   constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
   return ns > kMax ? kMax : static_cast<std::int64_t>(ns);
 }

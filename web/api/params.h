@@ -24,13 +24,16 @@ inline constexpr model::TimeMs kApiTimeMax = 9'223'309'901'257'974'999;
 /// them.
 class ApiTime {
  public:
+  /// Exact, but for kApiTimeMax, which stands for the last nanosecond of its second.
   static ApiTime from_ms(model::TimeMs ms);
+  /// Rounded to milliseconds as upstream rounds; infinities and NaN as Go converts them.
   static ApiTime from_seconds(double seconds);
 
   /// Where selections begin and end: seconds times 1,000, wrapped.
   model::TimeMs ms() const;
   /// Where queries are evaluated: nanoseconds, wrapped, in milliseconds. Within 292 years of 1970.
   model::TimeMs query_ms() const;
+  /// As Go's Before(), after both sides have wrapped.
   bool is_before(const ApiTime& other) const;
   /// Nanoseconds from `earlier` to this, at most 2^63 - 1.
   std::int64_t since_ns(const ApiTime& earlier) const;
@@ -55,13 +58,13 @@ Result<ApiTime> time_parameter(const Form& form, std::string_view name, model::T
 /// one, as Go converts them.
 Result<std::int64_t> parse_duration_ns(std::string_view text);
 
-/// 0 for none. Errors carry the name `limit` already.
+/// 0 for none. kInvalid for what is no number or negative; errors carry the name `limit` already.
 Result<std::size_t> limit_parameter(const Form& form);
 
 /// Go's strconv.Atoi, with its texts.
 Result<std::int64_t> parse_integer(std::string_view text);
 
-/// `start` and `end` with upstream's defaults.
+/// `start` and `end` in milliseconds, with upstream's defaults; either may be the larger.
 Result<model::TimeRange> range_parameters(const Form& form);
 
 /// Every `match[]`: at most 1,000, each with a matcher that does not match the empty string.

@@ -1,4 +1,12 @@
-// Query endpoints.
+// Query endpoints: parameters to a request, a result to an answer in pieces.
+//
+// Parameters are read in upstream's order, because of several wrong ones the first is told. Then
+// comes the query, then the result is cut to `limit`, then written. A query counts as running until
+// the last piece of its answer is made (ResultPieces holds its Running), so cancel_all() ends
+// answers under way as well, and the client's token stops either when it leaves.
+//
+// A timeout too short for upstream to evaluate anything is answered without evaluating, but after
+// parsing: an error in the text comes first there, too.
 #include "web/api/query_api.h"
 
 #include <limits>

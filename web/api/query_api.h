@@ -15,7 +15,8 @@
 
 namespace narthex::web {
 
-/// Evaluates one query: Engine::run over some store.
+/// Evaluates one query: Engine::run over some store. Blocks; called from several threads. Ends
+/// early when the token stops.
 using RunQuery =
     std::function<Result<query::QueryResult>(const query::QueryRequest&, const StopToken&)>;
 
@@ -25,10 +26,13 @@ class QueryApi {
   /// `clock` must outlive the API, and so must what `run` refers to.
   QueryApi(RunQuery run, query::ParserOptions parser, const Clock& clock);
 
-  /// These two end with kCancelled when their request's client goes away.
+  /// /api/v1/query and query_range. They, and what follows, end with kCancelled when the client
+  /// goes away.
   Answer instant(const net::http::Request& request);
   Answer range(const net::http::Request& request);
 
+  /// Only the text counts: exemplars are not stored, so the list is empty, and 204 without a
+  /// selector. Parsing may take 10 s, in all three.
   net::http::Response exemplars(const net::http::Request& request);
   net::http::Response format_query(const net::http::Request& request);
   net::http::Response parse_query(const net::http::Request& request);

@@ -1,4 +1,9 @@
-// Rule endpoints.
+// Rule endpoints: filters, pages of groups, and JSON in upstream's order of members.
+//
+// A page begins with the group whose token is asked for and ends before the one after
+// `group_limit`, whose token is the next page's. Tokens are hashes of names, not places, so a
+// reload between two pages does no harm unless it removes that very group; then the answer says so.
+// Groups without a rule that the filters take are left out and do not count.
 #include "web/api/rules_api.h"
 
 #include <algorithm>

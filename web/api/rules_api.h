@@ -1,4 +1,4 @@
-// rules and alerts. Plain functions for the CPU pool.
+// rules and alerts: what the groups do, as copies of their state. Plain functions for the CPU pool.
 #pragma once
 
 #include <functional>
@@ -17,6 +17,7 @@ class RulesApi {
  public:
   explicit RulesApi(RuleGroupsSource groups) : groups_(std::move(groups)) {}
 
+  /// One endpoint each. Bad filters: bad_data, in upstream's words. alerts takes no parameters.
   net::http::Response rules(const net::http::Request& request) const;
   net::http::Response alerts(const net::http::Request& request) const;
 

@@ -1,4 +1,9 @@
-// Series and label endpoints.
+// Series and label endpoints: the same selection, three ways to look, one way to answer.
+//
+// Selectors are looked up one by one and merged by sorting, as each result may name what another
+// has. A limit is handed down as one more than asked for, so that a cut shows and is said. The list
+// is complete before the first piece is sent: it must be sorted, and an error must be able to be
+// the answer. Only its text is made in pieces.
 #include "web/api/series_api.h"
 
 #include <algorithm>
@@ -164,6 +169,7 @@ Answer SeriesApi::series(const net::http::Request& request) const {
     return error_response(Error(Code::kInvalid, "no match[] parameter provided"));
   }
   Result<Selection> selection = read_selection(form, request.client);
+  // Upstream names match[] in front of what is wrong with a selector here, but not for labels.
   if (!selection && (selection.error().code() != Code::kInvalid ||
                      selection.error().cause() == Cause::kParameter)) {
     return error_response(selection.error());

@@ -17,6 +17,8 @@ class SeriesApi {
   /// `store` must outlive the API.
   explicit SeriesApi(model::Queryable& store) : store_(store) {}
 
+  /// One endpoint each: lists in order, cut at `limit`, with a warning if they were. bad_data for
+  /// parameters, kCancelled when the client goes away.
   Answer series(const net::http::Request& request) const;
   Answer label_names(const net::http::Request& request) const;
   /// The name stands in the path: `.../label/<name>/values`.

@@ -1,4 +1,6 @@
-// Status endpoints.
+// Status endpoints: each asks its provider and writes what it says, members in upstream's order.
+// What Go has and C++ has not (GOGC, GODEBUG) is empty; threads are shown as goroutines, processors
+// as GOMAXPROCS.
 #include "web/api/status_api.h"
 
 #include "base/json.h"

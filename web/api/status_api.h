@@ -15,6 +15,7 @@
 
 namespace narthex::web {
 
+/// What the binary is; fields that the build did not know are empty.
 struct BuildInfo {
   std::string version = "3.14.0";  // the Prometheus whose API this is
   std::string narthex_version;
@@ -25,6 +26,8 @@ struct BuildInfo {
   std::string compiler;  // shown as goVersion
 };
 
+/// The process at one moment. Times in milliseconds since 1970; 0, never, is shown as Go's zero
+/// time.
 struct RuntimeInfo {
   model::TimeMs start_time = 0;
   std::string working_directory;
@@ -39,6 +42,7 @@ struct RuntimeInfo {
   std::string storage_retention;  // "15d", "15d or 512MiB"
 };
 
+/// A row of a list: how many, or how many bytes, belong to a name.
 struct NamedCount {
   std::string name;
   std::uint64_t value = 0;
@@ -57,12 +61,14 @@ struct TsdbStatus {
   std::vector<NamedCount> series_by_pair;  // name is `label=value`
 };
 
+/// Numbers of segments: the first, the last, and the one being read.
 struct WalReplayStatus {
   std::int64_t min = 0;
   std::int64_t max = 0;
   std::int64_t current = 0;
 };
 
+/// A message to those who look at the server; no longer `active` once its cause is gone.
 struct Notification {
   std::string text;
   model::TimeMs date = 0;
@@ -85,6 +91,8 @@ class StatusApi {
  public:
   explicit StatusApi(StatusProviders providers) : providers_(std::move(providers)) {}
 
+  /// One endpoint each. `limit` of tsdb is in [1, 10,000], 10 by default: bad_data otherwise.
+  /// walreplay is all zeros and notifications are none without their providers.
   net::http::Response config(const net::http::Request& request) const;
   net::http::Response flags(const net::http::Request& request) const;
   net::http::Response runtime_info(const net::http::Request& request) const;

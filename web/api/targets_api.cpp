@@ -1,4 +1,8 @@
-// Target endpoints.
+// Target endpoints: copies from the scrape manager, written as upstream writes them.
+//
+// Metadata comes as one list of entries, target by target. targets/metadata passes it on and ends
+// between two targets; metadata turns it round, by family, where the same text from many targets
+// counts once. Addresses of this very machine are shown under the name by which others reach it.
 #include "web/api/targets_api.h"
 
 #include <map>

@@ -39,6 +39,7 @@ class TargetsApi {
   TargetsApi(TargetsSource source, GlobalUrl global_url)
       : source_(std::move(source)), global_url_(std::move(global_url)) {}
 
+  /// One endpoint each; errors are bad_data for limits that are no numbers and for a bad selector.
   net::http::Response targets(const net::http::Request& request) const;
   net::http::Response target_metadata(const net::http::Request& request) const;
   net::http::Response metric_metadata(const net::http::Request& request) const;

@@ -1,4 +1,5 @@
-// The target endpoints' view of a scrape manager.
+// Ties the target endpoints to a scrape manager: functions, so that tests need none and
+// Alertmanagers can come from another part.
 #include "web/api/targets_api.h"
 
 namespace narthex::web {
