@@ -1,4 +1,5 @@
-// Splitting the command line.
+// Splits a command line by the rules of kingpin, upstream's flag library, with its texts of errors:
+// scripts that start Prometheus must start Narthex, and fail with the same words.
 #include "server/arguments.h"
 
 #include <optional>

@@ -1,6 +1,6 @@
 // Splits a command line the way Prometheus' flag library does: --name=value, --name value,
-// --switch,
-// --no-switch, @file for arguments kept in a file. What the values mean is not known here.
+// --switch, --no-switch, @file for arguments kept in a file. What the values mean is not known
+// here.
 #pragma once
 
 #include <map>
@@ -13,6 +13,7 @@
 
 namespace narthex::server {
 
+/// What was given, not yet looked at.
 struct Arguments {
   /// By flag name without dashes, in the order given. A switch has "true" or "false".
   std::map<std::string, std::vector<std::string>, std::less<>> given;

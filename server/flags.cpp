@@ -1,4 +1,6 @@
-// What the command line asks for, by the table of options.
+// What the command line asks for, by the table of options. Each value is read, checked and shown by
+// its kind, then stored in its field; what depends on several flags is checked here behind that, in
+// upstream's order, because of several faults the first is told.
 #include "server/flags.h"
 
 #include <algorithm>

@@ -54,6 +54,7 @@ struct Flags {
   /// Every flag with its value, for /api/v1/status/flags.
   std::map<std::string, std::string> all;
 
+  /// Whether --enable-feature names it, known or not.
   bool has_feature(std::string_view name) const;
 };
 

@@ -1,4 +1,5 @@
-// LateStore.
+// Each call looks once whether there is a store and stays with what it saw: close() stops later
+// calls only, so whoever closes waits for the callers before the store goes.
 #include "server/late_store.h"
 
 #include <limits>

@@ -8,6 +8,8 @@
 
 namespace narthex::server {
 
+/// Passes calls on to a store, or answers kUnavailable "TSDB not ready". Before open() no sample is
+/// too old for oldest_time().
 class LateStore final : public model::Appender, public model::Queryable {
  public:
   Result<model::SeriesHandle> resolve(const model::Labels& labels,
@@ -22,6 +24,7 @@ class LateStore final : public model::Appender, public model::Queryable {
     appender_.store(&store, std::memory_order_release);
     queryable_.store(&store, std::memory_order_release);
   }
+  /// From now on there is no store. Calls under way go on: they end before the store may.
   void close();
 
  private:

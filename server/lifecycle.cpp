@@ -1,7 +1,28 @@
 // Wiring, and the order in which parts start, reload and stop.
 //
-// Pools apart for scrapes, rules, queries and control routes, so that none waits for another; on a
-// busy core the system serves them in that order (docs/concurrency.md).
+// Parts. All exist from the constructor to the destructor, whatever the phase. Before the store is
+// open they meet kUnavailable from LateStore, after stop() they do nothing; so no request, signal
+// or order of them finds one missing. Pools apart for scrapes, rules, queries and control routes,
+// so that none waits for another; on a busy core the system serves them in that order
+// (docs/concurrency.md).
+//
+// Start: metrics; a first configuration, prepared and put aside; the listener, so that health and
+// progress can be asked during a replay, and everything else gets 503; the store; then the newest
+// good configuration is committed, rules start, and the gate opens.
+//
+// Reload: the file is read and every part prepares, which may fail and changes nothing; then every
+// part commits, which has no errors. While the server starts the result waits for the store
+// instead. Reading holds files_mutex only, which may wait for a disk; the change itself holds
+// reload_mutex, for which stop() waits, too.
+//
+// Stop, in an order in which nobody misses what was stopped before: no new connections; scrapes and
+// rules end, who write; queries are cancelled; requests get their grace; the store is closed and
+// with it the log, which is what must not be lost; only then notifications drain, because an
+// Alertmanager that hangs can take longer than whoever sent the signal is willing to wait; last the
+// threads.
+//
+// Rejected: making parts in start(). Requests come as soon as the listener is there, and every
+// handler would have to ask whether its part is.
 #include "server/lifecycle.h"
 
 #include <algorithm>
@@ -59,9 +80,6 @@ StopToken cancellable(const Clock& clock) {
 
 }  // namespace
 
-// Every part exists from the constructor to the destructor, whatever the phase: before the store is
-// open they meet kUnavailable from LateStore, after stop() they do nothing. So no request, signal
-// or order of them can find one missing.
 struct Server::Parts {
   enum class Phase : unsigned char { kStarting, kRunning, kStopping };
   /// A configuration that every part has agreed to.
@@ -427,8 +445,7 @@ void Server::reload_later() {
   (void)guarded(p.log, p.metrics, {"server", "reloading"}, work);
 }
 
-// Samples first: the store is closed before notifications drain, because an Alertmanager that hangs
-// can take longer than whoever sent the signal is willing to wait.
+// Samples first, notifications behind them: the order of the opening.
 void Server::stop() {
   Parts& p = *parts_;
   {

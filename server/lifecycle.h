@@ -1,5 +1,5 @@
 // The server's life: build the graph of objects, start, reload, drain, stop, in the order written
-// here.
+// here. The only place that knows all parts.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,5 @@
-// narthex: the server's entry.
+// The process's entry: command line in, exit status out. Nothing is decided here but what is
+// printed when there is no log yet.
 #include <cstdio>
 #include <exception>
 #include <string>

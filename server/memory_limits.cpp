@@ -1,4 +1,5 @@
-// Reading /proc and the cgroup file system.
+// Reads /proc and the cgroup file system. A limit holds for a group and all below it, so the least
+// one on the way to the root counts; what cannot be read limits nothing.
 #include "server/memory_limits.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Names are upstream's; narthex_ stands before those of our own.
+// Names are upstream's and those of Go's client library, as far as they mean anything here;
+// narthex_ stands before those of our own.
 #include "server/metrics.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Reading /proc.
+// What /proc/self/stat and its like say, by position: the fields are numbered in proc(5), here from
+// behind the command's name, which may hold blanks and parentheses.
 #include "server/process.h"
 
 #include <charconv>

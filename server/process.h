@@ -9,6 +9,7 @@
 
 namespace narthex::server {
 
+/// Bytes, seconds and counts, at one moment.
 struct ProcessState {
   double cpu_seconds = 0;
   std::uint64_t resident_bytes = 0;
@@ -25,6 +26,7 @@ ProcessState read_process_state(FileSystem& fs);
 
 /// The host's name, fully qualified where the system knows it.
 std::string host_name();
+/// Empty when it is gone or its name is longer than 4 KiB.
 std::string working_directory();
 
 }  // namespace narthex::server

@@ -1,4 +1,6 @@
-// Running a server between the signals.
+// Runs a server between the signals. The main thread waits for signals, another starts the server,
+// because a replay takes minutes and must be stopped by a signal all the same. A start that fails
+// sends this process the signal that ends it, so that there is one way out.
 #include "server/run.h"
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// The server as a process: signals, exit status.
+// The server as a process: from flags to an exit status, with signals in between.
 #pragma once
 
 #include "server/flags.h"

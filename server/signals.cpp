@@ -1,4 +1,5 @@
-// Signals.
+// Signals as a queue that one thread reads, instead of handlers, which may do next to nothing. They
+// are blocked before any library is initialised and could start a thread, so by system calls alone.
 #include "server/signals.h"
 
 #include <csignal>

@@ -4,6 +4,7 @@
 
 namespace narthex::server {
 
+/// What is asked for: a reload (SIGHUP), or an end (SIGINT, SIGTERM).
 enum class Signal : unsigned char { kReload, kInterrupt, kTerminate };
 
 /// Blocks the three in this thread and those it starts from now on, and ignores SIGPIPE. It may run

@@ -1,4 +1,5 @@
-// Flags and configuration, translated.
+// Flags and configuration, translated into the options of each part, so that parts know neither.
+// Whatever is computed from several flags, or from the machine, is computed here, once.
 #include "server/wiring.h"
 
 #include <algorithm>
@@ -96,6 +97,8 @@ std::string port_of(const std::string& address) {
   return address.substr(address.rfind(':') + 1);
 }
 
+// As Go's url.Parse takes it apart. Without a scheme the whole is a path, with one but no slashes
+// it is opaque and has neither host nor path.
 ExternalUrl external_url(const Flags& flags) {
   ExternalUrl url;
   std::string_view rest = flags.external_url;
@@ -158,6 +161,7 @@ alerting::RulesConfig rules_config(const Config& config) {
   return rules;
 }
 
+// Upstream writes into its flags what it finds out while it starts, and shows that.
 std::map<std::string, std::string> effective_flags(const Flags& flags, const Config& config) {
   constexpr model::DurationMs kBlockMsMax = 31LL * 24 * 60 * 60 * 1000;  // copied from upstream
   std::map<std::string, std::string> all = flags.all;
@@ -172,6 +176,7 @@ std::map<std::string, std::string> effective_flags(const Flags& flags, const Con
 web::RouterOptions router_options(const Flags& flags) {
   web::RouterOptions options;
   options.prefix = route_prefix(flags);
+  // What matches everything need not be asked.
   if (flags.cors_origin != ".*") {
     if (auto regex = Regex::anchored(flags.cors_origin)) options.cors_origin = *std::move(regex);
   }

@@ -27,8 +27,11 @@ struct ExternalUrl {
   std::string path;    // decoded; a slash at its front and none at its end, or empty
   std::string text;    // the whole, as links begin
 };
+/// Never fails: flags were checked when they were parsed.
 ExternalUrl external_url(const Flags& flags);
 
+/// The options of each part; what a flag does not decide keeps the part's default. Memory that
+/// flags leave open is a share of the machine's, or of its cgroup's.
 query::EngineOptions engine_options(const Flags& flags, const Config& config);
 scrape::ScrapeOptions scrape_options(const Flags& flags);
 net::http::HttpServerOptions http_options(const Flags& flags);
