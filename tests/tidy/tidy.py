@@ -155,11 +155,78 @@ def check_bans(path, text):
             yield code.count("\n", 0, match.start()) + 1, f"'{match.group(0)}': write {instead}"
 
 
+OPENING_MIN = 32
+# Not in force yet: files that were being rewritten when the three rules came. A row goes with its breach.
+OPENING_LATER = (
+    "alerting/rules/config.cpp", "model/relabel_config.cpp", "query/ops/select.cpp", "query/ops/window.cpp", "query/table.cpp",
+    "query/value.cpp", "tsdb/head/", "web/api/result_json.cpp",
+)
+CONTRACTS_LATER = (
+    "alerting/config.h", "alerting/rules/config.h", "base/yaml.h", "discovery/config.h", "model/histogram.h", "model/sample.h",
+    "model/storage.h", "net/http/client_config.h", "query/ops/aggregate.h", "query/ops/select.h", "query/ops/selection.h",
+    "query/ops/window.h", "query/table.h", "query/tile.h", "query/value.h", "scrape/config.h", "server/config.h", "tsdb/chunk/",
+    "tsdb/config.h", "tsdb/head/", "tsdb/wal/records.h",
+)
+LOCKS_LATER = ("tsdb/head/",)
+
+
 def check_opening(path, text):
     if not text.startswith("//"):
         yield 1, "a file opens with a comment: what it is, the invariant that matters, its thread-safety"
+    elif len(text.split("\n", 1)[0]) < OPENING_MIN and not path.startswith(("tests/",) + OPENING_LATER):
+        yield 1, f"the opening's first line has less than {OPENING_MIN} characters: say what problem the file solves, and how"
     if path.endswith(".h") and "#pragma once" not in text:
         yield 1, "a header needs #pragma once"
+
+
+def declarations(code):
+    """Of a header's code without comments, what all the world sees, outside bodies: (first line, last line, statement, whether in a
+    class). What is private, protected or in a namespace internal is left out. Relies on clang-format's line breaks."""
+    scopes, start, statement = [], 0, ""
+    for number, line in enumerate(code.splitlines(), 1):
+        line = line.strip()
+        if not statement and (not line or line.startswith("#")):
+            continue
+        start, statement = start if statement else number, f"{statement} {line}".strip()
+        seen = all(scope in ("namespace", "public") for scope in scopes)
+        in_class = bool(scopes) and scopes[-1] != "namespace"
+        if statement in ("public:", "private:", "protected:"):
+            scopes[-1], statement = statement[:-1], ""
+        elif statement.startswith("}"):  # the end of a namespace or a class
+            del scopes[-1:]
+            statement = ""
+        elif re.match(r"(inline )?namespace\b.*\{$", statement):
+            scopes.append("internal" if "internal" in statement else "namespace")
+            statement = ""
+        elif re.match(r"(template <.*> )?(class|struct|union)\b[^;()=]*(NX_\w+\([^)]*\)[^;()=]*)?\{$", statement):
+            if seen:
+                yield start, number, statement, in_class
+            scopes.append("private" if re.search(r"\bclass [^<>]*\{$", statement) else "public")
+            statement = ""
+        elif re.search(r"[;}]$", statement) and all(statement.count(a) == statement.count(b) for a, b in ("()", "{}")):
+            if seen:
+                yield start, number, statement, in_class
+            statement = ""
+
+
+# No contract of their own: what the language or a base class says already, and names for others' types.
+SAYS_ENOUGH = (r"= (default|delete);|\boverride\b|\bfinal( \{|;$)|^(virtual )?~|^(friend|using|namespace|extern|static_assert)\b|^NX_"
+               r"|^template (class\b|<>)|^(enum )?(class|struct) \w+( : [\w:]+)?;$|^(?P<type>\w+)\((\)|(const )?(?P=type)&)|\boperator=\(")
+
+
+def check_contracts(path, text):
+    """Every public type, function and constant of a header has a comment: above it, on it, or on the one before it in its paragraph."""
+    if not path.endswith(".h") or path.startswith(("tests/",) + CONTRACTS_LATER):
+        return
+    lines = [""] + text.splitlines()
+    last, told = 0, False
+    for first, end, statement, in_class in declarations(strip(text)):
+        told = "//" in lines[first] or lines[first - 1].strip().startswith("//") or (told and first == last + 1)
+        data = in_class and "(" not in re.sub(r"<.*>|=.*", "", statement) and not re.match(r"enum|class|struct|static constexpr", statement)
+        last = 0 if data or statement.endswith("{") else end  # functions are no paragraph with members, nor with their class's head
+        accessor = in_class and re.search(r"\{[^;]*;? ?\}$", statement)  # of one line: its class's contract says what it is about
+        if not (told or data or accessor or re.search(SAYS_ENOUGH, statement)):
+            yield first, f"'{statement.split('{')[0][:60].strip()}' needs its contract (///): units, ranges, lifetime, errors, threads"
 
 
 def check_namespace(path, text):
@@ -183,7 +250,7 @@ def check_time_sums(path, text):
         yield code.count("\n", 0, match.start()) + 1, f"'{match.group(0)}': times add up in model/time.h (add_time, ...)"
 
 
-RULES = (check_time_sums, check_includes, check_beast, check_sizes, check_bans, check_opening, check_namespace)
+RULES = (check_time_sums, check_includes, check_beast, check_sizes, check_bans, check_opening, check_contracts, check_namespace)
 
 
 def reached(root, path, seen=None):
@@ -234,12 +301,61 @@ def check_tests(root, paths, table):
         yield path, 1, "TESTED_THROUGH names this source, which is not there"
 
 
+def read(root, path):
+    with open(os.path.join(root, path), encoding="utf-8") as file:
+        return file.read()
+
+
+LOCK = re.compile(r"^( *)(?:mutable )?(?:std::(?:shared_)?mutex|(?:Shared)?Mutex) (\w+);", flags=re.M)
+
+
+def full_name(code, match):
+    """Of a member, with the classes around it: `Server::Parts::mutex`. Relies on clang-format's indentation."""
+    names, indent = [match.group(2)], len(match.group(1))
+    for line in reversed(code[:match.start()].splitlines()):
+        scope = re.match(r"( *)(?:class|struct) (?:NX_\w+(?:\([^)]*\))? )?([\w:]+)[^;]*$", line)
+        if scope and len(scope.group(1)) < indent:
+            names.insert(0, scope.group(2))
+            indent = len(scope.group(1))
+    return "::".join(names)
+
+
+def comment_above(lines, number):
+    """The lines of comment that end directly above this one."""
+    first = number - 1
+    while first > 0 and lines[first - 1].strip().startswith("//"):
+        first -= 1
+    return lines[first:number - 1]
+
+
+def check_locks(root, paths):
+    """Every lock that is a member says its rank, or that it is a leaf, and stands in the table of docs/concurrency.md with that."""
+    table = {}
+    for row in read(root, "docs/concurrency.md").splitlines() if os.path.exists(os.path.join(root, "docs/concurrency.md")) else ():
+        cells = row.split("|")
+        for name in re.findall(r"`([\w:]+)`", cells[2]) if len(cells) > 2 else ():
+            table[re.sub(r"^([a-z]\w*::)+", "", name)] = cells[1].strip()  # without namespaces
+    for path in paths:
+        if not path.endswith((".h", ".cpp")) or path.startswith(("tests/", "base/mutex.h") + LOCKS_LATER):
+            continue
+        text = read(root, path)
+        code, lines = strip(text), text.splitlines()
+        for match in LOCK.finditer(code):
+            number = code.count("\n", 0, match.start()) + 1
+            said = re.search(r"//.*?\b(?:rank (\d+)|leaf)\b", "\n".join(comment_above(lines, number) + [lines[number - 1]]), flags=re.I)
+            name = full_name(code, match)
+            if not said:
+                yield path, number, f"'{name}' needs its place in the order of locks: // rank N, or // leaf (it calls nothing that locks)"
+            elif table.get(name) != (said.group(1) or "leaf"):
+                yield path, number, f"docs/concurrency.md needs a row {said.group(1) or 'leaf'} that names `{name}` and what it guards"
+
+
 def check_citations(root, paths):
     """A comment names a document by its path from the root, and it is there."""
     for path in paths:
         if path.startswith("tests/tidy/"):
             continue
-        text = open(os.path.join(root, path), encoding="utf-8").read()
+        text = read(root, path)
         for match in re.finditer(r"[\w./-]+\.md\b|//.*\b(?:design|docs): ", text):
             cited = match.group(0)
             if cited.endswith(".md") and os.path.exists(os.path.join(root, cited)):
@@ -266,11 +382,12 @@ def check(root, table=None):
     """Every breach as (path, line, message)."""
     paths = list(listed(root))
     for path in paths:
-        text = open(os.path.join(root, path), encoding="utf-8").read()
+        text = read(root, path)
         for rule in RULES:
             for line, message in rule(path, text):
                 yield path, line, message
     yield from check_tests(root, paths, TESTED_THROUGH if table is None else table)
+    yield from check_locks(root, paths)
     yield from check_citations(root, paths)
     yield from check_links(root)
 
