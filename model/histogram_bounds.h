@@ -6,11 +6,13 @@
 
 namespace narthex::model {
 
-inline constexpr std::int32_t kCustomBucketsSchema =
-    -53;  // fixed by upstream: bounds are listed, not computed
-inline constexpr std::int32_t kExponentialSchemaMin = -4;  // fixed by upstream
+/// Fixed by upstream: the schema whose bounds are listed, not computed.
+inline constexpr std::int32_t kCustomBucketsSchema = -53;
+/// Fixed by upstream: from a bucket for every 16 powers of two to 256 buckets for each.
+inline constexpr std::int32_t kExponentialSchemaMin = -4;
 inline constexpr std::int32_t kExponentialSchemaMax = 8;
 
+/// Whether bounds are computed; others than these and kCustomBucketsSchema mean nothing.
 constexpr bool is_exponential_schema(std::int32_t schema) {
   return schema >= kExponentialSchemaMin && schema <= kExponentialSchemaMax;
 }

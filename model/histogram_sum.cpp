@@ -1,4 +1,5 @@
-// Adding histograms.
+// Each side as a list of buckets by index, which two histograms merge like sorted lists; spans are
+// made of it at the end.
 #include "model/histogram_sum.h"
 
 #include <algorithm>

@@ -19,13 +19,16 @@ namespace narthex::model {
 /// Thread-compatible. Everything that is added passed check_histogram().
 class HistogramSum {
  public:
+  /// A sum of one.
   explicit HistogramSum(const FloatHistogram& first);
 
+  /// How it went.
   enum class Added : unsigned char {
     kPlainly,
     kReconciled,    // custom buckets whose bounds differ
     kIncompatible,  // custom buckets and exponential ones: nothing was added
   };
+  /// After kIncompatible the sum is as before, and goes on.
   Added add(const FloatHistogram& other);
 
   /// Without empty buckets.

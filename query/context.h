@@ -60,6 +60,7 @@ struct QueryContext {
 
   /// The native histograms that cells name (tile.h); they live as long as the query.
   std::vector<model::HistogramPtr> histograms;
+  /// Adds one; the handle is for a cell.
   HistogramHandle keep(model::HistogramPtr histogram) {
     histograms.push_back(std::move(histogram));
     return static_cast<HistogramHandle>(histograms.size() - 1);

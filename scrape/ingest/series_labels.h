@@ -31,6 +31,7 @@ struct IngestRules {
 /// The rules of a job applied to one target.
 class SeriesLabels {
  public:
+  /// `target_labels` are those after relabelling, without meta labels.
   SeriesLabels(IngestRules rules, model::Labels target_labels);
 
   /// Makes `out` the series' labels; false: relabelling dropped it. `builder` is scratch. Errors:
