@@ -67,8 +67,7 @@ TEST(Glob, FindsFilesAndDirectories) {
 
   EXPECT_EQ(*glob(fs, dir + "/r?/*.yml"),
             (std::vector<std::string>{dir + "/r1/a.yml", dir + "/r2/a.yml"}));
-  EXPECT_EQ(*glob(fs, dir + "/r*"),
-            (std::vector<std::string>{dir + "/r1", dir + "/r2"}));
+  EXPECT_EQ(*glob(fs, dir + "/r*"), (std::vector<std::string>{dir + "/r1", dir + "/r2"}));
   EXPECT_EQ(glob(fs, dir + "/r1/a.yml")->size(), 1U);
   EXPECT_TRUE(glob(fs, dir + "/none")->empty());
   EXPECT_TRUE(glob(fs, dir + "/none/*")->empty());

@@ -58,6 +58,7 @@ TESTED_THROUGH = {
     "tests/net/response_reader_test.cpp": ("net/http/chunked.cpp", "net/http/response_head.cpp"),
     "tests/net/http_session_test.cpp": ("net/http/request_body.cpp", "net/http/session.cpp"),
     "tests/tsdb/head_test.cpp": ("tsdb/head/chunk_lists.cpp", "tsdb/head/series_reader.cpp"),
+    "tests/tsdb/histogram_chunk_test.cpp": ("tsdb/chunk/bit_stream.cpp",),
     "tests/tsdb/isolation_test.cpp": ("tsdb/head/visibility.cpp",),
     "tests/tsdb/db_test.cpp": ("tsdb/metrics.cpp",),
     "tests/tsdb/registry_test.cpp": ("tsdb/head/registry_read.cpp",),

@@ -1,60 +1,15 @@
 // XOR decoding, a whole chunk into columns at a time. tidy: the decode loop is one function on
 // purpose (hot).
 //
-// The reader is a bit position and an unaligned 8-byte load: 57 bits are valid after the shift,
-// enough for every control prefix and for values up to 57 significant bits; longer values take two
-// loads. Regular series spend most samples on the two bits `00` (same delta, same value) and on
+// Regular series spend most samples on the two bits `00` (same delta, same value) and on
 // `0`+`10` (same delta, value in the old window).
 #include "tsdb/chunk/xor.h"
 
 #include "base/str.h"
+#include "tsdb/chunk/bit_stream.h"
 
 namespace narthex::tsdb {
 namespace {
-
-// A read may begin at the end or less than eight bytes behind it, and loads eight.
-static_assert(kXorPaddingBytes >= 16);
-
-class BitReader {
- public:
-  BitReader(std::span<const std::byte> bytes, std::size_t first_bit)
-      : bytes_(bytes.data()), at_(first_bit), end_(bytes.size() * 8) {}
-
-  void skip(unsigned count) { at_ += count; }
-  bool is_past_end() const { return at_ > end_; }
-  /// After a long field: what follows reads from just behind the end at most.
-  void stop_at_end() { at_ = std::min(at_, end_ + 1); }
-
-  /// At least 57 bits, left-aligned.
-  std::uint64_t peek() const { return load_be64(bytes_ + (at_ >> 3)) << (at_ & 7); }
-
-  std::uint64_t take(unsigned count) {
-    if (count == 0) return 0;
-    if (count > 57) {
-      const std::uint64_t high = take(count - 32);
-      return high << 32 | take(32);
-    }
-    const std::uint64_t value = peek() >> (64 - count);
-    at_ += count;
-    return value;
-  }
-
-  /// LEB128 in whole bytes of the bit stream; at most 10, and none that begins behind the end.
-  std::uint64_t take_uvarint() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 70 && !is_past_end(); shift += 7) {
-      const std::uint64_t byte = take(8);
-      value |= (byte & 0x7F) << (shift & 63);
-      if (byte < 0x80) break;
-    }
-    return value;
-  }
-
- private:
-  const std::byte* bytes_;
-  std::size_t at_;
-  std::size_t end_;
-};
 
 struct DodClass {
   unsigned prefix;
