@@ -187,8 +187,15 @@ Result<void> SeriesReader::read(Slot slot, const ReadSnapshot& snapshot, model::
   std::size_t decoded = 0;
   const std::size_t first = out.size();
   model::SampleColumns late;
-  for (const View& chunk : views(slot, snapshot, line, late)) {
-    if (chunk.max_t < range.min || chunk.min_t > range.max) continue;
+  std::vector<View> chunks = views(slot, snapshot, line, late);
+  std::erase_if(chunks, [&](const View& chunk) {
+    return chunk.max_t < range.min || chunk.min_t > range.max;
+  });
+  std::size_t most = out.size();
+  for (const View& chunk : chunks) most += chunk.count;
+  out.times.reserve(most);  // growing would copy what is there again and again
+  out.values.reserve(most);
+  for (const View& chunk : chunks) {
     if (++decoded % kChunksPerCheck == 0) NX_TRY(stop.check());
     NX_TRY(decode(chunk, line, range, out));
   }
